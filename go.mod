@@ -1,0 +1,3 @@
+module github.com/galeweb/gale
+
+go 1.26
