@@ -1,0 +1,137 @@
+package web
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+)
+
+// Writer is the one wrapper that gale puts around an [http.ResponseWriter]: it
+// knows the status, the bytes and whether the header has gone, which the access
+// log, metrics, sessions and the error renderer all ask for. The outermost
+// middleware installs it by [Wrap]; everyone else finds it by [WriterFrom].
+//
+// It passes on every power of the writer below: by [Writer.Unwrap] to
+// [http.ResponseController], and as Flusher, Hijacker and ReaderFrom for
+// libraries that ask by assertion. Like every ResponseWriter it belongs to the
+// handler's goroutine.
+type Writer struct {
+	w        http.ResponseWriter
+	status   int
+	bytes    int64
+	hijacked bool
+	onHeader []func()
+}
+
+// Wrap returns the Writer that w is or wraps, or a new one around w.
+func Wrap(w http.ResponseWriter) *Writer {
+	if ww := WriterFrom(w); ww != nil {
+		return ww
+	}
+	return &Writer{w: w}
+}
+
+// WriterFrom returns the Writer found in w by following Unwrap, or nil.
+func WriterFrom(w http.ResponseWriter) *Writer {
+	for {
+		switch t := w.(type) {
+		case *Writer:
+			return t
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return nil
+		}
+	}
+}
+
+// Status returns the final status sent, 0 before the header has gone, and 101
+// after a hijack.
+func (w *Writer) Status() int { return w.status }
+
+// Bytes returns how many body bytes the handler has written.
+func (w *Writer) Bytes() int64 { return w.bytes }
+
+// Written reports whether the header has gone or the connection was taken
+// over, so that no other response can be sent.
+func (w *Writer) Written() bool { return w.status != 0 || w.hijacked }
+
+// OnHeader has f called once, just before the header is sent, in the reverse
+// order of registration: the last moment to set a cookie. It is a no-op when
+// the header has gone.
+func (w *Writer) OnHeader(f func()) {
+	if !w.Written() {
+		w.onHeader = append(w.onHeader, f)
+	}
+}
+
+// Header returns the response header.
+func (w *Writer) Header() http.Header { return w.w.Header() }
+
+// WriteHeader sends the header. A second final status is passed on, so that
+// net/http reports it. 1xx statuses do not count as sent, save 101.
+func (w *Writer) WriteHeader(status int) {
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		w.w.WriteHeader(status)
+		return
+	}
+	if !w.Written() {
+		w.runOnHeader()
+		w.status = status
+	}
+	w.w.WriteHeader(status)
+}
+
+func (w *Writer) runOnHeader() {
+	hooks := w.onHeader
+	w.onHeader = nil
+	for i := len(hooks) - 1; i >= 0; i-- {
+		hooks[i]()
+	}
+}
+
+func (w *Writer) ensureHeader() {
+	if !w.Written() {
+		w.WriteHeader(http.StatusOK)
+	}
+}
+
+// Write sends the header with 200 when it has not gone, then the bytes.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.ensureHeader()
+	n, err := w.w.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom lets a file reach the socket by sendfile where the server can.
+func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
+	w.ensureHeader()
+	n, err := io.Copy(w.w, r)
+	w.bytes += n
+	return n, err
+}
+
+// Flush is FlushError for libraries that know only [http.Flusher].
+func (w *Writer) Flush() { _ = w.FlushError() }
+
+// FlushError sends what is buffered; it returns [http.ErrNotSupported] when
+// the writer below cannot.
+func (w *Writer) FlushError() error {
+	w.ensureHeader()
+	return http.NewResponseController(w.w).Flush()
+}
+
+// Hijack takes the connection over; see [http.Hijacker].
+func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(w.w).Hijack()
+	if err == nil {
+		w.hijacked = true
+		w.status = http.StatusSwitchingProtocols
+	}
+	return c, rw, err
+}
+
+// Unwrap returns the writer below, for [http.ResponseController].
+func (w *Writer) Unwrap() http.ResponseWriter { return w.w }
