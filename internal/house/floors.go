@@ -11,7 +11,8 @@ import (
 // do not edit it to make a build pass.
 var floors = [][]string{
 	{ // the cellar
-		"internal/assert", "internal/ctxkey", "internal/house", "internal/http1", "internal/loop", "internal/wsframe",
+		"internal/accept", "internal/assert", "internal/ctxkey", "internal/house", "internal/http1", "internal/loop",
+		"internal/memnet", "internal/serverlog", "internal/wsframe",
 	},
 	{"config", "engine", "obs"},
 	{"cache", "db", "keyring", "mail", "web", "ws"},
