@@ -9,8 +9,6 @@ import (
 
 const channelColumns = "id, name, title, public, owner_id, created_at"
 
-var channelFields = map[string]string{"channels_name": "name"}
-
 // CreateChannel implements [services.ChannelStore].
 func (s *Store) CreateChannel(ctx context.Context, c models.Channel) (models.Channel, error) {
 	err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -22,13 +20,13 @@ func (s *Store) CreateChannel(ctx context.Context, c models.Channel) (models.Cha
 			c.ID, c.Name, c.Title, c.Public, c.OwnerID, c.CreatedAt)
 		return err
 	})
-	return c, known(err, channelFields)
+	return c, known(err, "channels")
 }
 
 // Channel implements [services.ChannelStore].
 func (s *Store) Channel(ctx context.Context, name string) (models.Channel, error) {
 	c, err := db.Get[models.Channel](ctx, s.db, "SELECT "+channelColumns+" FROM channels WHERE name = $1", name)
-	return c, known(err, nil)
+	return c, known(err, "channels")
 }
 
 // Channels implements [services.ChannelStore].

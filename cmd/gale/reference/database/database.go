@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
@@ -57,18 +56,15 @@ func next(ctx context.Context, tx *db.Tx, counter string, n int) (int64, error) 
 	return db.Get[int64](ctx, tx, "UPDATE counters SET value = value + $2 WHERE name = $1 RETURNING value", counter, n)
 }
 
-// known turns the database's sentinel errors into those of services.
-func known(err error, fields map[string]string) error {
+// known turns the database's errors into those of services. A unique rule of
+// table is told as its last column, the one that the asker chose.
+func known(err error, table string) error {
 	if errors.Is(err, db.ErrNotFound) {
 		return services.ErrNotFound
 	}
-	if c, ok := errors.AsType[*db.ConstraintError](err); ok && c.Kind == db.Unique {
-		if field, ok := fields[c.Name]; ok {
-			return &services.TakenError{Field: field}
-		}
+	c, ok := errors.AsType[*db.ConstraintError](err)
+	if ok && c.Kind == db.UniqueViolation && c.Table == table {
+		return &services.TakenError{Field: c.Columns[len(c.Columns)-1]}
 	}
 	return err
 }
-
-// utc is the present as it is stored.
-func utc(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

@@ -11,19 +11,17 @@ import (
 
 const keyColumns = "id, user_id, name, hash, created_at, last_used_at, revoked_at"
 
-var keyFields = map[string]string{"api_keys_user_name": "name"}
-
 // CreateKey implements [services.KeyStore].
 func (s *Store) CreateKey(ctx context.Context, k models.APIKey) error {
 	_, err := s.db.Exec(ctx, "INSERT INTO api_keys (id, user_id, name, hash, created_at) VALUES ($1, $2, $3, $4, $5)",
 		k.ID, k.UserID, k.Name, k.Hash, k.CreatedAt)
-	return known(err, keyFields)
+	return known(err, "api_keys")
 }
 
 // Key implements [services.KeyStore].
 func (s *Store) Key(ctx context.Context, id string) (models.APIKey, error) {
 	k, err := db.Get[models.APIKey](ctx, s.db, "SELECT "+keyColumns+" FROM api_keys WHERE id = $1", id)
-	return k, known(err, nil)
+	return k, known(err, "api_keys")
 }
 
 // Keys implements [services.KeyStore].

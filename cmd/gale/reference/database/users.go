@@ -10,8 +10,6 @@ import (
 
 const userColumns = "id, name, email, password_hash, role, disabled, created_at"
 
-var userFields = map[string]string{"users_name": "name", "users_email": "email"}
-
 // CreateUser implements [services.UserStore].
 func (s *Store) CreateUser(ctx context.Context, u models.User) (models.User, error) {
 	err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -26,19 +24,19 @@ func (s *Store) CreateUser(ctx context.Context, u models.User) (models.User, err
 			u.ID, u.Name, u.Email, u.PasswordHash, u.Role, u.Disabled, u.CreatedAt)
 		return err
 	})
-	return u, known(err, userFields)
+	return u, known(err, "users")
 }
 
 // User implements [services.UserStore].
 func (s *Store) User(ctx context.Context, id string) (models.User, error) {
 	u, err := db.Get[models.User](ctx, s.db, "SELECT "+userColumns+" FROM users WHERE id = $1", id)
-	return u, known(err, nil)
+	return u, known(err, "users")
 }
 
 // UserByEmail implements [services.UserStore].
 func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
 	u, err := db.Get[models.User](ctx, s.db, "SELECT "+userColumns+" FROM users WHERE email = $1", email)
-	return u, known(err, nil)
+	return u, known(err, "users")
 }
 
 // UpdateUser implements [services.UserStore].
@@ -63,7 +61,7 @@ func (s *Store) UpdateUser(ctx context.Context, u models.User) error {
 		}
 		return err
 	})
-	return known(err, userFields)
+	return known(err, "users")
 }
 
 // Users implements [services.UserStore].

@@ -8,8 +8,8 @@ INSERT INTO counters (name, value) VALUES ('users', 0), ('channels', 0), ('packe
 
 CREATE TABLE users (
 	id            TEXT        PRIMARY KEY,
-	name          TEXT        NOT NULL CONSTRAINT users_name UNIQUE,
-	email         TEXT        NOT NULL CONSTRAINT users_email UNIQUE,
+	name          TEXT        NOT NULL UNIQUE,
+	email         TEXT        NOT NULL UNIQUE,
 	password_hash TEXT        NOT NULL,
 	role          TEXT        NOT NULL,
 	disabled      BOOLEAN     NOT NULL DEFAULT FALSE,

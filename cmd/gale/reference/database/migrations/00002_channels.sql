@@ -1,7 +1,7 @@
 -- +goose Up
 CREATE TABLE channels (
 	id         BIGINT      PRIMARY KEY,
-	name       TEXT        NOT NULL CONSTRAINT channels_name UNIQUE,
+	name       TEXT        NOT NULL UNIQUE,
 	title      TEXT        NOT NULL,
 	public     BOOLEAN     NOT NULL,
 	owner_id   TEXT        NOT NULL REFERENCES users (id),
