@@ -64,7 +64,7 @@ func (b *backend) Schema(ctx context.Context, fn func(context.Context, *sql.DB) 
 	if e := handle.Close(); err == nil {
 		err = e
 	}
-	return mapError(ctx, err)
+	return err
 }
 
 // Close implements [db.Backend].
