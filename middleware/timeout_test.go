@@ -243,6 +243,47 @@ func TestTimeoutAndErrors(t *testing.T) {
 	assert.Equal(t, do(h, get("/")).Code, 409)
 }
 
+// A handler that stops because its context says so has not made a whole body.
+func TestTimeoutOfAHandlerThatObeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := middleware.Timeout(time.Second)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = w.Write([]byte("half"))
+			<-r.Context().Done()
+		}))
+		for range 20 {
+			assert.Equal(t, do(h, get("/")).Code, 503)
+		}
+	})
+}
+
+func TestTimeoutOfAnUpgradeByStatus(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, middleware.Timeout(time.Minute)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "raw")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(c, "mine")
+		_ = c.Close()
+	})))
+	r, err := http.NewRequestWithContext(t.Context(), "GET", s.URL, nil)
+	assert.NoError(t, err)
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "raw")
+	res, err := s.Client().Do(r)
+	assert.NoError(t, err)
+	defer res.Body.Close()
+	assert.Equal(t, res.StatusCode, 101)
+	body, err := io.ReadAll(res.Body)
+	assert.NoError(t, err)
+	assert.Equal(t, string(body), "mine")
+}
+
 func TestTimeoutSkip(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
