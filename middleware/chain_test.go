@@ -160,3 +160,15 @@ func TestEachMiddlewareWorksAlone(t *testing.T) {
 		}
 	}
 }
+
+// A handler that only signs in sends nothing, and yet the cookie must go out.
+func TestOnHeaderOfASilentHandler(t *testing.T) {
+	t.Parallel()
+	silent := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		web.WriterFrom(w).OnHeader(func() { w.Header().Set("X-Hook", "ran") })
+	})
+	for _, o := range []middleware.DefaultOptions{{}, {Timeout: middleware.TimeoutOptions{After: time.Minute}}} {
+		res := do(middleware.Chain(silent, middleware.Default(o)...), get("/"))
+		assert.Equal(t, res.Header().Get("X-Hook"), "ran")
+	}
+}

@@ -124,6 +124,8 @@ func serve(next http.Handler, tw *timeoutWriter, r *http.Request, done chan<- an
 		}
 		done <- thrown
 	}()
-	next.ServeHTTP(web.Wrap(tw), r)
+	ww := web.Wrap(tw)
+	next.ServeHTTP(ww, r)
+	sendHeader(ww)
 	thrown = nil
 }
