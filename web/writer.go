@@ -21,6 +21,7 @@ type Writer struct {
 	status   int
 	bytes    int64
 	hijacked bool
+	replaced bool // a hook answered, the handler's own response is dropped
 	onHeader []func()
 }
 
@@ -58,8 +59,9 @@ func (w *Writer) Bytes() int64 { return w.bytes }
 func (w *Writer) Written() bool { return w.status != 0 || w.hijacked }
 
 // OnHeader has f called once, just before the header is sent, in the reverse
-// order of registration: the last moment to set a cookie. It is a no-op when
-// the header has gone.
+// order of registration: the last moment to set a cookie, or to refuse. When f
+// itself sends a response, mostly an error by [Fail], that one stands, and what
+// the handler writes is dropped. OnHeader is a no-op when the header has gone.
 func (w *Writer) OnHeader(f func()) {
 	if !w.Written() {
 		w.onHeader = append(w.onHeader, f)
@@ -76,8 +78,15 @@ func (w *Writer) WriteHeader(status int) {
 		w.w.WriteHeader(status)
 		return
 	}
+	if w.replaced {
+		return
+	}
 	if !w.Written() {
 		w.runOnHeader()
+		if w.Written() {
+			w.replaced = true
+			return
+		}
 		w.status = status
 	}
 	w.w.WriteHeader(status)
@@ -100,6 +109,9 @@ func (w *Writer) ensureHeader() {
 // Write sends the header with 200 when it has not gone, then the bytes.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.ensureHeader()
+	if w.replaced {
+		return len(p), nil
+	}
 	n, err := w.w.Write(p)
 	w.bytes += int64(n)
 	return n, err
@@ -108,6 +120,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 // ReadFrom lets a file reach the socket by sendfile where the server can.
 func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
 	w.ensureHeader()
+	if w.replaced {
+		return io.Copy(io.Discard, r)
+	}
 	n, err := io.Copy(w.w, r)
 	w.bytes += n
 	return n, err
