@@ -35,6 +35,7 @@ type Batcher[In, Out any] struct {
 	db *DB
 	o  BatchOptions
 	fn func(context.Context, *Tx, []In) ([]Out, error)
+	on func([]In, []Out) // see OnCommit
 
 	wake chan struct{} // holds a token when the queue or closed has changed
 	done chan struct{} // closed when Run has returned
@@ -75,6 +76,18 @@ func NewBatcher[In, Out any](d *DB, o BatchOptions, fn func(context.Context, *Tx
 		o.Timeout = 30 * time.Second
 	}
 	return &Batcher[In, Out]{db: d, o: o, fn: fn, wake: make(chan struct{}, 1), done: make(chan struct{})}
+}
+
+// OnCommit has f called after each commit with the items that were stored and
+// their results, in the order of their commits and never twice at once; those
+// who wait in Do wait for it, and so does the next batch. Call it before Run.
+func (b *Batcher[In, Out]) OnCommit(f func(items []In, results []Out)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.running {
+		panic("db: Batcher.OnCommit after Run; call it before")
+	}
+	b.on = f
 }
 
 // Do stores item and returns its result once it is committed. When ctx ends
@@ -279,7 +292,26 @@ func (b *Batcher[In, Out]) commit(ctx context.Context, batch []*batchCall[In, Ou
 			var zero Out
 			c.out, c.err = zero, err
 		}
+	}
+	b.tell(batch)
+	for _, c := range batch {
 		close(c.done)
+	}
+}
+
+// tell calls the function given to OnCommit with what of batch was stored.
+func (b *Batcher[In, Out]) tell(batch []*batchCall[In, Out]) {
+	if b.on == nil {
+		return
+	}
+	items, results := make([]In, 0, len(batch)), make([]Out, 0, len(batch))
+	for _, c := range batch {
+		if c.err == nil {
+			items, results = append(items, c.in), append(results, c.out)
+		}
+	}
+	if len(items) > 0 {
+		b.on(items, results)
 	}
 }
 

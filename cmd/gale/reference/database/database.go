@@ -1,0 +1,70 @@
+// Package database keeps what relay knows, in SQLite or Postgres: the same
+// statements run on both.
+package database
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/db/migrate"
+	"github.com/galeweb/gale/drivers/galepgx"
+	"github.com/galeweb/gale/drivers/galesqlite"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Drivers are the databases that relay runs on.
+func Drivers() []db.Driver { return []db.Driver{galesqlite.Driver(), galepgx.Driver()} }
+
+// Migrations returns the folder of schema changes.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic("database: " + err.Error()) // the folder is embedded
+	}
+	return sub
+}
+
+// Migrate brings the schema up to date; several processes may do so at once.
+func Migrate(ctx context.Context, d *db.DB) error {
+	m, err := migrate.New(d, Migrations(), migrate.Options{})
+	if err != nil {
+		return err
+	}
+	if _, err := m.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// Store implements the storage interfaces of package services, but for
+// packets, which [Packets] keeps.
+type Store struct{ db *db.DB }
+
+// New returns a store on a migrated database, which stays the caller's.
+func New(d *db.DB) *Store { return &Store{d} }
+
+// next returns the next n numbers of a counter as the last of them. Its row
+// stays locked until tx ends, so that numbers grow in the order of commits.
+func next(ctx context.Context, tx *db.Tx, counter string, n int) (int64, error) {
+	return db.Get[int64](ctx, tx, "UPDATE counters SET value = value + $2 WHERE name = $1 RETURNING value", counter, n)
+}
+
+// known turns the database's errors into those of services. A unique rule of
+// table is told as its last column, the one that the asker chose.
+func known(err error, table string) error {
+	if errors.Is(err, db.ErrNotFound) {
+		return services.ErrNotFound
+	}
+	c, ok := errors.AsType[*db.ConstraintError](err)
+	if ok && c.Kind == db.UniqueViolation && c.Table == table {
+		return &services.TakenError{Field: c.Columns[len(c.Columns)-1]}
+	}
+	return err
+}

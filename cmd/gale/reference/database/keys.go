@@ -1,0 +1,45 @@
+package database
+
+import (
+	"context"
+	"time"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/db"
+)
+
+const keyColumns = "id, user_id, name, hash, created_at, last_used_at, revoked_at"
+
+// CreateKey implements [services.KeyStore].
+func (s *Store) CreateKey(ctx context.Context, k models.APIKey) error {
+	_, err := s.db.Exec(ctx, "INSERT INTO api_keys (id, user_id, name, hash, created_at) VALUES ($1, $2, $3, $4, $5)",
+		k.ID, k.UserID, k.Name, k.Hash, k.CreatedAt)
+	return known(err, "api_keys")
+}
+
+// Key implements [services.KeyStore].
+func (s *Store) Key(ctx context.Context, id string) (models.APIKey, error) {
+	k, err := db.Get[models.APIKey](ctx, s.db, "SELECT "+keyColumns+" FROM api_keys WHERE id = $1", id)
+	return k, known(err, "api_keys")
+}
+
+// Keys implements [services.KeyStore].
+func (s *Store) Keys(ctx context.Context, userID string) ([]models.APIKey, error) {
+	return db.All[models.APIKey](ctx, s.db, "SELECT "+keyColumns+" FROM api_keys WHERE user_id = $1 ORDER BY created_at DESC, id", userID)
+}
+
+// RevokeKey implements [services.KeyStore].
+func (s *Store) RevokeKey(ctx context.Context, userID, id string, at time.Time) error {
+	n, err := s.db.Exec(ctx, "UPDATE api_keys SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL", userID, id, at)
+	if err == nil && n == 0 {
+		return services.ErrNotFound
+	}
+	return err
+}
+
+// TouchKey implements [services.KeyStore].
+func (s *Store) TouchKey(ctx context.Context, id string, at time.Time) error {
+	_, err := s.db.Exec(ctx, "UPDATE api_keys SET last_used_at = $2 WHERE id = $1", id, at)
+	return err
+}

@@ -1,0 +1,21 @@
+-- +goose Up
+-- Ids come from counters, whose row is locked until the commit: they grow in the order of commits,
+-- and so do times.
+CREATE TABLE packets (
+	id         BIGINT PRIMARY KEY,
+	channel_id BIGINT  NOT NULL REFERENCES channels (id),
+	kind       TEXT    NOT NULL,
+	sender     TEXT    NOT NULL,
+	client_id  TEXT,
+	payload    TEXT    NOT NULL,
+	created_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX packets_channel ON packets (channel_id, id);
+CREATE INDEX packets_kind ON packets (channel_id, kind, id);
+CREATE UNIQUE INDEX packets_client_id ON packets (channel_id, sender, client_id) WHERE client_id IS NOT NULL;
+
+INSERT INTO counters (name, value) VALUES ('packets_at', 0);
+
+-- +goose Down
+DELETE FROM counters WHERE name = 'packets_at';
+DROP TABLE packets;

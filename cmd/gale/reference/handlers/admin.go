@@ -1,0 +1,61 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/session"
+	"github.com/galeweb/gale/web"
+)
+
+// Admin is where admins manage users.
+type Admin struct {
+	Site
+	Accounts *services.Accounts
+	Sessions *session.Manager
+}
+
+const usersPerPage = 50
+
+// Users lists users by name.
+func (h *Admin) Users(w http.ResponseWriter, r *http.Request) error {
+	users, err := h.Accounts.Store.Users(r.Context(), r.URL.Query().Get("after"), usersPerPage+1)
+	if err != nil {
+		return err
+	}
+	page := struct {
+		Users []models.User
+		Roles []models.Role
+		Next  string
+	}{Users: users, Roles: models.Roles()}
+	if len(users) > usersPerPage {
+		page.Users = users[:usersPerPage]
+		page.Next = page.Users[usersPerPage-1].Name
+	}
+	return h.Views.Render(w, r, http.StatusOK, "admin/users", page)
+}
+
+// Change sets the role of a user and whether the account is disabled; one that
+// is loses its sessions.
+func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Role     string `form:"role"`
+		Disabled bool   `form:"disabled"`
+	}](w, r)
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	user, err := h.Accounts.Change(ctx, r.PathValue("id"), models.Role(in.Role), in.Disabled)
+	if err != nil {
+		return err
+	}
+	if user.Disabled {
+		if err := h.Sessions.RevokeAll(ctx, user.ID, ""); err != nil {
+			return err
+		}
+	}
+	session.From(ctx).Flash("success", "Saved "+user.Name+".")
+	return h.to(w, r, "admin.users")
+}

@@ -1,0 +1,58 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/web"
+)
+
+// Answer gives the errors of services and storage their HTTP status. It wraps
+// every handler in the routes.
+func Answer(h web.HandlerFunc) web.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		return answer(h(w, r))
+	}
+}
+
+func answer(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*web.Error](err); ok {
+		return err
+	}
+	if invalid, ok := errors.AsType[services.Invalid](err); ok {
+		e := &web.Error{Status: http.StatusUnprocessableEntity, Code: "invalid", Message: "Some values are not right.", Err: err}
+		for _, f := range invalid {
+			e.Problems = append(e.Problems, web.Problem{Pointer: "/" + f.Field, Code: "invalid", Detail: f.Detail})
+		}
+		return e
+	}
+	if taken, ok := errors.AsType[*services.TakenError](err); ok {
+		return &web.Error{Status: http.StatusConflict, Code: taken.Field + "_taken", Message: "That " + taken.Field + " is taken.", Err: err}
+	}
+	if drafts, ok := errors.AsType[services.BadDrafts](err); ok {
+		return badDrafts(drafts, false)
+	}
+	switch {
+	case errors.Is(err, services.ErrNotFound):
+		return &web.Error{Status: http.StatusNotFound, Err: err}
+	case errors.Is(err, services.ErrForbidden), errors.Is(err, services.ErrDisabled), errors.Is(err, services.ErrSignUpClosed):
+		return &web.Error{Status: http.StatusForbidden, Err: err}
+	case errors.Is(err, services.ErrLastAdmin):
+		return &web.Error{Status: http.StatusConflict, Code: "last_admin", Message: "The last admin must stay one.", Err: err}
+	case errors.Is(err, services.ErrCredentials):
+		return &web.Error{Status: http.StatusUnauthorized, Err: err}
+	case errors.Is(err, db.ErrUnavailable), errors.Is(err, db.ErrClosed), errors.Is(err, auth.ErrBusy):
+		return &web.Error{
+			Status: http.StatusServiceUnavailable, Code: "unavailable", Err: err,
+			Message: "relay cannot do that at the moment; try again in a few seconds.",
+			Header:  http.Header{"Retry-After": {"2"}},
+		}
+	}
+	return err
+}

@@ -1,0 +1,87 @@
+package handlers
+
+import (
+	"errors"
+
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/web"
+)
+
+// Form is what a form shows: the values typed so far, and what is wrong.
+type Form struct {
+	Problem string // of the form as a whole
+	values  map[string]string
+	errors  map[string]string
+}
+
+// Field is one input of a form, as partials/field shows it.
+type Field struct {
+	Name, Label, Type, Help, Autocomplete, Value, Error string
+	Optional                                            bool
+}
+
+// newForm returns a form with values, given as name and value in turn.
+func newForm(pairs ...string) *Form {
+	f := &Form{values: map[string]string{}, errors: map[string]string{}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		f.values[pairs[i]] = pairs[i+1]
+	}
+	return f
+}
+
+// Field describes the input called name. Rest is type, help, autocomplete. A
+// password is never sent back.
+func (f *Form) Field(name, label string, rest ...string) Field {
+	field := Field{Name: name, Label: label, Error: f.errors[name]}
+	for i, to := range []*string{&field.Type, &field.Help, &field.Autocomplete} {
+		if i < len(rest) {
+			*to = rest[i]
+		}
+	}
+	if field.Type != "password" {
+		field.Value = f.values[name]
+	}
+	return field
+}
+
+// Value returns what was typed.
+func (f *Form) Value(name string) string { return f.values[name] }
+
+// refuse notes what err says is wrong with the input and reports whether it
+// says so; any other error is not the visitor's to mend.
+func (f *Form) refuse(err error) bool {
+	if invalid, ok := errors.AsType[services.Invalid](err); ok {
+		for _, e := range invalid {
+			f.errors[e.Field] = capital(e.Detail)
+		}
+		return true
+	}
+	if taken, ok := errors.AsType[*services.TakenError](err); ok {
+		f.errors[taken.Field] = "Is taken already"
+		return true
+	}
+	if e, ok := errors.AsType[*web.Error](err); ok && len(e.Problems) > 0 {
+		for _, p := range e.Problems {
+			f.errors[p.Parameter] = capital(p.Detail)
+		}
+		return true
+	}
+	switch {
+	case errors.Is(err, services.ErrCredentials):
+		f.Problem = "Wrong mail address or password."
+	case errors.Is(err, services.ErrDisabled):
+		f.Problem = "This account is disabled; ask an admin."
+	case errors.Is(err, services.ErrSignUpClosed):
+		f.Problem = "New accounts are not open here; ask an admin."
+	default:
+		return false
+	}
+	return true
+}
+
+func capital(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return string(s[0]-'a'+'A') + s[1:]
+	}
+	return s
+}

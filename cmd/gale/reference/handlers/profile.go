@@ -1,0 +1,135 @@
+package handlers
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/session"
+	"github.com/galeweb/gale/web"
+)
+
+// Profile is the page on which users see and change what is theirs.
+type Profile struct {
+	Site
+	Accounts *services.Accounts
+	Keys     *services.Keys
+	Sessions *session.Manager
+}
+
+// profilePage is the page's data; the forms are those last sent, or fresh.
+type profilePage struct {
+	Keys                            []models.APIKey
+	Sessions                        []session.Info
+	NewKey                          string
+	KeyForm, NameForm, PasswordForm *Form
+}
+
+// Show shows the profile.
+func (h *Profile) Show(w http.ResponseWriter, r *http.Request) error {
+	return h.show(w, r, http.StatusOK, profilePage{})
+}
+
+func (h *Profile) show(w http.ResponseWriter, r *http.Request, status int, page profilePage) error {
+	user := h.Auth.MustUser(r.Context())
+	var err error
+	if page.Keys, err = h.Keys.Store.Keys(r.Context(), user.ID); err != nil {
+		return err
+	}
+	if page.Sessions, err = h.Sessions.List(r.Context(), user.ID); err != nil {
+		return err
+	}
+	for _, form := range []**Form{&page.KeyForm, &page.NameForm, &page.PasswordForm} {
+		if *form == nil {
+			*form = newForm("name", "")
+		}
+	}
+	if page.NameForm.Value("name") == "" {
+		page.NameForm.values["name"] = user.Name
+	}
+	w.Header().Set("Cache-Control", "no-store") // a new key may be on it
+	return h.Views.Render(w, r, status, "accounts/profile", page)
+}
+
+// Rename changes the user's name.
+func (h *Profile) Rename(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Name string `form:"name"`
+	}](w, r)
+	if err == nil {
+		err = h.Accounts.Rename(r.Context(), h.Auth.MustUser(r.Context()), in.Name)
+	}
+	if err != nil {
+		form := newForm("name", in.Name)
+		if !form.refuse(err) {
+			return err
+		}
+		return h.show(w, r, http.StatusUnprocessableEntity, profilePage{NameForm: form})
+	}
+	session.From(r.Context()).Flash("success", "Others now see you as "+in.Name+".")
+	return h.to(w, r, "profile")
+}
+
+// ChangePassword sets a new password and ends the user's other sessions.
+func (h *Profile) ChangePassword(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Old      string `form:"old,verbatim"`
+		Password string `form:"password,verbatim"`
+	}](w, r)
+	ctx, user := r.Context(), h.Auth.MustUser(r.Context())
+	if err == nil {
+		err = h.Accounts.ChangePassword(ctx, user, in.Old, in.Password)
+	}
+	if err != nil {
+		form := newForm()
+		if !form.refuse(err) {
+			return err
+		}
+		return h.show(w, r, http.StatusUnprocessableEntity, profilePage{PasswordForm: form})
+	}
+	if err := h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()); err != nil {
+		return err
+	}
+	session.From(ctx).Flash("success", "The new password is set; your other sessions have ended.")
+	return h.to(w, r, "profile")
+}
+
+// CreateKey makes an API key and shows its secret, this once.
+func (h *Profile) CreateKey(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Name string `form:"name"`
+	}](w, r)
+	plain := ""
+	if err == nil {
+		plain, err = h.Keys.Create(r.Context(), h.Auth.MustUser(r.Context()).ID, in.Name)
+	}
+	if err != nil {
+		form := newForm("name", in.Name)
+		if !form.refuse(err) {
+			return err
+		}
+		return h.show(w, r, http.StatusUnprocessableEntity, profilePage{KeyForm: form})
+	}
+	return h.show(w, r, http.StatusCreated, profilePage{NewKey: plain})
+}
+
+// RevokeKey ends an API key at once.
+func (h *Profile) RevokeKey(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	if err := h.Keys.Store.RevokeKey(ctx, h.Auth.MustUser(ctx).ID, r.PathValue("id"), time.Now().UTC()); err != nil {
+		return err
+	}
+	session.From(ctx).Flash("success", "The key is revoked.")
+	return h.to(w, r, "profile")
+}
+
+// RevokeSession signs the user out somewhere else.
+func (h *Profile) RevokeSession(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	if err := h.Sessions.Revoke(ctx, h.Auth.MustUser(ctx).ID, r.PathValue("id")); err != nil {
+		return err
+	}
+	session.From(ctx).Flash("success", "That session has ended.")
+	return h.to(w, r, "profile")
+}

@@ -1,0 +1,76 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/middleware"
+	"github.com/galeweb/gale/obs"
+	"github.com/galeweb/gale/session"
+	"github.com/galeweb/gale/view"
+	"github.com/galeweb/gale/web"
+)
+
+// Site is what all pages share.
+type Site struct {
+	Views *view.Set
+	Auth  *auth.Auth[models.User]
+	URL   func(name string, pairs ...string) (string, error)
+}
+
+// Shared is .App in every template.
+type Shared struct {
+	User    *models.User // nil for visitors
+	Flashes []session.Flash
+	Origin  string // scheme and host, for the examples on the pages
+
+	may func(permission string) bool
+}
+
+// May reports whether who asks has the permission.
+func (s Shared) May(permission string) bool { return s.may(permission) }
+
+// App returns what every page needs of a request; it is the view's Options.App.
+func App(a *auth.Auth[models.User]) func(*http.Request) any {
+	return func(r *http.Request) any {
+		ctx := r.Context()
+		s := Shared{may: func(p string) bool { return a.Can(ctx, p) }, Origin: "http://" + r.Host}
+		if middleware.IsHTTPS(r) {
+			s.Origin = "https://" + r.Host
+		}
+		if u, ok := a.User(ctx); ok {
+			s.User = &u
+			s.Flashes = session.From(ctx).Flashes()
+		}
+		return s
+	}
+}
+
+// to redirects to a named route after a form was taken.
+func (s *Site) to(w http.ResponseWriter, r *http.Request, name string, pairs ...string) error {
+	u, err := s.URL(name, pairs...)
+	if err != nil {
+		return err
+	}
+	return web.Redirect(w, r, u, http.StatusSeeOther)
+}
+
+// RenderError shows an error as a page; it is the renderer of the pages. When
+// the page itself cannot be made, the plain one of package web is shown.
+func (s *Site) RenderError(w http.ResponseWriter, r *http.Request, e *web.Error) {
+	data := struct {
+		Status                    int
+		Title, Message, RequestID string
+	}{e.Status, http.StatusText(e.Status), e.Message, obs.RequestFrom(r.Context()).ID()}
+	switch {
+	case e.Status == http.StatusNotFound:
+		data.Title, data.Message = "Nothing here", "The address may be wrong, or what it named may be private or gone."
+	case e.Status >= 500 && e.Code == "":
+		data.Title, data.Message = "That went wrong", "It is our fault and has been noted. Try again in a moment."
+	}
+	if err := s.Views.Render(w, r, e.Status, "error", data); err != nil {
+		obs.Logger(r.Context()).ErrorContext(r.Context(), "error page failed", "err", err)
+		web.Pages{}.RenderError(w, r, e)
+	}
+}

@@ -1,0 +1,23 @@
+package models
+
+import "time"
+
+// APIKey lets a program act as the user who made it. Only the hash of the
+// secret is kept.
+type APIKey struct {
+	ID         string // the part that is shown and looked up
+	UserID     string
+	Name       string // what the user calls it; unique for the user
+	Hash       []byte
+	CreatedAt  time.Time
+	LastUsedAt *time.Time
+	RevokedAt  *time.Time
+}
+
+// CheckKeyName returns what is wrong with the name of a key, or "".
+func CheckKeyName(name string) string {
+	if !userName.MatchString(name) {
+		return "must be 1 to 32 of a-z, 0-9 and -, and neither begin nor end with -"
+	}
+	return ""
+}

@@ -1,0 +1,63 @@
+package models
+
+import (
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Role says what a user may do; see services.Permissions.
+type Role string
+
+// The roles, from most to least. The first user to sign up is an admin, all
+// later ones start as viewers.
+const (
+	Admin    Role = "admin"
+	Operator Role = "operator"
+	Viewer   Role = "viewer"
+)
+
+// Roles lists every role, for forms and checks.
+func Roles() []Role { return []Role{Admin, Operator, Viewer} }
+
+// Valid reports whether r is one of [Roles].
+func (r Role) Valid() bool { return r == Admin || r == Operator || r == Viewer }
+
+// User is a person with an account.
+type User struct {
+	ID           string
+	Name         string // the handle shown to others, unique
+	Email        string // lower case, unique, shown to nobody else
+	PasswordHash string
+	Role         Role
+	Disabled     bool
+	CreatedAt    time.Time
+}
+
+var userName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)
+
+// CheckUserName returns what is wrong with a handle, or "".
+func CheckUserName(name string) string {
+	if !userName.MatchString(name) {
+		return "must be 1 to 32 of a-z, 0-9 and -, and neither begin nor end with -"
+	}
+	return ""
+}
+
+// NormalizeEmail trims the address and lowers its case, the form in which it
+// is stored and looked up.
+func NormalizeEmail(address string) string { return strings.ToLower(strings.TrimSpace(address)) }
+
+// CheckEmail returns what is wrong with an address, or "". Only a mail that
+// arrives proves an address; this finds slips.
+func CheckEmail(address string) string {
+	local, domain, ok := strings.Cut(address, "@")
+	switch {
+	case len(address) > 254 || len(local) > 64:
+		return "is too long"
+	case !ok || local == "" || !strings.Contains(strings.Trim(domain, "."), "."), strings.ContainsAny(address, " \t\r\n<>,;\"\x00"), strings.Contains(domain, "@"), !utf8.ValidString(address):
+		return "must look like name@example.com"
+	}
+	return ""
+}
