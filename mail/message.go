@@ -61,6 +61,18 @@ func (m Message) Check() error {
 	return nil
 }
 
+// IsTo reports whether address, without a name, is among To, Cc and Bcc.
+func (m Message) IsTo(address string) bool {
+	for _, list := range [][]string{m.To, m.Cc, m.Bcc} {
+		for _, to := range list {
+			if a, err := netmail.ParseAddress(to); err == nil && strings.EqualFold(a.Address, address) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (m Message) checkFrom() error {
 	if m.From == "" {
 		return errors.New("no From")

@@ -82,6 +82,14 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestIsTo(t *testing.T) {
+	t.Parallel()
+	m := mail.Message{To: []string{"Ada <ada@example.com>"}, Bcc: []string{"Eve@example.com"}}
+	assert.True(t, m.IsTo("ada@example.com"), "a named address is not found")
+	assert.True(t, m.IsTo("eve@example.com"), "a blind copy is not found")
+	assert.True(t, !m.IsTo("bob@example.com"), "a stranger is found")
+}
+
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
