@@ -1,0 +1,72 @@
+# make lists the targets; make check is everything that CI runs.
+
+GOFLAGS_TEST ?= -shuffle=on
+FUZZTIME ?= 10m
+BIN := bin
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## run relay, the reference application, on http://127.0.0.1:8080
+	go run ./cmd/gale/reference/cmd/relay
+
+.PHONY: test
+test: ## run every test of every released module
+	go test work
+
+.PHONY: check
+check: fmt-check vet lint race ## everything CI runs: format, vet, lint, house rules, tests with the race detector
+
+.PHONY: race
+race: ## all tests, shuffled, with the race detector
+	go test -race $(GOFLAGS_TEST) work
+
+.PHONY: vet
+vet: ## go vet, here and for the systems without an epoll
+	go vet work
+	cd bench && GOWORK=off go vet ./...
+	GOOS=darwin go vet ./...
+	GOOS=windows go vet ./...
+
+.PHONY: lint
+lint: $(BIN)/staticcheck ## staticcheck over every module
+	$(BIN)/staticcheck ./... ./drivers/... ./cmd/gale/...
+
+.PHONY: fmt
+fmt: $(BIN)/gofumpt ## format every Go file
+	$(BIN)/gofumpt -w .
+
+.PHONY: fmt-check
+fmt-check: $(BIN)/gofumpt ## fail when a file is not formatted
+	@out=$$($(BIN)/gofumpt -l .); if [ -n "$$out" ]; then echo "not formatted (make fmt):"; echo "$$out"; exit 1; fi
+
+# The linters are pinned in tools.mod, apart from what users link.
+$(BIN)/staticcheck $(BIN)/gofumpt: tools.mod
+	GOWORK=off go build -modfile=tools.mod -o $(BIN)/ honnef.co/go/tools/cmd/staticcheck mvdan.cc/gofumpt
+	@touch $(BIN)/staticcheck $(BIN)/gofumpt
+
+.PHONY: fuzz
+fuzz: ## fuzz every target, FUZZTIME each (default 10m)
+	FUZZTIME=$(FUZZTIME) ./scripts/fuzz
+
+.PHONY: bench
+bench: bench-start bench-relay ## all benchmarks that print figures for the README
+
+.PHONY: bench-relay
+bench-relay: ## packets a second that relay commits, beside a bare net/http + database/sql handler
+	cd bench && GOWORK=off go run ./relay
+
+.PHONY: bench-start
+bench-start: ## time to the first answer, size of a hello world, time of gale new --run
+	cd bench && GOWORK=off go run ./start
+
+.PHONY: screenshots
+screenshots: ## take the pictures of relay in docs/img with headless Chromium
+	cd cmd/gale && go run ./internal/screenshots -out ../../docs/img
+
+.PHONY: tidy
+tidy: ## go mod tidy in each module, against this working tree
+	./scripts/tidy

@@ -1,0 +1,158 @@
+package house_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/galeweb/gale/internal/house"
+)
+
+// rules are all rules, each with a tree that breaks it and words of the
+// violation that must be found there.
+var rules = []struct {
+	name  string
+	check func(*house.Tree) []string
+	plant map[string]string
+	want  []string
+}{
+	{
+		name: "Floors", check: house.Floors,
+		plant: map[string]string{
+			"router/router.go":       `package router; import _ "github.com/galeweb/gale/auth"`,
+			"auth/auth.go":           `package auth; import _ "github.com/galeweb/gale/middleware"`,
+			"attic/attic.go":         `package attic`,
+			"drivers/galex/galex.go": `package galex; import _ "github.com/galeweb/gale/internal/ctxkey"`,
+		},
+		want: []string{
+			"router/router.go: router (floor 3) imports auth (floor 4)",
+			"auth/auth.go: auth (floor 4) imports middleware (floor 4)",
+			"attic: has no floor",
+			"drivers/galex/galex.go: module drivers imports internal/ctxkey",
+		},
+	},
+	{
+		name: "Sizes", check: house.Sizes,
+		plant: map[string]string{
+			"web/long.go":      "package web\n" + strings.Repeat("//\n", 500),
+			"web/long_test.go": "package web\n" + strings.Repeat("//\n", 1000),
+			"ws/a.go":          "package ws\n" + strings.Repeat("//\n", 4000),
+		},
+		want: []string{"web/long.go: 501 lines", "web/long_test.go: 1001 lines", "ws: 4001 lines of source"},
+	},
+	{
+		name: "Docs", check: house.Docs,
+		plant: map[string]string{
+			"web/web.go": "package web\n\n// New .\nfunc New() {}\n",
+			"ws/a.go":    "// Package ws is one.\npackage ws\n",
+			"ws/b.go":    "// Package ws is two.\npackage ws\n",
+		},
+		want: []string{"web: 0 package comments", "the comment of New says nothing", "ws: 2 package comments"},
+	},
+	{
+		name: "Examples", check: house.Examples,
+		plant: map[string]string{
+			"web/web.go":          "package web",
+			"web/example_test.go": "package web_test\n\nfunc Example() {}\n",
+		},
+		want: []string{"web: no Example"},
+	},
+	{
+		name: "Inits", check: house.Inits,
+		plant: map[string]string{"web/web.go": "package web\n\nfunc init() {}\n"},
+		want:  []string{"web/web.go:3:1: func init"},
+	},
+	{
+		name: "Globals", check: house.Globals,
+		plant: map[string]string{"web/web.go": `package web
+			var unset int
+			var mu sync.Mutex
+			var count atomic.Int64
+			var table = make(map[string]int)
+			var Level = 3
+			var level = 3
+			func Raise() { level++ }
+			var names = []string{"a"}
+			func Name(n string) { names[0] = n }`},
+		want: []string{
+			"var unset has no initial value", "var mu is a sync.Mutex", "var count is a atomic.Int64", "var table is made to be filled",
+			"var Level is exported", "changes package variable level", "changes package variable names",
+		},
+	},
+	{
+		name: "NoRace", check: house.NoRace,
+		plant: map[string]string{"web/web.go": "package web\n\n//go:norace\nfunc f() {}\n"},
+		want:  []string{"web/web.go:3:1: //go:norace"},
+	},
+	{
+		name: "Unsafe", check: house.Unsafe,
+		plant: map[string]string{"web/web.go": `package web; import _ "unsafe"`},
+		want:  []string{"web/web.go: imports unsafe"},
+	},
+	{
+		name: "Grabbags", check: house.Grabbags,
+		plant: map[string]string{"internal/utils/x.go": "package utils"},
+		want:  []string{"internal/utils: the name"},
+	},
+	{
+		name: "Places", check: house.Places,
+		plant: map[string]string{"docs/run.md": "first\ncd /ro" + "ot/gale\n"},
+		want:  []string{"docs/run.md:2: names"},
+	},
+	{
+		name: "Deps", check: house.Deps,
+		plant: map[string]string{
+			"go.mod":               "module m\nrequire example.com/a v1\nrequire (\n\texample.com/b v1\n\texample.com/c v1 // indirect\n)\n",
+			"drivers/go.mod":       "module d\nrequire github.com/galeweb/gale v0\nreplace github.com/galeweb/gale => ../\n",
+			"cmd/gale/go.mod":      "module c\n",
+			"docs/dependencies.md": "## go.mod\n| module | job | licence | why |\n|---|---|---|---|\n| example.com/a | a job | | |\n| example.com/z | job | MIT | why |\n",
+		},
+		want: []string{
+			"go.mod requires example.com/b, which has no row", "the row of example.com/a needs",
+			"go.mod does not require example.com/z", "drivers/go.mod: replace",
+		},
+	},
+}
+
+func TestRepositoryKeepsEachRule(t *testing.T) {
+	t.Parallel()
+	tree, err := house.Load(os.DirFS("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tree.Packages) < 3 {
+		t.Fatalf("found %d packages; the walk is broken", len(tree.Packages))
+	}
+	for _, r := range rules {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			for _, v := range r.check(tree) {
+				t.Error(v)
+			}
+		})
+	}
+}
+
+func TestEachRuleFindsItsViolation(t *testing.T) {
+	t.Parallel()
+	for _, r := range rules {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			fsys := fstest.MapFS{}
+			for name, text := range r.plant {
+				fsys[name] = &fstest.MapFile{Data: []byte(text)}
+			}
+			tree, err := house.Load(fsys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := strings.Join(r.check(tree), "\n")
+			for _, want := range r.want {
+				if !strings.Contains(found, want) {
+					t.Errorf("did not find %q in:\n%s", want, found)
+				}
+			}
+		})
+	}
+}
