@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -13,18 +14,21 @@ import (
 // middleware installs it by [Wrap]; everyone else finds it by [WriterFrom].
 //
 // It passes on every power of the writer below: by [Writer.Unwrap] to
-// [http.ResponseController], and as Flusher, Hijacker and ReaderFrom for
-// libraries that ask by assertion. Like every ResponseWriter it belongs to the
-// handler's goroutine.
+// [http.ResponseController], and as Flusher, Hijacker, ReaderFrom and
+// StringWriter for libraries that ask by assertion. Like every ResponseWriter
+// it belongs to the handler's goroutine.
 type Writer struct {
 	w        http.ResponseWriter
 	status   int
 	bytes    int64
 	hijacked bool
+	broken   error
 	onHeader []func()
 }
 
-// Wrap returns the Writer that w is or wraps, or a new one around w.
+// Wrap returns the Writer that w is or wraps, or a new one around w. When w
+// wraps a Writer, go on writing to w, not to what Wrap returns: a wrapper in
+// between, for compression say, would be passed by.
 func Wrap(w http.ResponseWriter) *Writer {
 	if ww := WriterFrom(w); ww != nil {
 		return ww
@@ -59,7 +63,8 @@ func (w *Writer) Written() bool { return w.status != 0 || w.hijacked }
 
 // OnHeader has f called once, just before the header is sent, in the reverse
 // order of registration: the last moment to set a cookie. It is a no-op when
-// the header has gone.
+// the header has gone, and when it is called by such an f. After a hijack no f
+// is called.
 func (w *Writer) OnHeader(f func()) {
 	if !w.Written() {
 		w.onHeader = append(w.onHeader, f)
@@ -85,10 +90,10 @@ func (w *Writer) WriteHeader(status int) {
 
 func (w *Writer) runOnHeader() {
 	hooks := w.onHeader
-	w.onHeader = nil
 	for i := len(hooks) - 1; i >= 0; i-- {
 		hooks[i]()
 	}
+	w.onHeader = nil
 }
 
 func (w *Writer) ensureHeader() {
@@ -97,11 +102,30 @@ func (w *Writer) ensureHeader() {
 	}
 }
 
+// note counts n bytes and remembers the error of a connection that can take no
+// more, by which [Fail] knows that the client has gone. What the handler did
+// wrong is not remembered: it must reach the log.
+func (w *Writer) note(n int64, err error) {
+	w.bytes += n
+	if err != nil && w.broken == nil && !errors.Is(err, http.ErrBodyNotAllowed) &&
+		!errors.Is(err, http.ErrContentLength) && !errors.Is(err, http.ErrHijacked) {
+		w.broken = err
+	}
+}
+
 // Write sends the header with 200 when it has not gone, then the bytes.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.ensureHeader()
 	n, err := w.w.Write(p)
-	w.bytes += int64(n)
+	w.note(int64(n), err)
+	return n, err
+}
+
+// WriteString is Write without a copy of s where the writer below can.
+func (w *Writer) WriteString(s string) (int, error) {
+	w.ensureHeader()
+	n, err := io.WriteString(w.w, s)
+	w.note(int64(n), err)
 	return n, err
 }
 
@@ -109,6 +133,8 @@ func (w *Writer) Write(p []byte) (int, error) {
 func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
 	w.ensureHeader()
 	n, err := io.Copy(w.w, r)
+	// An error of r is no fault of the connection, and io.Copy does not tell
+	// which of the two it was.
 	w.bytes += n
 	return n, err
 }
@@ -120,7 +146,11 @@ func (w *Writer) Flush() { _ = w.FlushError() }
 // the writer below cannot.
 func (w *Writer) FlushError() error {
 	w.ensureHeader()
-	return http.NewResponseController(w.w).Flush()
+	err := http.NewResponseController(w.w).Flush()
+	if !errors.Is(err, http.ErrNotSupported) {
+		w.note(0, err)
+	}
+	return err
 }
 
 // Hijack takes the connection over; see [http.Hijacker].
