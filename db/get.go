@@ -79,6 +79,9 @@ func each[T any](ctx context.Context, q Querier, sql string, args []any, v *T, n
 	// Before the first row, so that an empty table shows a wrong type as well.
 	p, err := plans.plan(reflect.TypeFor[T](), r.Columns())
 	if err != nil {
+		if e := r.Close(); e != nil {
+			return e // Postgres has no columns where the statement failed
+		}
 		return err
 	}
 	dest := p.dest(reflect.ValueOf(v).Elem()) // once: every row is scanned into v
