@@ -15,6 +15,7 @@ import (
 
 	"github.com/galeweb/gale/internal/assert"
 	"github.com/galeweb/gale/obs"
+	"github.com/galeweb/gale/web"
 )
 
 // scrape returns the metrics whose lines begin with prefix.
@@ -80,6 +81,7 @@ func TestClasses(t *testing.T) {
 	} {
 		for name, w := range map[string]func() http.ResponseWriter{
 			"bare":       func() http.ResponseWriter { return httptest.NewRecorder() },
+			"web.Writer": func() http.ResponseWriter { return wrapped{web.Wrap(httptest.NewRecorder())} },
 			"own status": func() http.ResponseWriter { return wrapped{&outer{ResponseWriter: httptest.NewRecorder()}} },
 		} {
 			m := obs.NewMetrics()
