@@ -29,8 +29,9 @@ type DefaultOptions struct {
 	Compress CompressOptions
 
 	// Each Without field leaves one middleware out. To replace one, leave it
-	// out and add your own by [Chain]. [ClientIP] always runs, as what it finds
-	// out decides about others.
+	// out and add your own. [RequestID] and [ClientIP] always run, as the others
+	// rest on what they find out; an outer layer that has put an obs.Request
+	// into the context takes the place of the former.
 	WithoutAccessLog       bool
 	WithoutRecover         bool
 	WithoutSecurityHeaders bool

@@ -30,7 +30,9 @@ func RequestID(next http.Handler) http.Handler {
 // RequestIDWith gives each request an id, sends it back as X-Request-Id, and
 // puts an [obs.Request] into the context and a [web.Writer] around the
 // response: the record that all inner layers fill in. It belongs outermost.
-// Where an outer layer has put an [obs.Request] already, that one stays.
+// Where an outer layer has put an [obs.Request] already, that one stays. When
+// the handler sent nothing, it sends the header, so that what waits for
+// [web.Writer.OnHeader], such as a session's cookie, is not lost.
 //
 // The trace id comes from a valid W3C traceparent header and is empty without
 // one. It is hexadecimal, so a client cannot forge log lines with it, but it
@@ -60,6 +62,7 @@ func RequestIDWith(o RequestIDOptions) func(http.Handler) http.Handler {
 				ctx = stateKey.With(ctx, new(state))
 			}
 			next.ServeHTTP(w, r.WithContext(ctx))
+			sendHeader(ww)
 		})
 	}
 }

@@ -57,3 +57,11 @@ func writerOf(w http.ResponseWriter) (*web.Writer, http.ResponseWriter) {
 	ww := web.Wrap(w)
 	return ww, ww
 }
+
+// sendHeader sends the header of a response that a handler left to the server,
+// which would send it without a call of the OnHeader functions.
+func sendHeader(ww *web.Writer) {
+	if !ww.Written() {
+		ww.WriteHeader(http.StatusOK)
+	}
+}

@@ -43,6 +43,9 @@ func Timeout(d time.Duration) func(http.Handler) http.Handler {
 //   - the handler's later writes go nowhere: they return
 //     [http.ErrHandlerTimeout], and its header map is its own.
 //
+// A handler that returns after its deadline is late even when the difference is
+// small: it may have stopped in the middle because its context said so.
+//
 // TimeoutWith does not wait for a handler that is late, as Go can stop no
 // goroutine: the handler ends when it next looks at its context. One that never
 // does keeps its goroutine, so give the context to every call that waits.
@@ -77,8 +80,10 @@ func TimeoutWith(o TimeoutOptions) func(http.Handler) http.Handler {
 
 			select {
 			case v := <-done:
-				tw.end(v)
-				return
+				if tw.inTime() {
+					tw.end(v)
+					return
+				}
 			case <-ctx.Done():
 			}
 			was := tw.kill()
@@ -119,6 +124,8 @@ func serve(next http.Handler, tw *timeoutWriter, r *http.Request, done chan<- an
 		}
 		done <- thrown
 	}()
-	next.ServeHTTP(web.Wrap(tw), r)
+	ww := web.Wrap(tw)
+	next.ServeHTTP(ww, r)
+	sendHeader(ww)
 	thrown = nil
 }

@@ -19,7 +19,7 @@ const (
 	writerBuffering writerState = iota // nothing has left
 	writerStreaming                    // the header has left; writes pass through
 	writerHijacked                     // the handler owns the connection
-	writerEnded                        // the handler is done; only kill says so
+	writerEnded                        // the handler was done in time; only kill says so
 	writerDead                         // the deadline has passed; writes fail
 )
 
@@ -42,7 +42,7 @@ type timeoutWriter struct {
 
 	mu     sync.Mutex
 	state  writerState
-	ended  bool
+	ended  bool // in time
 	status int
 	buf    bytes.Buffer
 }
@@ -78,8 +78,15 @@ func (tw *timeoutWriter) kill() writerState {
 func (tw *timeoutWriter) finish() (late bool) {
 	tw.mu.Lock()
 	defer tw.mu.Unlock()
-	tw.ended = true
-	return tw.state == writerDead
+	tw.ended = tw.ctx.Err() == nil || tw.state == writerHijacked
+	return !tw.ended
+}
+
+// inTime reports whether the handler was done in time.
+func (tw *timeoutWriter) inTime() bool {
+	tw.mu.Lock()
+	defer tw.mu.Unlock()
+	return tw.ended
 }
 
 // send calls f, which may wait for the network. tw.mu is held. Looking at the
