@@ -2,10 +2,12 @@ package gale_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +93,21 @@ func TestConfigureAndSeveralListeners(t *testing.T) {
 	assert.NoError(t, err)
 	assert.NoError(t, resp.Body.Close())
 	assert.Equal(t, resp.StatusCode, http.StatusRequestHeaderFieldsTooLarge)
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	ts := httptest.NewTLSServer(nil) // lends its certificate
+	defer ts.Close()
+	r := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Proto)
+	}), gale.Options{Addr: "127.0.0.1:0", TLS: &tls.Config{Certificates: ts.TLS.Certificates}})
+	tr := ts.Client().Transport.(*http.Transport).Clone()
+	tr.ForceAttemptHTTP2 = true
+	defer tr.CloseIdleConnections()
+	_, body := get(t, &http.Client{Transport: tr}, "https://"+r.addr.String())
+	assert.Equal(t, body, "HTTP/2.0")
+	assert.Contains(t, r.banner.String(), "open    https://127.0.0.1:")
 }
 
 func TestRunMisuse(t *testing.T) {
