@@ -13,8 +13,8 @@ import (
 
 // rules checks values of one type.
 type rules struct {
-	typ   reflect.Type
-	tags  bool // some field has a validate tag
+	tags  bool   // some field has a validate tag
+	dive  string // the tag that leads to the structs of a list
 	place func(namespace string) Problem
 }
 
@@ -24,7 +24,10 @@ func newRules(caller string, t reflect.Type) *rules {
 	if err != nil {
 		panic(fmt.Sprintf("web: %s: %v", caller, err))
 	}
-	r := &rules{typ: t, tags: tags}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	r := &rules{tags: tags, dive: strings.TrimPrefix(strings.Repeat(",dive", layers(t)), ",")}
 	r.place = func(namespace string) Problem {
 		return Problem{Pointer: pointerOf(t, strings.TrimPrefix(namespace, t.Name()+"."))}
 	}
@@ -57,8 +60,8 @@ func examine(t reflect.Type, seen map[reflect.Type]bool) (tags bool, err error) 
 		if err != nil {
 			return false, err
 		}
-		if inner && isList(f.Type) && !strings.Contains(tag, "dive") {
-			return false, fmt.Errorf(`field %s of %s holds items with rules that nobody would apply; add validate:"dive"`, f.Name, t)
+		if inner && strings.Count(tag, "dive") < layers(f.Type) {
+			return false, fmt.Errorf(`field %s of %s holds items with rules that nobody would apply; add validate:"dive", once for each layer`, f.Name, t)
 		}
 		tags = tags || inner || tag != ""
 	}
@@ -69,11 +72,18 @@ func examine(t reflect.Type, seen map[reflect.Type]bool) (tags bool, err error) 
 	return tags, err
 }
 
-func isList(t reflect.Type) bool {
-	if t.Kind() == reflect.Pointer {
+// layers counts the slices, arrays and maps around the items of t.
+func layers(t reflect.Type) (n int) {
+	for {
+		switch t.Kind() {
+		case reflect.Slice, reflect.Array, reflect.Map:
+			n++
+		case reflect.Pointer:
+		default:
+			return n
+		}
 		t = t.Elem()
 	}
-	return t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map
 }
 
 func tryTags(t reflect.Type) (err error) {
@@ -99,13 +109,23 @@ func (r *rules) broken(v any) (problems []Problem) {
 	if !r.tags {
 		return nil
 	}
-	var err error
-	if t := r.typ; isList(t) {
-		err = checker().validator.Var(v, "dive")
-	} else if value := reflect.ValueOf(v).Elem(); value.Kind() != reflect.Pointer || !value.IsNil() {
-		err = checker().validator.Struct(v)
+	value := reflect.ValueOf(v)
+	for value.Kind() == reflect.Pointer {
+		if value.IsNil() {
+			return nil
+		}
+		value = value.Elem()
 	}
-	failures, _ := errors.AsType[validator.ValidationErrors](err)
+	var err error
+	if r.dive != "" {
+		err = checker().validator.Var(value.Interface(), r.dive)
+	} else {
+		err = checker().validator.Struct(value.Addr().Interface())
+	}
+	failures, ok := errors.AsType[validator.ValidationErrors](err)
+	if err != nil && !ok {
+		return []Problem{{Detail: "could not be checked"}} // Never let pass what was not.
+	}
 	for _, f := range failures {
 		p := r.place(f.StructNamespace())
 		p.Code, p.Detail = f.Tag(), ruleText(f)
@@ -149,7 +169,7 @@ func pointerOf(t reflect.Type, namespace string) string {
 			t = t.Elem()
 		}
 		switch {
-		case index && (isList(t)):
+		case index && layers(t) > 0:
 			pointer = pointer.AppendToken(name)
 			t = t.Elem()
 		case t.Kind() == reflect.Struct:
