@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -213,4 +214,42 @@ func TestDecodeJSONChecksNestedLists(t *testing.T) {
 	_, err := decode[map[string][]*item]("application/json", `{"a":[{"name":"ok"},{"name":"x"}]}`)
 	e, _ := errors.AsType[*web.Error](err)
 	assert.Equal(t, e.Problems, []web.Problem{{Pointer: "/a/1/name", Code: "min", Detail: "must have at least 2 characters"}})
+}
+
+type kinds struct {
+	Bool  bool              `json:"bool"`
+	Float float32           `json:"float"`
+	Uint  uint              `json:"uint"`
+	List  []string          `json:"list"`
+	Map   map[string]string `json:"map"`
+	Text  netip.Addr        `json:"text"`
+	Own   picky             `json:"own"`
+	Ptr   *string           `json:"ptr"`
+}
+
+type picky struct{}
+
+func (*picky) UnmarshalJSON([]byte) error { return errors.New("secret reason") }
+
+func TestWrongTypesAreNamed(t *testing.T) {
+	t.Parallel()
+	_, err := decode[kinds]("application/json", `{"bool":"yes","float":[1],"uint":-1,"list":{"a":1},"map":["long enough"],"text":7,"own":1,"ptr":true,"unknown`+strings.Repeat("x", 300)+`":0}`)
+	e, ok := errors.AsType[*web.Error](err)
+	assert.True(t, ok, "no answer for the client")
+	var got []string
+	for _, p := range e.Problems {
+		detail, _, _ := strings.Cut(p.Detail, " (")
+		got = append(got, p.Pointer+" "+detail)
+	}
+	same(t, got, []string{
+		"/bool must be true or false, not a string",
+		"/float must be a number, not an array",
+		"/uint must be a whole number, not negative",
+		"/list must be an array, not an object",
+		"/map must be an object, not an array",
+		"/text must be a string in the expected format, not a number",
+		"/own is not in the expected format",
+		"/ptr must be a string, not a boolean",
+		"/unknown" + strings.Repeat("x", 192) + "… is not known",
+	})
 }

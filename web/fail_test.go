@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -202,13 +203,16 @@ func TestClientGoneIsSilent(t *testing.T) {
 		"cancelled": func(_ http.ResponseWriter, r *http.Request) error {
 			return fmt.Errorf("query: %w", r.Context().Err())
 		},
+		"write error of another name": func(http.ResponseWriter, *http.Request) error {
+			return fmt.Errorf("copy: %w", &net.OpError{Op: "write", Err: brokenPipe})
+		},
 		"write error": func(w http.ResponseWriter, _ *http.Request) error { return web.Text(w, 200, "x") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log logbook
 			ctx, cancel := context.WithCancel(t.Context())
-			if name == "cancelled" {
+			if name != "write error" {
 				cancel()
 			}
 			defer cancel()

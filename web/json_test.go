@@ -230,7 +230,6 @@ func TestJSONOut(t *testing.T) {
 type span struct {
 	Page int `query:"page"`
 	Body interval
-	seen *[]string
 }
 
 type interval struct {
@@ -332,6 +331,7 @@ func TestJSONPanicsAtOnceOverAWrongInput(t *testing.T) {
 	panics[struct {
 		Body [][]item `validate:"dive"`
 	}](t, "once for each layer")
+	panics[struct{ Body tree }](t, "field Children", `add validate:"dive"`)
 	panics[struct {
 		Body struct{ Deep map[string][]*item }
 	}](t, "Deep", `add validate:"dive"`)
@@ -361,4 +361,9 @@ func TestMapAndListPointers(t *testing.T) {
 	got := told(t, rec)
 	slices.Sort(got)
 	same(t, got, []string{"/by/a~1b/name must have at least 2 characters", "/name must have at least 2 characters"})
+}
+
+type tree struct {
+	Children []tree
+	Name     string `validate:"required"`
 }

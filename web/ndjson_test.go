@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,10 +86,21 @@ func TestNDJSONErrorInTheStreamCutsIt(t *testing.T) {
 // flushed is a ResponseWriter that counts what has left for good.
 type flushed struct {
 	*httptest.ResponseRecorder
+	mu   sync.Mutex
 	left string
 }
 
-func (f *flushed) Flush() { f.left = f.Body.String() }
+func (f *flushed) Flush() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.left = f.Body.String()
+}
+
+func (f *flushed) gone() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.left
+}
 
 func TestNDJSONFlushesALiveFeedWithinItsTime(t *testing.T) {
 	t.Parallel()
@@ -105,15 +117,15 @@ func TestNDJSONFlushesALiveFeedWithinItsTime(t *testing.T) {
 			})
 		}()
 		<-wait
-		assert.Equal(t, w.left, "")
+		assert.Equal(t, w.gone(), "")
 		time.Sleep(100 * time.Millisecond) // The fake clock of synctest.
 		synctest.Wait()
-		assert.Equal(t, w.left, "1\n2\n")
+		assert.Equal(t, w.gone(), "1\n2\n")
 		close(next)
 		assert.NoError(t, <-done)
 		assert.Equal(t, w.Body.String(), "1\n2\n3\n")
 		time.Sleep(time.Second)
-		assert.Equal(t, w.left, "1\n2\n") // Nothing touches w after the return.
+		assert.Equal(t, w.gone(), "1\n2\n") // Nothing touches w after the return.
 	})
 }
 
