@@ -10,8 +10,9 @@ import (
 	"github.com/galeweb/gale/db"
 )
 
-// conn is one SQLite connection with its prepared statements. It bypasses
-// database/sql, whose locks and conversions cost more than a point read.
+// conn is one SQLite connection with its prepared statements. It is the
+// driver's connection without database/sql above, which has no way to keep
+// statements with the connection they belong to, nor to tell reader and writer.
 type conn struct {
 	pool   *pool
 	raw    driver.Conn
@@ -75,7 +76,7 @@ func (c *conn) prepare(ctx context.Context, sql string) (*stmt, error) {
 	if s := c.stmts.take(sql); s != nil {
 		return s, nil
 	}
-	raw, err := c.raw.(driver.ConnPrepareContext).PrepareContext(ctx, sql)
+	raw, err := c.raw.(driver.ConnPrepareContext).PrepareContext(ctx, anonymous(sql))
 	if err != nil {
 		return nil, c.failed(err)
 	}
