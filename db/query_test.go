@@ -24,7 +24,6 @@ func TestOpenDefaults(t *testing.T) {
 	f := &fake{}
 	openFake(t, f, db.Options{})
 	assert.Equal(t, f.options.AcquireTimeout, 5*time.Second)
-	assert.True(t, f.options.Logger != nil, "the driver has no logger")
 	assert.Panics(t, func() { _, _ = db.Open(t.Context(), "fake:", db.Options{}) })
 	_, err := db.Open(t.Context(), "postgres://u:sesame@h/d", db.Options{Drivers: []db.Driver{f}})
 	assert.Equal(t, err.Error(), `db: open: unknown scheme "postgres"; known are fake`)
