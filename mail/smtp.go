@@ -128,8 +128,13 @@ func (s *SMTP) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("%w: %s did not take the message in time: %w", ErrTemporary, s.o.Host, ctx.Err())
+	timeout := ctx.Err()
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Timeout() {
+		// go-mail's own deadline is the same moment and may win.
+		timeout = cmp.Or(timeout, context.DeadlineExceeded)
+	}
+	if timeout != nil {
+		return fmt.Errorf("%w: %s did not take the message in time: %w", ErrTemporary, s.o.Host, timeout)
 	}
 	if se, ok := errors.AsType[*gomail.SendError](err); ok {
 		if se.IsTemp() {
