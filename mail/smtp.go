@@ -77,7 +77,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 
 func (s *SMTP) client(ctx context.Context) (*gomail.Client, error) {
 	opts := []gomail.Option{
-		gomail.WithTimeout(s.o.Timeout),
+		gomail.WithTimeout(s.o.Timeout + time.Second), // so that the context's deadline, which tells why, comes first
 		gomail.WithTLSPolicy(gomail.TLSMandatory),
 		gomail.WithPort(s.o.Port),
 		gomail.WithDialContextFunc(s.dial(ctx)),
@@ -128,13 +128,8 @@ func (s *SMTP) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	timeout := ctx.Err()
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Timeout() {
-		// go-mail's own deadline is the same moment and may win.
-		timeout = cmp.Or(timeout, context.DeadlineExceeded)
-	}
-	if timeout != nil {
-		return fmt.Errorf("%w: %s did not take the message in time: %w", ErrTemporary, s.o.Host, timeout)
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %s did not take the message in time: %w", ErrTemporary, s.o.Host, ctx.Err())
 	}
 	if se, ok := errors.AsType[*gomail.SendError](err); ok {
 		if se.IsTemp() {
