@@ -54,8 +54,8 @@ func (a *Auth[U]) demandSignIn(w http.ResponseWriter, r *http.Request) {
 	if a.o.Sessions != nil && opensPage(r) && r.URL.Path != a.login.Path {
 		target := *a.login
 		q := target.Query()
-		if here := r.URL.RequestURI(); localPath(here) {
-			q.Set("next", here)
+		if next := web.LocalPath(r.URL.RequestURI(), ""); next != "" {
+			q.Set("next", next)
 		}
 		target.RawQuery = q.Encode()
 		w.Header().Set("Cache-Control", "no-store")
@@ -97,20 +97,5 @@ func opensPage(r *http.Request) bool {
 // query when it is a path of this site, and fallback otherwise, so that a link
 // to the login page cannot lead on to another site.
 func Next(r *http.Request, fallback string) string {
-	if next := r.FormValue("next"); localPath(next) {
-		return next
-	}
-	return fallback
-}
-
-// localPath reports whether every browser takes s for a path of this site:
-// "//evil.example" and "/\evil.example" are other hosts to them, and they drop
-// control characters before they look.
-func localPath(s string) bool {
-	const maxLen = 2048
-	if len(s) > maxLen || !strings.HasPrefix(s, "/") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) {
-		return false
-	}
-	path, _, _ := strings.Cut(s, "?")
-	return !strings.Contains(path, "//")
+	return web.LocalPath(r.FormValue("next"), fallback)
 }

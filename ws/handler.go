@@ -58,6 +58,7 @@ type Handler struct {
 	// to 10 s.
 	PongTimeout time.Duration
 
+	joining  sync.Pool // of *[]byte, for writes that carry several frames
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}
 	draining bool
