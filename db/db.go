@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/galeweb/gale/obs"
 )
 
 // Options configure a [DB].
@@ -69,12 +67,9 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if d.slow == 0 {
 		d.slow = 200 * time.Millisecond
 	}
-	do := DriverOptions{MaxConns: o.MaxConns, AcquireTimeout: o.AcquireTimeout, Logger: o.Logger}
+	do := DriverOptions{MaxConns: o.MaxConns, AcquireTimeout: o.AcquireTimeout}
 	if do.AcquireTimeout <= 0 {
 		do.AcquireTimeout = 5 * time.Second
-	}
-	if do.Logger == nil {
-		do.Logger = obs.Logger(ctx)
 	}
 	if d.backend, err = driver.Open(ctx, url, do); err != nil {
 		return nil, fmt.Errorf("db: open: %w", err)

@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"database/sql"
-	"log/slog"
 	"time"
 )
 
@@ -30,8 +29,6 @@ type DriverOptions struct {
 	MaxConns int
 	// AcquireTimeout bounds the wait for a connection; always positive.
 	AcquireTimeout time.Duration
-	// Logger takes what has no caller to return to; never nil.
-	Logger *slog.Logger
 }
 
 // Role says what a connection is acquired for.

@@ -18,7 +18,7 @@ type Tx struct {
 	conn     Conn
 	readOnly bool
 	depth    int
-	open     bool  // rows are open
+	rows     *rows // open
 	err      error // the first statement that failed
 	done     atomic.Bool
 }
@@ -81,12 +81,14 @@ func (d *DB) tx(ctx context.Context, role Role, fn func(context.Context, *Tx) er
 	ended := false
 	defer func() {
 		if !ended { // fn panicked
+			t.closeRows()
 			_ = conn.End(endCtx, false)
 		}
 	}()
 	err = fn(txKey.With(ctx, t), t)
 	err = t.verdict(ctx, err)
 	ended = true
+	t.closeRows()
 	start := time.Now()
 	endErr := conn.End(endCtx, err == nil)
 	if err == nil {
@@ -103,7 +105,7 @@ func (t *Tx) verdict(ctx context.Context, err error) error {
 		return err
 	case t.err != nil:
 		return fmt.Errorf("%w: %w", ErrAborted, t.err)
-	case t.open:
+	case t.rows != nil:
 		return ErrBusy
 	default:
 		return ctx.Err()
@@ -124,7 +126,8 @@ func (t *Tx) Tx(ctx context.Context, fn func(context.Context, *Tx) error) error 
 	}
 	undo := func() {
 		// A rollback that fails means that the transaction is gone.
-		t.err, t.open = nil, false
+		t.closeRows()
+		t.err = nil
 		endCtx := context.WithoutCancel(ctx)
 		if _, err := t.conn.Exec(endCtx, "ROLLBACK TO SAVEPOINT "+name); err != nil {
 			t.err = err
@@ -161,9 +164,9 @@ func (t *Tx) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
 		t.fail(err)
 		return nil, err
 	}
-	t.open = true
+	t.rows = r
 	r.ended = func(err error) {
-		t.open = false
+		t.rows = nil
 		t.fail(err)
 	}
 	return r, nil
@@ -188,10 +191,17 @@ func (t *Tx) usable() error {
 		return errors.New("db: the transaction is over")
 	case t.err != nil:
 		return fmt.Errorf("%w: %w", ErrAborted, t.err)
-	case t.open:
+	case t.rows != nil:
 		return ErrBusy
 	default:
 		return nil
+	}
+}
+
+// closeRows closes what fn forgot, which would keep the connection busy.
+func (t *Tx) closeRows() {
+	if t.rows != nil {
+		_ = t.rows.Close()
 	}
 }
 

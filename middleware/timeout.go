@@ -118,7 +118,7 @@ func serve(next http.Handler, tw *timeoutWriter, r *http.Request, done chan<- an
 			thrown = &handlerPanic{value: v, stack: cutStack(debug.Stack())}
 		}
 		if p, ok := thrown.(*handlerPanic); tw.finish() && ok {
-			err, stack := panicked(p)
+			stack, err := panicked(p)
 			obs.Logger(r.Context()).ErrorContext(r.Context(), "panic after timeout",
 				slog.Any("error", err), slog.String("stack", stack))
 		}

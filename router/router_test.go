@@ -282,8 +282,10 @@ func TestWrongWiringPanics(t *testing.T) {
 		"host with port":     {func(r *router.Router) { r.Host("a.com:80", none) }, "without scheme, port"},
 		"host with path":     {func(r *router.Router) { r.Host("a.com/x", none) }, "without scheme, port"},
 		"empty host":         {func(r *router.Router) { r.Host("", none) }, "not a host name"},
-		"name twice": {func(r *router.Router) { r.Get("/a", echo).Name("n"); r.Get("/b", echo).Name("n") },
-			`"n" of GET /b`},
+		"name twice": {
+			func(r *router.Router) { r.Get("/a", echo).Name("n"); r.Get("/b", echo).Name("n") },
+			`"n" of GET /b`,
+		},
 		"two names":           {func(r *router.Router) { r.Get("/a", echo).Name("n").Name("m") }, `already named "n"`},
 		"empty name":          {func(r *router.Router) { r.Get("/a", echo).Name("") }, "empty name"},
 		"route while serving": {func(r *router.Router) { do(r, "GET", "/"); r.Get("/a", echo) }, "router: route added while serving"},

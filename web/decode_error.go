@@ -207,15 +207,15 @@ func blank(data []byte, offset int64) bool {
 	dec := jsontext.NewDecoder(bytes.NewReader(data))
 	name := int64(-1) // where the name before the next value begins
 	for {
-		kind, n := dec.StackIndex(dec.StackDepth())
-		isName := kind == '{' && n%2 == 0
 		start := dec.InputOffset()
 		for start < int64(len(data)) && bytes.IndexByte([]byte(" \t\r\n,:"), data[start]) >= 0 {
 			start++
 		}
-		if start > offset {
+		if start > offset || start == int64(len(data)) {
 			return false
 		}
+		kind, n := dec.StackIndex(dec.StackDepth())
+		isName := kind == '{' && n%2 == 0 && data[start] == '"'
 		if isName {
 			name = start
 		}

@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -113,7 +112,7 @@ func multipartValues(r *http.Request, body []byte) (url.Values, error) {
 	for n := 0; ; n++ {
 		part, err := reader.NextPart()
 		switch {
-		case errors.Is(err, io.EOF):
+		case err == io.EOF: // Wrapped it is the end of a form that was cut off.
 			return values, nil
 		case err != nil:
 			return nil, readError(err)

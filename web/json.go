@@ -40,7 +40,8 @@ type NoContent struct{}
 //     Validate() error of Body and of In. Validate returns problems by
 //     [Invalid], several joined by [errors.Join], or an [*Error] of its own
 //     status; the text of any other error is not shown. Validate methods of
-//     values further inside are for their owner to call.
+//     values further inside are for their owner to call. Put a max before dive,
+//     since every item is checked before the first 16 problems are told.
 //
 // Out is sent as by [WriteJSON] with status 200, or that of its method
 // StatusCode() int. A method Location() string sets that header, and makes the

@@ -11,7 +11,7 @@ func didYouMean(name string, known []string) string {
 	if len(name) > 64 {
 		return ""
 	}
-	best, bestDistance := "", 1+max(1, len(name)/3)
+	best, bestDistance := "", 1+max(1, min(3, len(name)/2))
 	for _, k := range known {
 		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < bestDistance {
 			best, bestDistance = k, d

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"reflect"
 	"strings"
@@ -13,67 +14,50 @@ import (
 
 // rules checks values of one type.
 type rules struct {
-	typ   reflect.Type
-	tags  bool // some field has a validate tag
+	tags  bool   // some field has a validate tag
+	dive  string // the tag that leads to the structs of a list
 	place func(namespace string) Problem
 }
 
 // newRules examines t, and panics when a tag of it is wrong or without effect.
 func newRules(caller string, t reflect.Type) *rules {
-	tags, err := examine(t, map[reflect.Type]bool{})
-	if err != nil {
+	if err := examine(t, map[reflect.Type]bool{}); err != nil {
 		panic(fmt.Sprintf("web: %s: %v", caller, err))
 	}
-	r := &rules{typ: t, tags: tags}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	r := &rules{
+		tags: hasTags(t, map[reflect.Type]bool{}),
+		dive: strings.TrimPrefix(strings.Repeat(",dive", layers(t)), ","),
+	}
 	r.place = func(namespace string) Problem {
 		return Problem{Pointer: pointerOf(t, strings.TrimPrefix(namespace, t.Name()+"."))}
 	}
 	return r
 }
 
-// examine reports whether t or a type within has validate tags. The validator
-// silently skips the items of a slice or map whose field does not say "dive",
-// so that is an error, and panics over a faulty tag when it meets it first, so
-// every struct is shown to it now.
-func examine(t reflect.Type, seen map[reflect.Type]bool) (tags bool, err error) {
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		return examine(t.Elem(), seen)
-	case reflect.Struct:
-	default:
-		return false, nil
+// examine looks for tags of t, and of the types within, that would not do what
+// they say. The validator silently skips the items of a slice or map whose
+// field does not say "dive"; and it panics over a faulty tag when it first
+// meets it, so every struct is shown to it now.
+func examine(t reflect.Type, seen map[reflect.Type]bool) error {
+	if t = item(t); t.Kind() != reflect.Struct || seen[t] {
+		return nil
 	}
-	if has, ok := seen[t]; ok {
-		return has, nil
-	}
-	seen[t] = false
-	for i := range t.NumField() {
-		f := t.Field(i)
-		tag := f.Tag.Get("validate")
-		if tag == "-" || !f.IsExported() && !f.Anonymous {
-			continue
+	seen[t] = true
+	for f := range ruledFields(t) {
+		if strings.Count(f.Tag.Get("validate"), "dive") < layers(f.Type) && hasTags(f.Type, map[reflect.Type]bool{}) {
+			return fmt.Errorf(`field %s of %s holds items with rules that nobody would apply; add validate:"dive", once for each layer`, f.Name, t)
 		}
-		inner, err := examine(f.Type, seen)
-		if err != nil {
-			return false, err
+		if err := examine(f.Type, seen); err != nil {
+			return err
 		}
-		if inner && isList(f.Type) && !strings.Contains(tag, "dive") {
-			return false, fmt.Errorf(`field %s of %s holds items with rules that nobody would apply; add validate:"dive"`, f.Name, t)
-		}
-		tags = tags || inner || tag != ""
 	}
-	seen[t] = tags
-	if tags {
-		err = tryTags(t)
+	if !hasTags(t, map[reflect.Type]bool{}) {
+		return nil
 	}
-	return tags, err
-}
-
-func isList(t reflect.Type) bool {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	return t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map
+	return tryTags(t)
 }
 
 func tryTags(t reflect.Type) (err error) {
@@ -84,6 +68,57 @@ func tryTags(t reflect.Type) (err error) {
 	}()
 	_ = checker().validator.Struct(reflect.New(t).Interface()) // The zero value may well be invalid.
 	return nil
+}
+
+// hasTags reports whether t or a type within it has validate tags.
+func hasTags(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if t = item(t); t.Kind() != reflect.Struct || seen[t] {
+		return false
+	}
+	seen[t] = true
+	for f := range ruledFields(t) {
+		if f.Tag.Get("validate") != "" || hasTags(f.Type, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// ruledFields yields the fields of the struct t that the validator looks at.
+func ruledFields(t reflect.Type) iter.Seq[reflect.StructField] {
+	return func(yield func(reflect.StructField) bool) {
+		for f := range t.Fields() {
+			if (f.IsExported() || f.Anonymous) && f.Tag.Get("validate") != "-" && !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// item takes pointers, slices, arrays and maps off t.
+func item(t reflect.Type) reflect.Type {
+	for {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+			t = t.Elem()
+		default:
+			return t
+		}
+	}
+}
+
+// layers counts the slices, arrays and maps around the items of t.
+func layers(t reflect.Type) (n int) {
+	for {
+		switch t.Kind() {
+		case reflect.Slice, reflect.Array, reflect.Map:
+			n++
+		case reflect.Pointer:
+		default:
+			return n
+		}
+		t = t.Elem()
+	}
 }
 
 // check applies the tags and then Validate to the value that v points to.
@@ -99,13 +134,23 @@ func (r *rules) broken(v any) (problems []Problem) {
 	if !r.tags {
 		return nil
 	}
-	var err error
-	if t := r.typ; isList(t) {
-		err = checker().validator.Var(v, "dive")
-	} else if value := reflect.ValueOf(v).Elem(); value.Kind() != reflect.Pointer || !value.IsNil() {
-		err = checker().validator.Struct(v)
+	value := reflect.ValueOf(v)
+	for value.Kind() == reflect.Pointer {
+		if value.IsNil() {
+			return nil
+		}
+		value = value.Elem()
 	}
-	failures, _ := errors.AsType[validator.ValidationErrors](err)
+	var err error
+	if r.dive != "" {
+		err = checker().validator.Var(value.Interface(), r.dive)
+	} else {
+		err = checker().validator.Struct(value.Addr().Interface())
+	}
+	failures, ok := errors.AsType[validator.ValidationErrors](err)
+	if err != nil && !ok {
+		return []Problem{{Detail: "could not be checked"}} // Never let pass what was not.
+	}
 	for _, f := range failures {
 		p := r.place(f.StructNamespace())
 		p.Code, p.Detail = f.Tag(), ruleText(f)
@@ -149,7 +194,7 @@ func pointerOf(t reflect.Type, namespace string) string {
 			t = t.Elem()
 		}
 		switch {
-		case index && (isList(t)):
+		case index && layers(t) > 0:
 			pointer = pointer.AppendToken(name)
 			t = t.Elem()
 		case t.Kind() == reflect.Struct:

@@ -22,8 +22,10 @@ type Writer struct {
 	status   int
 	bytes    int64
 	hijacked bool
+	replaced bool // a hook answered, the handler's own response is dropped
 	broken   error
 	onHeader []func()
+	body     *limitedBody // see LimitBody
 }
 
 // Wrap returns the Writer that w is or wraps, or a new one around w. When w
@@ -62,9 +64,10 @@ func (w *Writer) Bytes() int64 { return w.bytes }
 func (w *Writer) Written() bool { return w.status != 0 || w.hijacked }
 
 // OnHeader has f called once, just before the header is sent, in the reverse
-// order of registration: the last moment to set a cookie. It is a no-op when
-// the header has gone, and when it is called by such an f. After a hijack no f
-// is called.
+// order of registration: the last moment to set a cookie, or to refuse. When f
+// itself sends a response, mostly an error by [Fail], that one stands, and what
+// the handler writes is dropped. OnHeader is a no-op when the header has gone,
+// and when it is called by such an f. After a hijack no f is called.
 func (w *Writer) OnHeader(f func()) {
 	if !w.Written() {
 		w.onHeader = append(w.onHeader, f)
@@ -81,8 +84,15 @@ func (w *Writer) WriteHeader(status int) {
 		w.w.WriteHeader(status)
 		return
 	}
+	if w.replaced {
+		return
+	}
 	if !w.Written() {
 		w.runOnHeader()
+		if w.Written() {
+			w.replaced = true
+			return
+		}
 		w.status = status
 	}
 	w.w.WriteHeader(status)
@@ -90,10 +100,10 @@ func (w *Writer) WriteHeader(status int) {
 
 func (w *Writer) runOnHeader() {
 	hooks := w.onHeader
+	w.onHeader = nil // before they run: one may send a response of its own
 	for i := len(hooks) - 1; i >= 0; i-- {
 		hooks[i]()
 	}
-	w.onHeader = nil
 }
 
 func (w *Writer) ensureHeader() {
@@ -116,6 +126,9 @@ func (w *Writer) note(n int64, err error) {
 // Write sends the header with 200 when it has not gone, then the bytes.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.ensureHeader()
+	if w.replaced {
+		return len(p), nil
+	}
 	n, err := w.w.Write(p)
 	w.note(int64(n), err)
 	return n, err
@@ -124,6 +137,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 // WriteString is Write without a copy of s where the writer below can.
 func (w *Writer) WriteString(s string) (int, error) {
 	w.ensureHeader()
+	if w.replaced {
+		return len(s), nil
+	}
 	n, err := io.WriteString(w.w, s)
 	w.note(int64(n), err)
 	return n, err
@@ -132,6 +148,9 @@ func (w *Writer) WriteString(s string) (int, error) {
 // ReadFrom lets a file reach the socket by sendfile where the server can.
 func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
 	w.ensureHeader()
+	if w.replaced {
+		return io.Copy(io.Discard, r)
+	}
 	n, err := io.Copy(w.w, r)
 	// An error of r is no fault of the connection, and io.Copy does not tell
 	// which of the two it was.

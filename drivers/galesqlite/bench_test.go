@@ -130,18 +130,19 @@ func BenchmarkPoint(b *testing.B) {
 		})
 	}
 	b.Run("DatabaseSQL", func(b *testing.B) {
-		d := setup(b)
-		err := d.Schema(context.Background(), func(ctx context.Context, handle *sql.DB) error {
-			stmt, err := handle.Prepare(query)
-			assert.NoError(b, err)
-			b.ReportAllocs()
-			for b.Loop() {
-				var p packet
-				assert.NoError(b, stmt.QueryRowContext(ctx, 50).Scan(&p.ID, &p.Channel, &p.Body))
-			}
-			return stmt.Close()
-		})
+		path := filepath.Join(b.TempDir(), "bench.db")
+		_, err := openURL(b, "sqlite:"+path, db.Options{}).Exec(b.Context(), packetTable+"; INSERT INTO packets VALUES (50, 1, 2, 'body')")
 		assert.NoError(b, err)
+		handle, err := sql.Open("sqlite", path)
+		assert.NoError(b, err)
+		defer handle.Close()
+		stmt, err := handle.Prepare(query)
+		assert.NoError(b, err)
+		b.ReportAllocs()
+		for b.Loop() {
+			var p packet
+			assert.NoError(b, stmt.QueryRow(50).Scan(&p.ID, &p.Channel, &p.Body))
+		}
 	})
 	b.Run("All100", func(b *testing.B) {
 		d := setup(b)

@@ -10,8 +10,9 @@ import (
 	"github.com/galeweb/gale/db"
 )
 
-// conn is one SQLite connection with its prepared statements. It bypasses
-// database/sql, whose locks and conversions cost more than a point read.
+// conn is one SQLite connection with its prepared statements. It is the
+// driver's connection without database/sql above, which has no way to keep
+// statements with the connection they belong to, nor to tell reader and writer.
 type conn struct {
 	pool   *pool
 	raw    driver.Conn
@@ -43,7 +44,7 @@ func (c *conn) Query(ctx context.Context, sql string, args ...any) (db.Rows, err
 		return nil, c.failed(err)
 	}
 	columns := r.Columns()
-	return &rows{conn: c, stmt: s, inner: r, columns: columns, values: make([]driver.Value, len(columns))}, nil
+	return &rows{ctx: ctx, conn: c, stmt: s, inner: r, columns: columns, values: make([]driver.Value, len(columns))}, nil
 }
 
 // Exec implements [db.Conn].
@@ -75,7 +76,7 @@ func (c *conn) prepare(ctx context.Context, sql string) (*stmt, error) {
 	if s := c.stmts.take(sql); s != nil {
 		return s, nil
 	}
-	raw, err := c.raw.(driver.ConnPrepareContext).PrepareContext(ctx, sql)
+	raw, err := c.raw.(driver.ConnPrepareContext).PrepareContext(ctx, anonymous(sql))
 	if err != nil {
 		return nil, c.failed(err)
 	}
@@ -94,8 +95,8 @@ func (c *conn) Begin(ctx context.Context, readOnly bool) error {
 		sql = "BEGIN DEFERRED"
 	}
 	if _, err := c.Exec(ctx, sql); err != nil {
-		// A context that ends here may leave the transaction begun or not.
-		c.broken = c.broken || ctx.Err() != nil && !c.pool.memory
+		// When a context ended it, the transaction may have begun or not.
+		_ = c.rollback(context.WithoutCancel(ctx))
 		return err
 	}
 	c.inTx = true
@@ -123,7 +124,7 @@ func (c *conn) rollback(ctx context.Context) error {
 	if err == nil || isNoTransaction(err) {
 		return nil
 	}
-	c.broken = true
+	c.broken = !c.pool.memory
 	return err
 }
 

@@ -1,6 +1,7 @@
 package galesqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 // rows steps a statement, which goes back into the cache at Close.
 type rows struct {
+	ctx     context.Context
 	conn    *conn
 	stmt    *stmt
 	inner   driver.Rows
@@ -26,6 +28,10 @@ func (r *rows) Columns() []string { return r.columns }
 // Next implements [db.Rows].
 func (r *rows) Next() bool {
 	if r.closed || r.err != nil {
+		return false
+	}
+	// SQLite itself looks at the context only up to the first row.
+	if r.err = r.ctx.Err(); r.err != nil {
 		return false
 	}
 	err := r.inner.Next(r.values)

@@ -52,6 +52,8 @@ func Database(t *testing.T, open func(t *testing.T) *db.DB) {
 		{"OpenRows", databaseOpenRows},
 		{"ReadTx", databaseReadTx},
 		{"Canceled", databaseCanceled},
+		{"CanceledRows", databaseCanceledRows},
+		{"ForgottenRows", databaseForgottenRows},
 		{"Batcher", databaseBatcher},
 		{"Page", databasePage},
 		{"Closed", databaseClosed},

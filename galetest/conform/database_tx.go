@@ -238,6 +238,38 @@ func databaseCanceled(t *testing.T, d *db.DB) {
 	assert.Equal(t, count(t, d), 2)
 }
 
+// databaseCanceledRows: a loop over many rows ends soon after its context.
+func databaseCanceledRows(t *testing.T, d *db.DB) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n := 0
+	var last error
+	const million = "WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 1000000) SELECT i FROM g"
+	for _, last = range db.Each[int](ctx, d, million) {
+		if n++; n == 10 {
+			cancel()
+		}
+	}
+	assert.ErrorIs(t, last, context.Canceled)
+	assert.True(t, n < 1_000_000, "the loop went to its end")
+	assert.NoError(t, d.Ping(t.Context()))
+}
+
+// databaseForgottenRows: rows that nobody closes go with their transaction.
+func databaseForgottenRows(t *testing.T, d *db.DB) {
+	boats(t, d, 3)
+	for _, wanted := range []error{nil, errors.New("no wind")} {
+		err := d.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			rows, err := tx.Query(ctx, "SELECT id FROM boats")
+			assert.NoError(t, err)
+			assert.True(t, rows.Next(), "no row")
+			return wanted
+		})
+		assert.True(t, err != nil, "committed with open rows")
+		mustExec(t, d, "DELETE FROM boats WHERE id = 99")
+	}
+}
+
 func databaseBatcher(t *testing.T, d *db.DB) {
 	boats(t, d, 0)
 	b := db.NewBatcher(d, db.BatchOptions{}, func(ctx context.Context, tx *db.Tx, ids []int) ([]string, error) {

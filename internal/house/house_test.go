@@ -70,13 +70,14 @@ var rules = []struct {
 			var mu sync.Mutex
 			var count atomic.Int64
 			var table = make(map[string]int)
+			var cache = &lru{}
 			var Level = 3
 			var level = 3
 			func Raise() { level++ }
 			var names = []string{"a"}
 			func Name(n string) { names[0] = n }`},
 		want: []string{
-			"var unset has no initial value", "var mu is a sync.Mutex", "var count is a atomic.Int64", "var table is made to be filled",
+			"var unset has no initial value", "var mu is a sync.Mutex", "var count is a atomic.Int64", "var table is made to be filled", "var cache points to a zero value",
 			"var Level is exported", "changes package variable level", "changes package variable names",
 		},
 	},

@@ -3,6 +3,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	gale "github.com/galeweb/gale/config"
@@ -32,6 +33,11 @@ func (c Config) Production() bool { return c.Env == "production" }
 
 // Validate is called by Load.
 func (c Config) Validate() error {
+	for _, network := range c.TrustedNets {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			return fmt.Errorf("TRUSTED_PROXIES: %q is not a network such as 10.0.0.0/8", network)
+		}
+	}
 	if c.SessionIdle <= 0 || c.SessionLife < c.SessionIdle {
 		return fmt.Errorf("SESSION_IDLE must be positive and at most SESSION_LIFE (%v)", c.SessionLife)
 	}

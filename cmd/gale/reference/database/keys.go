@@ -19,9 +19,18 @@ func (s *Store) CreateKey(ctx context.Context, k models.APIKey) error {
 }
 
 // Key implements [services.KeyStore].
-func (s *Store) Key(ctx context.Context, id string) (models.APIKey, error) {
-	k, err := db.Get[models.APIKey](ctx, s.db, "SELECT "+keyColumns+" FROM api_keys WHERE id = $1", id)
-	return k, known(err, "api_keys")
+func (s *Store) Key(ctx context.Context, id string) (models.APIKey, models.User, error) {
+	// One query: it is asked with every request that brings a key.
+	row, err := db.Get[struct {
+		models.APIKey
+		Owner, OwnerName, Email string
+		Role                    models.Role
+		Disabled                bool
+	}](ctx, s.db, `SELECT k.id, k.user_id, k.name, k.hash, k.created_at, k.last_used_at, k.revoked_at,
+			u.id AS owner, u.name AS owner_name, u.email, u.role, u.disabled
+		FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = $1`, id)
+	u := models.User{ID: row.Owner, Name: row.OwnerName, Email: row.Email, Role: row.Role, Disabled: row.Disabled}
+	return row.APIKey, u, known(err, "api_keys")
 }
 
 // Keys implements [services.KeyStore].
@@ -39,7 +48,7 @@ func (s *Store) RevokeKey(ctx context.Context, userID, id string, at time.Time) 
 }
 
 // TouchKey implements [services.KeyStore].
-func (s *Store) TouchKey(ctx context.Context, id string, at time.Time) error {
-	_, err := s.db.Exec(ctx, "UPDATE api_keys SET last_used_at = $2 WHERE id = $1", id, at)
+func (s *Store) TouchKey(ctx context.Context, id string, at, since time.Time) error {
+	_, err := s.db.Exec(ctx, "UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $3)", id, at, since)
 	return err
 }

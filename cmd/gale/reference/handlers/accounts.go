@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/web"
 )
@@ -31,7 +32,7 @@ func (h *Accounts) SignUp(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		user, failed := h.Service.SignUp(r.Context(), in.Name, in.Email, in.Password)
 		if failed == nil {
-			if err := h.Auth.SignIn(r.Context(), user); err != nil {
+			if err := h.Auth.SignIn(r.Context(), models.Caller{User: user}); err != nil {
 				return err
 			}
 			return h.to(w, r, "home")
@@ -62,7 +63,7 @@ func (h *Accounts) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		user, failed := h.Service.SignIn(r.Context(), in.Email, in.Password)
 		if failed == nil {
-			if err := h.Auth.SignIn(r.Context(), user); err != nil {
+			if err := h.Auth.SignIn(r.Context(), models.Caller{User: user}); err != nil {
 				return err
 			}
 			return web.Redirect(w, r, next, http.StatusSeeOther)

@@ -58,7 +58,7 @@ func (h *Profile) Rename(w http.ResponseWriter, r *http.Request) error {
 		Name string `form:"name"`
 	}](w, r)
 	if err == nil {
-		err = h.Accounts.Rename(r.Context(), h.Auth.MustUser(r.Context()), in.Name)
+		err = h.Accounts.Rename(r.Context(), h.Auth.MustUser(r.Context()).User, in.Name)
 	}
 	if err != nil {
 		form := newForm("name", in.Name)
@@ -77,7 +77,7 @@ func (h *Profile) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 		Old      string `form:"old,verbatim"`
 		Password string `form:"password,verbatim"`
 	}](w, r)
-	ctx, user := r.Context(), h.Auth.MustUser(r.Context())
+	ctx, user := r.Context(), h.Auth.MustUser(r.Context()).User
 	if err == nil {
 		err = h.Accounts.ChangePassword(ctx, user, in.Old, in.Password)
 	}

@@ -15,13 +15,13 @@ import (
 // Site is what all pages share.
 type Site struct {
 	Views *view.Set
-	Auth  *auth.Auth[models.User]
+	Auth  *auth.Auth[models.Caller]
 	URL   func(name string, pairs ...string) (string, error)
 }
 
 // Shared is .App in every template.
 type Shared struct {
-	User    *models.User // nil for visitors
+	User    *models.Caller // nil for visitors
 	Flashes []session.Flash
 	Origin  string // scheme and host, for the examples on the pages
 
@@ -32,7 +32,7 @@ type Shared struct {
 func (s Shared) May(permission string) bool { return s.may(permission) }
 
 // App returns what every page needs of a request; it is the view's Options.App.
-func App(a *auth.Auth[models.User]) func(*http.Request) any {
+func App(a *auth.Auth[models.Caller]) func(*http.Request) any {
 	return func(r *http.Request) any {
 		ctx := r.Context()
 		s := Shared{may: func(p string) bool { return a.Can(ctx, p) }, Origin: "http://" + r.Host}

@@ -1,0 +1,128 @@
+package apikey
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/galeweb/gale/obs"
+	"github.com/galeweb/gale/web"
+)
+
+// ErrNotFound is what Options.Find returns for an id that no key has.
+var ErrNotFound = errors.New("apikey: not found")
+
+// Record is what the application stored of a key.
+type Record struct {
+	// Hash is [Key].Hash.
+	Hash []byte
+	// Expires ends the key; the zero time means never.
+	Expires time.Time
+	// Revoked is true once the owner has ended the key.
+	Revoked bool
+}
+
+// Options configure an [Authenticator] for users of type U.
+type Options[U any] struct {
+	// Prefix is the one given to [New]. Required.
+	Prefix string
+	// Find returns the key with an id and its owner, or [ErrNotFound]. It is
+	// called before the key is proved, so it must not count as use. Required.
+	Find func(ctx context.Context, id string) (Record, U, error)
+	// Used is told the id of each key that was accepted, to note when it was
+	// last used; best not more than once a minute. An error is only logged.
+	// Optional.
+	Used func(ctx context.Context, id string) error
+	// Clock tells the time. Defaults to [time.Now].
+	Clock func() time.Time
+}
+
+// Authenticator accepts keys from "Authorization: Bearer" and "X-API-Key". It
+// is an auth.Authenticator and safe for concurrent use.
+type Authenticator[U any] struct{ o Options[U] }
+
+// NewAuthenticator returns an Authenticator. It panics when an option is
+// missing.
+func NewAuthenticator[U any](o Options[U]) *Authenticator[U] {
+	if !validPrefix(o.Prefix) {
+		panic(fmt.Sprintf("apikey: Options.Prefix is %q; use the one given to New", o.Prefix))
+	}
+	if o.Find == nil {
+		panic("apikey: Options.Find is missing; give the function that looks a key up")
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return &Authenticator[U]{o}
+}
+
+// Authenticate returns the owner of the key in r; ok is false when there is
+// none. Keys in the URL are not looked at: URLs end in logs and in Referer. A
+// bearer token without the prefix is left to other authenticators. A wrong key
+// is a 401, with the code "invalid_key" whether it never existed or its secret
+// is wrong; who holds the right one is told "revoked_key" or "expired_key".
+func (a *Authenticator[U]) Authenticate(ctx context.Context, r *http.Request) (u U, ok bool, err error) {
+	plain, found, err := a.credential(r)
+	if err != nil || !found {
+		return u, false, err
+	}
+	k, err := Parse(a.o.Prefix, plain)
+	if err != nil {
+		return u, false, refused("invalid_key", "The API key is not valid.", err)
+	}
+	rec, owner, err := a.o.Find(ctx, k.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return u, false, fmt.Errorf("apikey: find %s: %w", k.ID, err)
+	}
+	if err != nil || subtle.ConstantTimeCompare(rec.Hash, k.Hash) != 1 {
+		return u, false, refused("invalid_key", "The API key is not valid.", errors.Join(errors.New("apikey: no such key: "+k.ID), err))
+	}
+	if rec.Revoked {
+		return u, false, refused("revoked_key", "The API key has been revoked.", errors.New("apikey: revoked: "+k.ID))
+	}
+	if !rec.Expires.IsZero() && !a.o.Clock().Before(rec.Expires) {
+		return u, false, refused("expired_key", "The API key has expired.", errors.New("apikey: expired: "+k.ID))
+	}
+	if a.o.Used != nil {
+		if err := a.o.Used(ctx, k.ID); err != nil {
+			obs.Logger(ctx).WarnContext(ctx, "apikey: last use not written down", "key", k.ID, "error", err)
+		}
+	}
+	return owner, true, nil
+}
+
+// credential returns what r brings. Two credentials are refused: proxies and
+// servers disagree on which of them counts.
+func (a *Authenticator[U]) credential(r *http.Request) (plain string, found bool, err error) {
+	own := r.Header.Values("X-Api-Key")
+	authz := r.Header.Values("Authorization")
+	var bearer []string
+	for _, v := range authz {
+		if scheme, token, _ := strings.Cut(v, " "); strings.EqualFold(scheme, "Bearer") {
+			bearer = append(bearer, strings.TrimSpace(token))
+		}
+	}
+	switch {
+	case len(own)+len(bearer) > 1 || len(bearer) > 0 && len(authz) > 1:
+		return "", false, refused("invalid_key", "The request has more than one credential.", errors.New("apikey: more than one credential"))
+	case len(own) == 1:
+		return own[0], true, nil
+	case len(bearer) == 1 && strings.HasPrefix(bearer[0], a.o.Prefix+"_"):
+		return bearer[0], true, nil
+	}
+	return "", false, nil
+}
+
+func refused(code, message string, err error) error {
+	return &web.Error{
+		Status:  http.StatusUnauthorized,
+		Code:    code,
+		Message: message,
+		Header:  http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}},
+		Err:     err,
+	}
+}

@@ -1,0 +1,127 @@
+package apikey
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"strings"
+)
+
+// ErrMalformed is returned for what is not a key that [New] could have made:
+// mistyped, cut off or of another make.
+var ErrMalformed = errors.New("apikey: malformed key")
+
+const (
+	base62    = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	idLen     = 12 // 71 bits: the ids of a billion keys do not meet
+	secretLen = 43 // 256 bits
+	sumLen    = 6  // CRC-32 in base 62
+	maxPrefix = 16
+)
+
+// Key is an API key. Plain is shown to its owner once; the application stores
+// ID and Hash. Printing or logging a Key shows the ID only.
+type Key struct {
+	// Plain is the whole key: prefix_id_secret, the secret with a checksum at
+	// its end.
+	Plain string
+	// ID is unique and no secret: show it in lists, look the key up by it.
+	ID string
+	// Hash is the SHA-256 of Plain, 32 bytes.
+	Hash []byte
+}
+
+// New returns a new random key. prefix tells people and secret scanners whose
+// key it is; it has 2 to 16 lower-case letters and digits, a letter first.
+func New(prefix string) (Key, error) {
+	if !validPrefix(prefix) {
+		return Key{}, fmt.Errorf("apikey: prefix %q; use 2 to %d lower-case letters and digits, a letter first", prefix, maxPrefix)
+	}
+	id := random(idLen)
+	body := prefix + "_" + id + "_" + random(secretLen)
+	return newKey(body+checksum(body), id), nil
+}
+
+func newKey(plain, id string) Key {
+	// A fast hash is enough for 256 random bits, and lets each request be
+	// checked without the cost of a password.
+	sum := sha256.Sum256([]byte(plain))
+	return Key{Plain: plain, ID: id, Hash: sum[:]}
+}
+
+// Parse reads a key with the prefix and returns [ErrMalformed] when its form
+// or checksum is wrong, so that typing errors and guesses cost no look-up. It
+// says nothing about whether the key exists. The error does not show s.
+func Parse(prefix, s string) (Key, error) {
+	rest, ok := strings.CutPrefix(s, prefix+"_")
+	if !ok {
+		return Key{}, fmt.Errorf("%w: does not begin with %q", ErrMalformed, prefix+"_")
+	}
+	if len(rest) != idLen+1+secretLen+sumLen || rest[idLen] != '_' {
+		return Key{}, fmt.Errorf("%w: wrong length", ErrMalformed)
+	}
+	id, secret := rest[:idLen], rest[idLen+1:]
+	if !isBase62(id) || !isBase62(secret) {
+		return Key{}, fmt.Errorf("%w: unknown character", ErrMalformed)
+	}
+	if body := s[:len(s)-sumLen]; checksum(body) != s[len(s)-sumLen:] {
+		return Key{}, fmt.Errorf("%w: wrong checksum", ErrMalformed)
+	}
+	return newKey(s, id), nil
+}
+
+// String returns the ID.
+func (k Key) String() string { return "apikey " + k.ID }
+
+// GoString is String, for %#v.
+func (k Key) GoString() string { return k.String() }
+
+// LogValue is String, for slog.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+func validPrefix(s string) bool {
+	if len(s) < 2 || len(s) > maxPrefix || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+}
+
+func isBase62(s string) bool {
+	for i := range len(s) {
+		if strings.IndexByte(base62, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// random returns n characters of base 62. Bytes from 248 on are thrown away,
+// or the first eight characters would come more often.
+func random(n int) string {
+	out := make([]byte, 0, n)
+	var buf [64]byte
+	for {
+		rand.Read(buf[:]) // never fails, see its documentation
+		for _, b := range buf {
+			if b < 248 {
+				if out = append(out, base62[b%62]); len(out) == n {
+					return string(out)
+				}
+			}
+		}
+	}
+}
+
+// checksum finds typing errors; it is no defence, anyone can compute it.
+func checksum(s string) string {
+	sum := crc32.ChecksumIEEE([]byte(s))
+	var out [sumLen]byte
+	for i := range out {
+		out[sumLen-1-i] = base62[sum%62]
+		sum /= 62
+	}
+	return string(out[:])
+}

@@ -1,0 +1,47 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"github.com/galeweb/gale/internal/assert"
+	"github.com/galeweb/gale/web"
+)
+
+// A flood of sign-ins must cost no more than its share: one works, two wait,
+// the next is told to come back.
+func TestTheQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHasher(HasherOptions{MemoryKiB: 64, Time: 1, Workers: 1, Queue: 3})
+		h.running <- struct{}{} // a hash that takes its time
+		h.waiting.Add(1)
+		ctx, leave := context.WithCancel(t.Context())
+		for _, ctx := range []context.Context{ctx, t.Context(), t.Context()} {
+			go func() {
+				_, err := h.Hash(ctx, "correct horse")
+				assert.ErrorIs(t, err, context.Cause(ctx))
+			}()
+		}
+		synctest.Wait()
+		_, _, err := h.Verify(t.Context(), "correct horse", "")
+		assert.ErrorIs(t, err, ErrBusy)
+		e, ok := errors.AsType[*web.Error](err)
+		assert.True(t, ok && e.Status == http.StatusServiceUnavailable && e.Header.Get("Retry-After") != "", "no 503")
+
+		leave() // one of them gives up, and its place is free
+		synctest.Wait()
+		go func() {
+			_, err := h.Hash(t.Context(), "correct horse")
+			assert.NoError(t, err)
+		}()
+		synctest.Wait()
+		<-h.running
+		h.waiting.Add(-1)
+		synctest.Wait()
+		assert.Equal(t, h.waiting.Load(), 0)
+	})
+}

@@ -1,0 +1,100 @@
+package auth
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/galeweb/gale/session"
+	"github.com/galeweb/gale/web"
+)
+
+// Identify finds out who makes the request; [Auth.User] and the guards answer
+// from it. It brings the session middleware along. A request without a
+// credential costs nothing; one with a session costs one read of the session
+// and one Find, so keep assets outside of it.
+//
+// A credential in the header is judged first and decides alone: a wrong one is
+// refused with 401 though the session would do, since whoever sends a key
+// means to act with the key's rights, and must not get others by mistyping it.
+// An Authorization of a scheme other than Bearer that no Authenticator takes
+// is left to the proxy that asked for it.
+//
+// When the session or the user cannot be read, the answer is an error, not the
+// page for people who are signed out. A user who does not exist any more is
+// signed out; one who is not active is treated so.
+func (a *Auth[U]) Identify(next http.Handler) http.Handler {
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		if _, ok := a.key.Value(ctx); ok {
+			next.ServeHTTP(w, r) // inside another Identify
+			return
+		}
+		p := &principal[U]{}
+		u, ok, err := a.byCredential(r)
+		if err == nil && !ok && a.o.Sessions != nil {
+			u, ok, err = a.bySession(r)
+		}
+		if err != nil {
+			web.Fail(w, r, err)
+			return
+		}
+		if ok {
+			a.set(ctx, p, u, true)
+		}
+		next.ServeHTTP(w, r.WithContext(a.key.With(ctx, p)))
+	})
+	if a.o.Sessions == nil {
+		return h
+	}
+	return a.o.Sessions.Middleware(h)
+}
+
+func (a *Auth[U]) byCredential(r *http.Request) (u U, ok bool, err error) {
+	for _, au := range a.o.Authenticators {
+		if u, ok, err = au.Authenticate(r.Context(), r); err != nil || ok {
+			break
+		}
+	}
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch {
+	case err != nil:
+		return u, false, err
+	case ok && !a.o.Active(u):
+		return u, false, refused(ErrInactive)
+	case !ok && len(a.o.Authenticators) > 0 && strings.EqualFold(scheme, "Bearer"):
+		return u, false, refused(errors.New("auth: a bearer token that no Authenticator knows"))
+	}
+	return u, ok, nil
+}
+
+// refused is the answer to a credential that is wrong, RFC 6750 section 3.1.
+func refused(err error) error {
+	return &web.Error{
+		Status:  http.StatusUnauthorized,
+		Code:    "invalid_token",
+		Message: "The credential in the request is not valid.",
+		Header:  http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}},
+		Err:     err,
+	}
+}
+
+func (a *Auth[U]) bySession(r *http.Request) (u U, ok bool, err error) {
+	ctx := r.Context()
+	s := session.From(ctx)
+	if err := s.Err(); err != nil {
+		return u, false, err
+	}
+	id := s.User()
+	if id == "" {
+		return u, false, nil
+	}
+	u, err = a.o.Find(ctx, id)
+	if errors.Is(err, ErrNoUser) {
+		return u, false, s.SignOut(ctx)
+	}
+	if err != nil {
+		return u, false, err
+	}
+	return u, a.o.Active(u), nil
+}

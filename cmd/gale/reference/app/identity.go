@@ -1,0 +1,37 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/apikey"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+)
+
+func isNotFound(err error) bool { return errors.Is(err, services.ErrNotFound) }
+
+// findUser is the user of a session.
+func (a *App) findUser(ctx context.Context, id string) (models.Caller, error) {
+	u, err := a.accounts.Store.User(ctx, id)
+	if isNotFound(err) {
+		return models.Caller{}, auth.ErrNoUser
+	}
+	return models.Caller{User: u}, err
+}
+
+// findKey is an API key and its owner.
+func (a *App) findKey(ctx context.Context, id string) (apikey.Record, models.Caller, error) {
+	k, u, err := a.keys.Store.Key(ctx, id)
+	if isNotFound(err) {
+		return apikey.Record{}, models.Caller{}, apikey.ErrNotFound
+	}
+	return apikey.Record{Hash: k.Hash, Revoked: k.RevokedAt != nil}, models.Caller{User: u, KeyName: k.Name}, err
+}
+
+// keyUsed notes the use of a key.
+func (a *App) keyUsed(ctx context.Context, id string) error {
+	return a.keys.Used(ctx, id, time.Minute)
+}

@@ -1,0 +1,158 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"strings"
+
+	"github.com/galeweb/gale/cmd/gale/reference/handlers"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/cmd/gale/reference/static"
+	"github.com/galeweb/gale/cmd/gale/reference/templates"
+	"github.com/galeweb/gale/hub"
+	"github.com/galeweb/gale/middleware"
+	"github.com/galeweb/gale/router"
+	assets "github.com/galeweb/gale/static"
+	"github.com/galeweb/gale/view"
+	"github.com/galeweb/gale/web"
+)
+
+// routes is everything that relay answers, on one screen.
+func (a *App) routes() (http.Handler, error) {
+	files, err := assets.New(static.Files(), assets.Options{})
+	if err != nil {
+		return nil, err
+	}
+	site := handlers.Site{Auth: a.auth}
+	accounts := &handlers.Accounts{Service: a.accounts}
+	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Sessions: a.sessions}
+	admin := &handlers.Admin{Accounts: a.accounts, Sessions: a.sessions}
+	channels := &handlers.Channels{Service: a.channels, Packets: a.packets}
+	api := &handlers.API{Service: a.channels}
+	packets := &handlers.Packets{Auth: a.auth, Channels: a.channels, Service: a.packets, Rates: a.stored, Now: a.o.Now}
+
+	r := router.New()
+	r.Use(beside("/static/", a.auth.Identify), web.WithRenderer(web.Negotiate{People: &site}))
+	r.Mount("/static", files)
+	r.Handle("GET /hub.js", hub.ClientJS())
+	r.Handle("GET /live", a.hub.Handler()).Name("live")
+
+	pages := func(r *router.Router) { // for people: signed in by session, never by key
+		get, post := method(r.Get), method(r.Post)
+		get("/{$}", channels.Home).Name("home")
+		get("/api", api.Docs).Name("api")
+		get("/channels/{channel}", channels.Show).Name("channel")
+		get("/sign-up", accounts.SignUpPage).Name("sign-up")
+		post("/sign-up", accounts.SignUp)
+		get("/sign-in", accounts.SignInPage).Name("sign-in")
+		post("/sign-in", accounts.SignIn)
+		post("/sign-out", accounts.SignOut).Name("sign-out")
+		r.Group("", func(r *router.Router) {
+			r.Use(a.auth.Required)
+			get, post := method(r.Get), method(r.Post)
+			get("/profile", profile.Show).Name("profile")
+			post("/profile/name", profile.Rename).Name("profile.rename")
+			post("/profile/password", profile.ChangePassword).Name("profile.password")
+			post("/profile/sessions/{id}/revoke", profile.RevokeSession).Name("sessions.revoke")
+		})
+		r.Group("", func(r *router.Router) {
+			r.Use(a.auth.Require(services.MayKey))
+			post := method(r.Post)
+			post("/profile/keys", profile.CreateKey).Name("keys.create")
+			post("/profile/keys/{id}/revoke", profile.RevokeKey).Name("keys.revoke")
+		})
+		r.Group("", func(r *router.Router) {
+			r.Use(a.auth.Require(services.MayOperate))
+			method(r.Post)("/channels", channels.Create).Name("channels.create")
+		})
+		r.Group("/admin", func(r *router.Router) {
+			r.Use(a.auth.Require(services.MayAdmin))
+			get, post := method(r.Get), method(r.Post)
+			get("/users", admin.Users).Name("admin.users")
+			post("/users/{id}", admin.Change).Name("admin.users.change")
+		})
+	}
+	r.Group("", func(r *router.Router) {
+		r.Use(a.peopleOnly)
+		pages(r)
+	})
+	r.Group("/api/v1", func(r *router.Router) { // for programs
+		r.Use(web.WithRenderer(web.Problems{}))
+		r.Get("/channels", web.JSON(api.List))
+		r.Get("/channels/{channel}/packets", web.JSON(packets.List)).Name("api.packets")
+		r.Get("/channels/{channel}/packets.ndjson", packets.Export).Name("api.export")
+		r.Get("/channels/{channel}/rate", web.JSON(packets.Rate)).Name("api.rate")
+		r.Group("", func(r *router.Router) {
+			r.Use(a.auth.Require(services.MayOperate))
+			r.Post("/channels", web.JSON(api.Create))
+		})
+		r.Group("", func(r *router.Router) {
+			r.Use(a.auth.Require(services.MaySend))
+			r.Post("/channels/{channel}/packets", packets.Send)
+		})
+	})
+
+	site.URL = r.URL
+	site.Views, err = a.views(r, files, templates.Files())
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &admin.Site, &channels.Site, &api.Site} {
+		*s = site
+	}
+	return r, nil
+}
+
+// method has the errors of services answered with their status.
+func method(add func(string, web.HandlerFunc) *router.Route) func(string, web.HandlerFunc) *router.Route {
+	return func(pattern string, h web.HandlerFunc) *router.Route { return add(pattern, handlers.Answer(h)) }
+}
+
+// views parses the templates with what they may call.
+func (a *App) views(r *router.Router, files *assets.Files, templates fs.FS) (*view.Set, error) {
+	names := map[string]bool{}
+	for route := range r.Routes() {
+		names[route.Name] = true
+	}
+	return view.New(templates, view.Options{
+		URL: r.URL, HasURL: func(name string) bool { return names[name] },
+		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth), Now: a.o.Now,
+	})
+}
+
+// beside applies a middleware to everything but paths with the prefix: assets
+// are the same for everybody, and finding out who asks costs a query.
+func beside(prefix string, mw func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		other := mw(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, prefix) {
+				next.ServeHTTP(w, r)
+			} else {
+				other.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+// peopleOnly refuses API keys on pages: a key that leaks must not be able to
+// make further keys or change the account.
+func (a *App) peopleOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := a.auth.User(r.Context()); ok && c.KeyName != "" {
+			web.Fail(w, r, &web.Error{Status: http.StatusForbidden, Code: "key_on_page", Message: "API keys are for /api/ only."})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Check is a readiness check: the database answers.
+func (a *App) Check(ctx context.Context) error {
+	if err := a.o.DB.Ping(ctx); err != nil {
+		return errors.New("the database does not answer")
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+// Command relay takes packets in, keeps them, and shows them live.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+
+	"github.com/galeweb/gale"
+	"github.com/galeweb/gale/cmd/gale/reference/app"
+	"github.com/galeweb/gale/cmd/gale/reference/config"
+	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/middleware"
+	"github.com/galeweb/gale/obs"
+)
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "relay:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	cfg, err := config.Load()
+	if err != nil {
+		return err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		return err
+	}
+	logger := obs.NewLogger(os.Stderr, obs.LogOptions{JSON: cfg.Production(), Level: level})
+	metrics, health := obs.NewMetrics(), obs.NewHealth()
+
+	d, err := db.Open(ctx, cfg.DatabaseURL.Reveal(), db.Options{
+		Drivers: database.Drivers(), Logger: logger, Metrics: metrics.Registry(),
+	})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := database.Migrate(ctx, d); err != nil {
+		return err
+	}
+	relay, err := app.New(app.Options{Config: cfg, DB: d, Logger: logger, Metrics: metrics})
+	if err != nil {
+		return err
+	}
+	health.Add("database", relay.Check)
+
+	var proxies []netip.Prefix
+	for _, network := range cfg.TrustedNets {
+		proxies = append(proxies, netip.MustParsePrefix(network)) // Validate parsed it
+	}
+	return gale.Run(ctx, relay.Handler(), gale.Options{
+		Name: "relay", Env: cfg.Env, Addr: cfg.Addr, OpsAddr: cfg.OpsAddr,
+		Logger: logger, Metrics: metrics, Health: health,
+		Chain:   middleware.DefaultOptions{ClientIP: middleware.ClientIPOptions{Trusted: proxies}},
+		OnDrain: []func(context.Context){relay.Drain},
+		Close:   []func(context.Context) error{relay.Close},
+	})
+}

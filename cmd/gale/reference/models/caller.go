@@ -1,0 +1,16 @@
+package models
+
+// Caller is who sent a request: a user, by session or through one of the
+// user's API keys.
+type Caller struct {
+	User
+	KeyName string // "" for a session
+}
+
+// Sender is the name under which what the caller sends is shown.
+func (c Caller) Sender() string {
+	if c.KeyName == "" {
+		return c.Name
+	}
+	return c.Name + "/" + c.KeyName
+}

@@ -1,0 +1,175 @@
+package conform
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/galeweb/gale/internal/assert"
+	"github.com/galeweb/gale/session"
+)
+
+// SessionStore runs the suite that every [session.Store] must pass. open
+// returns an empty store and registers its closing with t.Cleanup.
+func SessionStore(t *testing.T, open func(t *testing.T) session.Store) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, session.Store){
+		"UnknownHash":   sessionUnknownHash,
+		"RoundTrip":     sessionRoundTrip,
+		"Versions":      sessionVersions,
+		"NoComingBack":  sessionNoComingBack,
+		"KeepsNoSlice":  sessionKeepsNoSlice,
+		"ByUser":        sessionByUser,
+		"DeleteExpired": sessionDeleteExpired,
+		"OneSaveWins":   sessionOneSaveWins,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+// sessionBase is far enough in the future that no store has dropped the records.
+var sessionBase = time.Date(2100, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+
+func sessionRecord(n int, user string) session.Record {
+	r := session.Record{
+		ID:        fmt.Sprintf("id-%d", n),
+		User:      user,
+		Created:   sessionBase,
+		Seen:      sessionBase.Add(time.Duration(n) * time.Second),
+		Expires:   sessionBase.Add(time.Hour + time.Duration(n)*time.Second),
+		UserAgent: "Mozilla/5.0 (ж)",
+		Addr:      "2001:db8::1",
+		Data:      []byte(`{"v":{"n":` + fmt.Sprint(n) + `}}`),
+	}
+	binary.BigEndian.PutUint64(r.Hash[:], uint64(n))
+	r.Hash[31] = 0xff
+	return r
+}
+
+// saveSession inserts r and returns it as the store should have it now.
+func saveSession(t *testing.T, s session.Store, r session.Record) session.Record {
+	t.Helper()
+	assert.NoError(t, s.Save(t.Context(), r))
+	r.Version++
+	return r
+}
+
+func loadSession(t *testing.T, s session.Store, h session.Hash) session.Record {
+	t.Helper()
+	r, err := s.Load(t.Context(), h)
+	assert.NoError(t, err)
+	return r
+}
+
+func equalSessions(t *testing.T, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func sessionUnknownHash(t *testing.T, s session.Store) {
+	_, err := s.Load(t.Context(), sessionRecord(1, "").Hash)
+	assert.ErrorIs(t, err, session.ErrNotFound)
+	assert.NoError(t, s.Delete(t.Context(), sessionRecord(1, "").Hash))
+}
+
+func sessionRoundTrip(t *testing.T, s session.Store) {
+	full := saveSession(t, s, sessionRecord(1, "alice"))
+	bare := sessionRecord(2, "")
+	bare.UserAgent, bare.Addr, bare.Data = "", "", nil
+	bare = saveSession(t, s, bare)
+	equalSessions(t, loadSession(t, s, full.Hash), full)
+	equalSessions(t, loadSession(t, s, bare.Hash), bare)
+}
+
+func sessionVersions(t *testing.T, s session.Store) {
+	first := sessionRecord(1, "alice")
+	r := saveSession(t, s, first)
+	assert.ErrorIs(t, s.Save(t.Context(), first), session.ErrConflict)
+
+	r.Seen, r.Expires = r.Seen.Add(time.Minute), r.Expires.Add(time.Minute)
+	r.Data, r.Addr, r.UserAgent = []byte(`{"v":{}}`), "192.0.2.1", "curl"
+	next := saveSession(t, s, r)
+	equalSessions(t, loadSession(t, s, r.Hash), next)
+
+	r.Data = []byte(`{"late":true}`)
+	assert.ErrorIs(t, s.Save(t.Context(), r), session.ErrConflict)
+	equalSessions(t, loadSession(t, s, r.Hash), next)
+}
+
+// sessionNoComingBack is the attack on sign-out: a request that began before
+// it and saves after it.
+func sessionNoComingBack(t *testing.T, s session.Store) {
+	r := saveSession(t, s, sessionRecord(1, "alice"))
+	assert.NoError(t, s.Delete(t.Context(), r.Hash))
+	assert.ErrorIs(t, s.Save(t.Context(), r), session.ErrConflict)
+	_, err := s.Load(t.Context(), r.Hash)
+	assert.ErrorIs(t, err, session.ErrNotFound)
+	all, err := s.ByUser(t.Context(), "alice")
+	assert.NoError(t, err)
+	assert.Equal(t, len(all), 0)
+}
+
+func sessionKeepsNoSlice(t *testing.T, s session.Store) {
+	r := sessionRecord(1, "alice")
+	want := string(r.Data)
+	saveSession(t, s, r)
+	clear(r.Data)
+	got := loadSession(t, s, r.Hash)
+	assert.Equal(t, string(got.Data), want)
+	clear(got.Data)
+	assert.Equal(t, string(loadSession(t, s, r.Hash).Data), want)
+}
+
+func sessionByUser(t *testing.T, s session.Store) {
+	a1 := saveSession(t, s, sessionRecord(1, "alice"))
+	saveSession(t, s, sessionRecord(2, ""))
+	a3 := saveSession(t, s, sessionRecord(3, "alice"))
+	b4 := saveSession(t, s, sessionRecord(4, "alice2"))
+	a1.Data, a3.Data, b4.Data = nil, nil, nil
+	for user, want := range map[string][]session.Record{"alice": {a3, a1}, "alice2": {b4}, "ali": nil, "ALICE": nil, "%": nil} {
+		got, err := s.ByUser(t.Context(), user)
+		assert.NoError(t, err)
+		equalSessions(t, got, want)
+	}
+	assert.NoError(t, s.Delete(t.Context(), a3.Hash))
+	got, err := s.ByUser(t.Context(), "alice")
+	assert.NoError(t, err)
+	equalSessions(t, got, []session.Record{a1})
+}
+
+func sessionDeleteExpired(t *testing.T, s session.Store) {
+	gone, edge, kept := saveSession(t, s, sessionRecord(1, "alice")), saveSession(t, s, sessionRecord(2, "")), saveSession(t, s, sessionRecord(3, "alice"))
+	assert.NoError(t, s.DeleteExpired(t.Context(), edge.Expires))
+	for _, h := range []session.Hash{gone.Hash, edge.Hash} {
+		_, err := s.Load(t.Context(), h)
+		assert.ErrorIs(t, err, session.ErrNotFound)
+	}
+	equalSessions(t, loadSession(t, s, kept.Hash), kept)
+	all, err := s.ByUser(t.Context(), "alice")
+	assert.NoError(t, err)
+	assert.Equal(t, len(all), 1)
+}
+
+func sessionOneSaveWins(t *testing.T, s session.Store) {
+	r := saveSession(t, s, sessionRecord(1, "alice"))
+	var won atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if s.Save(t.Context(), r) == nil {
+				won.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, won.Load(), 1)
+	assert.Equal(t, loadSession(t, s, r.Hash).Version, 2)
+}

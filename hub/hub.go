@@ -1,0 +1,122 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/galeweb/gale/ws"
+)
+
+var (
+	// ErrClosed is returned when the hub has been drained.
+	ErrClosed = errors.New("hub: closed")
+	// ErrSlow ends the subscription of a subscriber who reads too slowly for a
+	// topic with [CloseSlow].
+	ErrSlow = errors.New("hub: subscriber is too slow")
+	// ErrForbidden is what an Authorize returns to say no.
+	ErrForbidden = errors.New("hub: subscribing is forbidden")
+	// ErrName is returned for a name that is not one of the topic's.
+	ErrName = errors.New("hub: name does not match the topic")
+)
+
+// Options are the options of [New].
+type Options struct {
+	// Broker carries messages between nodes. Defaults to a new [MemoryBroker].
+	Broker Broker
+	// Logger is told of failures. Defaults to [slog.Default].
+	Logger *slog.Logger
+	// Metrics is where gauges and counters (gale_hub_…) are registered.
+	// Defaults to nowhere.
+	Metrics prometheus.Registerer
+	// CheckOrigin says from which pages browsers may connect; see
+	// [ws.Handler]. Defaults to those of the same host.
+	CheckOrigin func(r *http.Request) bool
+}
+
+// Hub holds topics and those who subscribed to them. Make one by [New], end
+// it by [Hub.Drain].
+type Hub struct {
+	broker  Broker
+	logger  *slog.Logger
+	metrics *metrics
+	ws      *ws.Handler
+	clients sync.Map // *ws.Conn → *client
+
+	mu     sync.RWMutex
+	topics []*topic
+	feeds  map[string]*feed
+	closed bool
+}
+
+// New returns a hub without topics.
+func New(o Options) *Hub {
+	h := &Hub{
+		broker:  o.Broker,
+		logger:  o.Logger,
+		metrics: newMetrics(o.Metrics),
+		feeds:   make(map[string]*feed),
+	}
+	if h.broker == nil {
+		h.broker = NewMemoryBroker()
+	}
+	if h.logger == nil {
+		h.logger = slog.Default()
+	}
+	h.ws = h.newTransport(o.CheckOrigin)
+	return h
+}
+
+// Handler returns the WebSocket endpoint, which speaks the protocol of
+// docs/hub-protocol.md. Put the middleware that knows the user around it:
+// Authorize gets the context of the request.
+func (h *Hub) Handler() http.Handler { return h.ws }
+
+// Drain refuses new connections and subscriptions, closes connections with
+// 1012 after sending what is queued, ends subscriptions in the process with
+// [ErrClosed], and waits until the connections are gone or ctx ends. It does
+// not stop Publish, which other nodes may still hear, and does not close the
+// broker.
+func (h *Hub) Drain(ctx context.Context) error {
+	h.mu.Lock()
+	h.closed = true
+	feeds := slices.Collect(maps.Values(h.feeds))
+	h.mu.Unlock()
+	for _, f := range feeds {
+		f.close(ErrClosed)
+	}
+	return h.ws.Drain(ctx)
+}
+
+func (h *Hub) register(t *topic) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, other := range h.topics {
+		if other.pattern.overlaps(t.pattern) {
+			panic(fmt.Sprintf("hub: topic patterns %q and %q match the same names; change one", other.label, t.label))
+		}
+	}
+	h.topics = append(h.topics, t)
+}
+
+// topicOf returns the topic that a name from the network belongs to, or nil.
+func (h *Hub) topicOf(name string) *topic {
+	if !validName(name) {
+		return nil
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, t := range h.topics {
+		if t.pattern.matches(name) {
+			return t
+		}
+	}
+	return nil
+}

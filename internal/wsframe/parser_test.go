@@ -1,0 +1,232 @@
+package wsframe
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/galeweb/gale/internal/assert"
+)
+
+var key = [4]byte{0xa1, 0x5e, 0x00, 0xff}
+
+// fragment is AppendMasked without the FIN bit.
+func fragment(op Opcode, payload string) []byte {
+	b := AppendMasked(nil, op, key, []byte(payload))
+	b[0] &^= finBit
+	return b
+}
+
+func frame(op Opcode, payload string) []byte { return AppendMasked(nil, op, key, []byte(payload)) }
+
+// parse feeds the pieces and tells what came out, one line a frame, and the
+// error as the last line.
+func parse(p *Parser, pieces ...[]byte) string {
+	var out strings.Builder
+	for _, in := range pieces {
+		for {
+			f, n, ok, err := p.Next(in)
+			in = in[n:]
+			if err != nil {
+				fmt.Fprintf(&out, "%v\n", err)
+				return out.String()
+			}
+			if !ok {
+				break
+			}
+			fmt.Fprintf(&out, "%x %q\n", byte(f.Op), f.Payload)
+		}
+	}
+	if !p.Idle() {
+		out.WriteString("unfinished\n")
+	}
+	return out.String()
+}
+
+type parserCase struct {
+	name string
+	in   []byte
+	want string
+}
+
+func parserCases() []parserCase {
+	long := strings.Repeat("x", 126)
+	longer := strings.Repeat("y", 0x10000)
+	raw := func(b ...byte) []byte { return b }
+	broken := func(code int, reason string) string {
+		return fmt.Sprintf("wsframe: %s (close code %d)\n", reason, code)
+	}
+	return []parserCase{
+		{"text", frame(Text, "hello"), "1 \"hello\"\n"},
+		{"empty", frame(Binary, ""), "2 \"\"\n"},
+		{"16-bit length", frame(Text, long), "1 \"" + long + "\"\n"},
+		{"64-bit length", frame(Text, longer), "1 \"" + longer + "\"\n"},
+		{"two", slices.Concat(frame(Text, "a"), frame(Text, "b")), "1 \"a\"\n1 \"b\"\n"},
+		{
+			"fragments around a ping", slices.Concat(fragment(Text, "a"), frame(Ping, "p"), fragment(Continuation, ""), frame(Continuation, "b")),
+			"9 \"p\"\n1 \"ab\"\n",
+		},
+		{"character across fragments", slices.Concat(fragment(Text, "\xe2\x82"), frame(Continuation, "\xac")), "1 \"€\"\n"},
+		{"close ends it", slices.Concat(frame(Close, "\x03\xe8bye"), frame(Text, "late")), "8 \"\\x03\\xe8bye\"\n"},
+		{"close without status", frame(Close, ""), "8 \"\"\n"},
+		{"unfinished", fragment(Text, "a"), "unfinished\n"},
+
+		{"reserved bit", raw(0xc1), broken(1002, "reserved bit set without an extension")},
+		{"reserved opcode", raw(0x83), broken(1002, "reserved opcode")},
+		{"reserved control opcode", raw(0x8b), broken(1002, "reserved opcode")},
+		{"no mask", raw(0x81, 0x01), broken(1002, "client frame without a mask")},
+		{"fragmented ping", raw(0x09), broken(1002, "fragmented control frame")},
+		{"long ping", raw(0x89, 0xfe), broken(1002, "control frame over 125 bytes")},
+		{"stray continuation", raw(0x80), broken(1002, "continuation without a message")},
+		{"message in message", slices.Concat(fragment(Text, "a"), raw(0x81)), broken(1002, "new message inside a fragmented one")},
+		{"long form of 125", raw(0x82, 0xfe, 0, 125, 1, 2, 3, 4), broken(1002, "length not in its shortest form")},
+		{"longer form of 65535", raw(0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4), broken(1002, "length not in its shortest form")},
+		{"64th bit", raw(0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4), broken(1002, "length over 63 bits")},
+		{"size limit, at the header", raw(0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 1, 1, 2, 3, 4), broken(1009, "message over the size limit")},
+		{
+			"size limit, fragments added up", slices.Concat(fragment(Text, longer), raw(0x80, 0xff, 0, 0, 0, 0, 0, 0x0f, 0, 1, 1, 2, 3, 4)),
+			broken(1009, "message over the size limit"),
+		},
+		{"not UTF-8, in the first fragment", fragment(Text, "a\xff"), broken(1007, "text that is not UTF-8")},
+		{"UTF-16 surrogate, at its second byte", fragment(Text, "\xed\xa0"), broken(1007, "text that is not UTF-8")},
+		{"over U+10FFFF, at its second byte", fragment(Text, "\xf4\x90"), broken(1007, "text that is not UTF-8")},
+		{"cut character", frame(Text, "\xe2\x82"), broken(1007, "text that ends inside a character")},
+		{"binary may be anything", frame(Binary, "\xff"), "2 \"\\xff\"\n"},
+		{"half a close code", frame(Close, "\x03"), broken(1002, "close frame with half a code")},
+		{"close 1005", frame(Close, "\x03\xed"), broken(1002, "close code that must not be sent")},
+		{"close 1006", frame(Close, "\x03\xee"), broken(1002, "close code that must not be sent")},
+		{"close 999", frame(Close, "\x03\xe7"), broken(1002, "close code that must not be sent")},
+		{"close 5000", frame(Close, "\x13\x88"), broken(1002, "close code that must not be sent")},
+		{"close reason not UTF-8", frame(Close, "\x03\xe8\xff"), broken(1007, "close reason that is not UTF-8")},
+	}
+}
+
+func newParser() *Parser { return &Parser{Masked: true, Limit: 1 << 20} }
+
+func TestParser(t *testing.T) {
+	t.Parallel()
+	for _, c := range parserCases() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, parse(newParser(), c.in), c.want)
+		})
+	}
+}
+
+// TestParserSplit cuts each input at every byte, and into single bytes: what
+// comes out must not depend on how the network cut it.
+func TestParserSplit(t *testing.T) {
+	t.Parallel()
+	for _, c := range parserCases() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			step := max(1, len(c.in)/512)
+			for i := 0; i <= len(c.in); i += step {
+				if got := parse(newParser(), c.in[:i], c.in[i:]); got != c.want {
+					t.Fatalf("cut at %d: got %.200q, want %.200q", i, got, c.want)
+				}
+			}
+			assert.Equal(t, parse(newParser(), singles(c.in)...), c.want)
+		})
+	}
+}
+
+func TestParserForClients(t *testing.T) {
+	t.Parallel()
+	p := Parser{Limit: 100}
+	assert.Equal(t, parse(&p, AppendFrame(nil, Text, []byte("hi"))), "1 \"hi\"\n")
+	assert.Contains(t, parse(&p, frame(Text, "hi")), "server frame with a mask")
+}
+
+func TestParserErrorStays(t *testing.T) {
+	t.Parallel()
+	p := newParser()
+	_, _, _, first := p.Next([]byte{0xff})
+	_, n, ok, second := p.Next(frame(Text, "hi"))
+	e, is := errors.AsType[*Error](first)
+	assert.True(t, is && e.Code == 1002, "the first call fails with 1002")
+	assert.ErrorIs(t, second, first)
+	assert.Equal(t, n, 0)
+	assert.True(t, !ok, "no frame after an error")
+}
+
+// TestParserMemory is the attack of a header that promises a megabyte: nothing
+// may be set aside for it.
+func TestParserMemory(t *testing.T) {
+	t.Parallel()
+	p := newParser()
+	head := []byte{0x82, 0xff, 0, 0, 0, 0, 0, 0x0f, 0xff, 0xff, 1, 2, 3, 4}
+	_, _, _, err := p.Next(append(head, "some"...))
+	assert.NoError(t, err)
+	assert.True(t, cap(p.data) <= 64, "buffer grew by the promise, not by what came")
+}
+
+// TestParserHandsOver: a payload that was handed out is never written again.
+func TestParserHandsOver(t *testing.T) {
+	t.Parallel()
+	p := newParser()
+	f, _, ok, err := p.Next(frame(Text, "first"))
+	assert.NoError(t, err)
+	assert.True(t, ok, "a frame")
+	_ = parse(p, frame(Text, "other"), frame(Ping, "ping!"))
+	assert.Equal(t, string(f.Payload), "first")
+}
+
+func singles(in []byte) [][]byte {
+	pieces := make([][]byte, len(in))
+	for i := range in {
+		pieces[i] = in[i : i+1]
+	}
+	return pieces
+}
+
+// FuzzParser feeds any bytes whole and byte by byte: both must agree, what
+// comes out must keep the limits, and must survive encoding and parsing again.
+func FuzzParser(f *testing.F) {
+	for _, c := range parserCases() {
+		if len(c.in) < 1000 {
+			f.Add(c.in, true)
+			f.Add(c.in, false)
+		}
+	}
+	f.Fuzz(func(t *testing.T, in []byte, masked bool) {
+		const limit = 1000
+		p := Parser{Masked: masked, Limit: limit}
+		whole := parse(&p, in)
+		if bytewise := parse(&Parser{Masked: masked, Limit: limit}, singles(in)...); whole != bytewise {
+			t.Fatalf("whole %q, byte by byte %q", whole, bytewise)
+		}
+		p = Parser{Masked: masked, Limit: limit}
+		var again []byte
+		for rest := in; ; {
+			fr, n, ok, err := p.Next(rest)
+			rest = rest[n:]
+			if err != nil || !ok {
+				break
+			}
+			if len(fr.Payload) > limit || fr.Op.control() && len(fr.Payload) > MaxControl {
+				t.Fatalf("payload of %d bytes", len(fr.Payload))
+			}
+			again = AppendFrame(again[:0], fr.Op, fr.Payload)
+			f2, _, ok, err := (&Parser{Limit: limit}).Next(again)
+			if err != nil || !ok || f2.Op != fr.Op || !bytes.Equal(f2.Payload, fr.Payload) {
+				t.Fatalf("frame %v does not survive: %v %v %v", fr, f2, ok, err)
+			}
+		}
+	})
+}
+
+func BenchmarkParser(b *testing.B) {
+	in := frame(Text, strings.Repeat("x", 128))
+	b.SetBytes(int64(len(in)))
+	b.ReportAllocs()
+	p := newParser()
+	for b.Loop() {
+		if _, _, ok, err := p.Next(in); !ok || err != nil {
+			b.Fatal(err)
+		}
+	}
+}

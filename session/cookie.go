@@ -1,0 +1,91 @@
+package session
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/galeweb/gale/obs"
+)
+
+// hostPrefix is the cookie name prefix of RFC 6265bis, section 4.1.3.2.
+const hostPrefix = "__Host-"
+
+// tokenLen is the length of 256 random bits in unpadded base64url.
+const tokenLen = 43
+
+var tokenEncoding = base64.RawURLEncoding.Strict()
+
+// newToken returns a token; guessing one of a million sessions takes 2^236
+// attempts.
+func newToken() string {
+	b := make([]byte, 32)
+	rand.Read(b) // never fails, see its documentation
+	return tokenEncoding.EncodeToString(b)
+}
+
+// hashToken returns what the store knows of a token; ok is false for anything
+// newToken cannot have made, which is not worth asking the store about.
+func hashToken(token string) (h Hash, ok bool) {
+	if len(token) != tokenLen {
+		return Hash{}, false
+	}
+	b, err := tokenEncoding.DecodeString(token)
+	if err != nil || len(b) != 32 {
+		return Hash{}, false
+	}
+	// A fast hash is enough: nobody can try 2^256 tokens.
+	return sha256.Sum256([]byte(token)), true
+}
+
+// cookieHash returns the hash of the token that r brings. A request with two
+// session cookies has one that somebody planted, and nothing says which (RFC
+// 6265, section 4.2.2): it gets neither.
+func (m *Manager) cookieHash(r *http.Request) (h Hash, ok bool) {
+	cookies := r.CookiesNamed(m.o.Cookie)
+	if len(cookies) != 1 {
+		return Hash{}, false
+	}
+	return hashToken(cookies[0].Value)
+}
+
+// setCookie sends token, or removes the cookie when token is "". It lasts as
+// long as the session can; the server ends it sooner when it idles.
+func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, token string, end time.Duration) {
+	c := &http.Cookie{
+		Name:     m.o.Cookie,
+		Value:    token,
+		Path:     "/",
+		MaxAge:   -1,
+		Secure:   !m.o.Insecure,
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
+	}
+	if token != "" {
+		c.MaxAge = int(end / time.Second)
+		m.warnPlainHTTP(r)
+	}
+	http.SetCookie(w, c)
+}
+
+// warnPlainHTTP tells, once, why signing in seems to do nothing.
+func (m *Manager) warnPlainHTTP(r *http.Request) {
+	behindProxy := r.Header.Get("X-Forwarded-Proto") != "" || r.Header.Get("Forwarded") != ""
+	if m.o.Insecure || r.TLS != nil || behindProxy || isLoopback(r.Host) || m.warned.Swap(true) {
+		return
+	}
+	obs.Logger(r.Context()).WarnContext(r.Context(),
+		"session: a Secure cookie was sent over plain HTTP, browsers drop it; use HTTPS, or Options.Insecure for development",
+		"host", r.Host)
+}
+
+// isLoopback reports whether browsers take host for trustworthy without TLS.
+func isLoopback(host string) bool {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:i]
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "[::1]" || strings.HasPrefix(host, "127.")
+}

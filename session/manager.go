@@ -1,0 +1,148 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/galeweb/gale/obs"
+	"github.com/galeweb/gale/web"
+)
+
+// Options configure a [Manager]. The zero value is safe and keeps sessions in
+// memory.
+type Options struct {
+	// Store keeps the sessions. Defaults to a [MemoryStore], which forgets
+	// them at a restart.
+	Store Store
+	// Idle ends a session that was not used for so long. Defaults to 12 hours:
+	// who works through the day stays signed in, a laptop left overnight does
+	// not. NIST SP 800-63B-4 asks at most 1 hour for assurance level 2.
+	Idle time.Duration
+	// Lifetime ends a session however much it is used, counted from sign-in.
+	// Defaults to 30 days, the limit of SP 800-63B-4 for assurance level 1;
+	// level 2 asks 24 hours.
+	Lifetime time.Duration
+	// TouchEvery is how often use of a session is written down at most, so
+	// that reading pages does not write to the store each time. A session may
+	// end up to so much before Idle has passed. Defaults to 1 minute, or
+	// Idle/4 where that is less.
+	TouchEvery time.Duration
+	// Cookie is the cookie's name. Unless Insecure is set it begins with
+	// "__Host-", which browsers accept only from this very host, over HTTPS
+	// and for every path: a sibling domain cannot plant a session. Defaults to
+	// "__Host-session", and to "session" with Insecure.
+	Cookie string
+	// Insecure drops Secure and the "__Host-" rule from the cookie, for
+	// development over plain HTTP on an address other than localhost,
+	// 127.0.0.1 and [::1]: there Chromium and Firefox take the secure cookie
+	// also over plain HTTP, Safari does not. Anyone on the network can take
+	// over such a session.
+	Insecure bool
+	// MaxBytes bounds the values of one session, encoded. Defaults to 4 KiB:
+	// a session is read on most requests, so keep ids in it, not objects.
+	MaxBytes int
+	// Addr returns the client's address for the user's list of sessions.
+	// Defaults to the host of RemoteAddr; behind a proxy give the address that
+	// middleware.ClientIP found.
+	Addr func(*http.Request) string
+	// Clock tells the time. Defaults to [time.Now].
+	Clock func() time.Time
+}
+
+// Manager opens, keeps and ends sessions. It is safe for concurrent use.
+type Manager struct {
+	o         Options
+	nextSweep atomic.Int64 // Unix nanoseconds
+	warned    atomic.Bool
+}
+
+// New returns a manager. It panics when an option makes no sense.
+func New(o Options) *Manager {
+	o.Idle = cmp.Or(o.Idle, 12*time.Hour)
+	o.Lifetime = cmp.Or(o.Lifetime, 30*24*time.Hour)
+	o.TouchEvery = cmp.Or(o.TouchEvery, min(time.Minute, o.Idle/4))
+	o.MaxBytes = cmp.Or(o.MaxBytes, 4<<10)
+	if o.Cookie == "" {
+		o.Cookie = hostPrefix + "session"
+		if o.Insecure {
+			o.Cookie = "session"
+		}
+	}
+	switch {
+	case o.Idle < 0 || o.Lifetime < 0 || o.TouchEvery < 0 || o.MaxBytes < 0:
+		panic("session: an option is negative; leave it 0 for its default")
+	case o.TouchEvery >= o.Idle:
+		panic("session: Options.TouchEvery is not below Idle, so that sessions in use would end; lower it")
+	case !o.Insecure && !strings.HasPrefix(o.Cookie, hostPrefix):
+		panic("session: Options.Cookie does not begin with " + hostPrefix + "; add it, or set Insecure for development")
+	case o.Insecure && strings.HasPrefix(o.Cookie, "__"):
+		panic("session: browsers refuse an Insecure cookie named " + o.Cookie + "; drop the prefix")
+	case (&http.Cookie{Name: o.Cookie}).Valid() != nil:
+		panic("session: Options.Cookie is not a cookie name; use letters, digits, - and _")
+	}
+	if o.Store == nil {
+		o.Store = NewMemoryStore(MemoryOptions{})
+	}
+	if o.Addr == nil {
+		o.Addr = remoteHost
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return &Manager{o: o}
+}
+
+func remoteHost(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// now returns the time as records hold it, so that what comes back from a
+// store equals what went in.
+func (m *Manager) now() time.Time { return m.o.Clock().UTC().Truncate(time.Millisecond) }
+
+// expires returns when r ends unless it is used before. It is computed, not
+// read from r, so that a shorter Idle or Lifetime applies to old sessions too.
+func (m *Manager) expires(r *Record) time.Time {
+	idle, end := r.Seen.Add(m.o.Idle), r.Created.Add(m.o.Lifetime)
+	if idle.Before(end) {
+		return idle
+	}
+	return end
+}
+
+// sweepEvery is how often expired records are looked for. They are refused
+// from the moment they expire; sweeping only frees their room.
+const sweepEvery = 10 * time.Minute
+
+// sweep removes expired records now and then. It runs in the request that
+// begins a session, since only those make the store grow.
+func (m *Manager) sweep(ctx context.Context, now time.Time) {
+	next := m.nextSweep.Load()
+	if now.UnixNano() < next || !m.nextSweep.CompareAndSwap(next, now.Add(sweepEvery).UnixNano()) {
+		return
+	}
+	if err := m.o.Store.DeleteExpired(ctx, now); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "session: expired sessions were not removed", "error", err)
+	}
+}
+
+// unavailable makes the answer to a request whose session cannot be read or
+// written: trying again later is the right thing to do.
+func unavailable(err error) error {
+	return &web.Error{
+		Status:  http.StatusServiceUnavailable,
+		Code:    "session_unavailable",
+		Message: "Your session cannot be reached at the moment. Please try again.",
+		Header:  http.Header{"Retry-After": {"5"}},
+		Err:     err,
+	}
+}

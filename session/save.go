@@ -1,0 +1,92 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// saveAttempts is how often a save is merged with that of another request. A
+// page that sends more requests at once, each changing the session, is better
+// told than waited for.
+const saveAttempts = 8
+
+// Save stores the changes now, for a handler that must know before it goes on.
+// It returns [ErrNotFound] when the session was ended meanwhile, by signing
+// out or by [Manager.Revoke]; its values are then lost.
+func (s *Session) Save(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.save(ctx)
+}
+
+// save needs s.mu. The lock is held while the store works, since whoever else
+// uses this session would have to wait for the outcome.
+func (s *Session) save(ctx context.Context) error {
+	if s.err != nil {
+		return s.err
+	}
+	if s.changes.empty() && !s.touch {
+		return nil
+	}
+	if s.rec.Version == 0 {
+		return s.saveNew(ctx)
+	}
+	rec := s.rec
+	for range saveAttempts {
+		merged := s.changes.apply(decode(rec.Data))
+		if err := s.m.fits(merged); err != nil {
+			return fmt.Errorf("merge: %w", err)
+		}
+		var err error
+		if rec.Data, err = merged.encode(); err != nil {
+			return fmt.Errorf("session: save: %w", err)
+		}
+		s.see(&rec, s.m.now())
+		err = s.m.o.Store.Save(ctx, rec)
+		if err == nil {
+			rec.Version++
+			s.changes, s.touch = changes{}, false
+			s.adopt(rec)
+			return nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return unavailable(fmt.Errorf("session: save: %w", err))
+		}
+		rec, err = s.m.o.Store.Load(ctx, rec.Hash)
+		if errors.Is(err, ErrNotFound) {
+			s.reset()
+			return fmt.Errorf("session: save: %w", err)
+		}
+		if err != nil {
+			return unavailable(fmt.Errorf("session: save: %w", err))
+		}
+	}
+	return unavailable(fmt.Errorf("session: save, %d times: %w", saveAttempts, ErrConflict))
+}
+
+// saveNew stores a session that has no cookie yet. A session whose values were
+// all taken back is not begun.
+func (s *Session) saveNew(ctx context.Context) error {
+	if s.current.empty() {
+		s.changes = changes{}
+		return nil
+	}
+	if s.sent {
+		return ErrHeaderSent
+	}
+	rec, token := s.begin("")
+	var err error
+	if rec.Data, err = s.current.encode(); err != nil {
+		return fmt.Errorf("session: save: %w", err)
+	}
+	s.m.sweep(ctx, rec.Created)
+	if err := s.m.o.Store.Save(ctx, rec); err != nil {
+		return unavailable(fmt.Errorf("session: save: %w", err))
+	}
+	rec.Version++
+	s.changes = changes{}
+	s.adopt(rec)
+	s.token, s.clear = token, false
+	return nil
+}

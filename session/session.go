@@ -1,0 +1,218 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/galeweb/gale/internal/ctxkey"
+	"github.com/galeweb/gale/web"
+)
+
+var (
+	// ErrHeaderSent is returned for what needs a new cookie when the response
+	// header has gone.
+	ErrHeaderSent = errors.New("session: the response header has gone; do this before writing the body")
+	// ErrTooLarge is returned when values exceed [Options].MaxBytes.
+	ErrTooLarge = errors.New("session: too much in the session; keep it in the database and its id here")
+)
+
+var sessionKey = ctxkey.New[*Session]("session.Session")
+
+// Session is the session of one request, made by [Manager.Middleware] and
+// found by [From]. It exists in the store, and as a cookie, from the first
+// value or sign-in on. It is safe for concurrent use, as long as the request
+// lasts.
+type Session struct {
+	m *Manager
+	w *web.Writer
+	r *http.Request
+
+	mu      sync.Mutex
+	loaded  bool
+	err     error  // why the store could not be read
+	rec     Record // as stored; Version 0 when it is not
+	stored  data   // what rec.Data holds
+	current data   // stored with changes
+	changes changes
+	touch   bool   // Seen is to be written
+	token   string // cookie to be sent
+	clear   bool   // cookie to be removed
+	sent    bool   // the response header has gone
+}
+
+// From returns the session of the request that ctx belongs to, never nil. It
+// asks the store the first time, if the request has a session cookie. When the
+// store does not answer, the session is empty, cannot be changed, and
+// [Session.Err] says so. From panics outside [Manager.Middleware].
+func From(ctx context.Context) *Session {
+	s, ok := sessionKey.Value(ctx)
+	if !ok {
+		panic("session: From outside of Manager.Middleware; put it around the router")
+	}
+	s.load(ctx)
+	return s
+}
+
+func (s *Session) load(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loaded {
+		return
+	}
+	s.loaded = true
+	h, ok := s.m.cookieHash(s.r)
+	if !ok {
+		return
+	}
+	rec, err := s.m.o.Store.Load(ctx, h)
+	if err != nil {
+		if !errors.Is(err, ErrNotFound) {
+			s.err = unavailable(fmt.Errorf("session: load: %w", err))
+		}
+		return
+	}
+	now := s.m.now()
+	if !now.Before(s.m.expires(&rec)) {
+		return
+	}
+	s.adopt(rec)
+	s.touch = now.Sub(rec.Seen) >= s.m.o.TouchEvery
+}
+
+// adopt makes rec, as the store has it, the state of s.
+func (s *Session) adopt(rec Record) {
+	s.rec = rec
+	s.stored = decode(rec.Data)
+	s.current = s.changes.apply(s.stored)
+}
+
+// Err returns why the session could not be loaded, or nil. It is a
+// [*web.Error] with status 503: guards return it instead of taking a user for
+// signed out.
+func (s *Session) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// User returns the id given to [Session.SignIn], or "".
+func (s *Session) User() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rec.User
+}
+
+// ID returns the session's name in [Manager.List], or "" before it is stored.
+// It is not the token and opens nothing.
+func (s *Session) ID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rec.ID
+}
+
+// Created returns when the user signed in, or an anonymous session began; the
+// zero time before it is stored.
+func (s *Session) Created() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rec.Created
+}
+
+// SignIn begins a new session for user, at once in the store, and ends the one
+// that the request came with: a token from before signing in, which somebody
+// else may know, never becomes a signed-in one. Values stay, unless they are
+// of another user.
+func (s *Session) SignIn(ctx context.Context, user string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case user == "":
+		return errors.New("session: SignIn without a user id")
+	case s.err != nil:
+		return s.err
+	case s.sent:
+		return ErrHeaderSent
+	}
+	keep := s.current
+	if s.rec.User != "" && s.rec.User != user {
+		keep = data{}
+	}
+	rec, token := s.begin(user)
+	var err error
+	if rec.Data, err = keep.encode(); err != nil {
+		return fmt.Errorf("session: sign in: %w", err)
+	}
+	s.m.sweep(ctx, rec.Created)
+	if err := s.m.o.Store.Save(ctx, rec); err != nil {
+		return unavailable(fmt.Errorf("session: sign in: %w", err))
+	}
+	if s.rec.Version > 0 {
+		// On failure nobody has the new token, so that only the old session
+		// stays, as it was.
+		if err := s.m.o.Store.Delete(ctx, s.rec.Hash); err != nil {
+			return unavailable(fmt.Errorf("session: sign in: end the old session: %w", err))
+		}
+	}
+	rec.Version++
+	s.changes, s.touch = changes{}, false
+	s.adopt(rec)
+	s.token, s.clear = token, false
+	return nil
+}
+
+// SignOut ends the session, at once in the store, and removes the cookie. What
+// is put into the session afterwards begins an anonymous one.
+func (s *Session) SignOut(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	if s.rec.Version > 0 {
+		if err := s.m.o.Store.Delete(ctx, s.rec.Hash); err != nil {
+			return unavailable(fmt.Errorf("session: sign out: %w", err))
+		}
+	}
+	s.reset()
+	s.clear = true
+	return nil
+}
+
+// reset makes s a session that is not stored.
+func (s *Session) reset() {
+	s.changes, s.touch, s.token = changes{}, false, ""
+	s.adopt(Record{})
+}
+
+// begin returns a record that was never saved, and its token.
+func (s *Session) begin(user string) (Record, string) {
+	token := newToken()
+	h, _ := hashToken(token)
+	rec := Record{Hash: h, ID: rand.Text(), User: user, Created: s.m.now()}
+	s.see(&rec, rec.Created)
+	return rec, token
+}
+
+// see writes down that the session is used now, and from where.
+func (s *Session) see(rec *Record, now time.Time) {
+	const maxUserAgent, maxAddr = 200, 64
+	rec.Seen = now
+	rec.Expires = s.m.expires(rec)
+	rec.UserAgent = clip(s.r.UserAgent(), maxUserAgent)
+	rec.Addr = clip(s.m.o.Addr(s.r), maxAddr)
+}
+
+// clip returns at most n bytes of s as text that every database stores:
+// Postgres refuses NUL and broken UTF-8, and headers may hold the latter.
+func clip(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
+}
