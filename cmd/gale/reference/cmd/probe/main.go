@@ -1,7 +1,7 @@
 // Command probe sends this machine's load, memory, processor and network
 // figures from Linux's /proc to a channel of relay, every second:
 //
-//	RELAY_KEY=relay_… go run ./cmd/probe --url http://127.0.0.1:8080
+//	RELAY_KEY=pkt_… go run ./cmd/probe --url http://127.0.0.1:8080
 //
 // What cannot be sent is kept, ten minutes of it, and sent in order once relay
 // answers again. The client id of a packet begins with the time at which it was
