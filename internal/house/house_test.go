@@ -114,6 +114,26 @@ var rules = []struct {
 			"go.mod does not require example.com/z", "drivers/go.mod: replace",
 		},
 	},
+	{
+		name: "Guides", check: house.Guides,
+		plant: map[string]string{
+			"web/example_test.go": "package web_test\n\nfunc Example() {\n\tif ok {\n\t\tf()\n\t}\n}\n",
+			"docs/guides/web.md": "# Web\n" +
+				"```go\n// from: web/example_test.go Example\nif ok {\n\tf()\n}\n```\n" +
+				"```go\nf()\n```\n" +
+				"```go\n// from: web/example_test.go Example\nf()\n```\n" +
+				"```go\n// from: web/example_test.go Example_gone\nf()\n```\n",
+		},
+		want: []string{
+			"docs/guides/web.md:8: Go code that does not begin", "docs/guides/web.md:11: differs from Example",
+			"docs/guides/web.md:15: web/example_test.go has no Example_gone",
+		},
+	},
+	{
+		name: "RulePaths", check: house.RulePaths,
+		plant: map[string]string{"docs/rules.md": "| id | rule | today | where |\n|---|---|---|---|\n| 1.1 | one | met: `x` | `docs/rules.md`, `attic/` |\n"},
+		want:  []string{"docs/rules.md:3: attic/ is not there"},
+	},
 }
 
 func TestRepositoryKeepsEachRule(t *testing.T) {
