@@ -1,15 +1,20 @@
 module github.com/galeweb/gale/bench
 
-go 1.26
+go 1.26.0
+
+require modernc.org/sqlite v1.61.1
 
 require (
-	github.com/galeweb/gale v0.0.0
-	github.com/galeweb/gale/drivers v0.0.0
-	github.com/galeweb/gale/cmd/gale v0.0.0
+	github.com/dustin/go-humanize v1.1.0 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/mattn/go-isatty v0.0.24 // indirect
+	github.com/ncruces/go-strftime v1.1.0 // indirect
+	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	modernc.org/libc v1.79.0 // indirect
+	modernc.org/mathutil v1.7.1 // indirect
+	modernc.org/memory v1.12.1 // indirect
 )
 
-replace (
-	github.com/galeweb/gale => ../
-	github.com/galeweb/gale/drivers => ../drivers
-	github.com/galeweb/gale/cmd/gale => ../cmd/gale
-)
+// bench is never released, so it may say where gale is.
+replace github.com/galeweb/gale => ../

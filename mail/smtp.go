@@ -77,7 +77,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 
 func (s *SMTP) client(ctx context.Context) (*gomail.Client, error) {
 	opts := []gomail.Option{
-		gomail.WithTimeout(s.o.Timeout),
+		gomail.WithTimeout(s.o.Timeout + time.Second), // so that the context's deadline, which tells why, comes first
 		gomail.WithTLSPolicy(gomail.TLSMandatory),
 		gomail.WithPort(s.o.Port),
 		gomail.WithDialContextFunc(s.dial(ctx)),

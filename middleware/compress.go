@@ -9,10 +9,19 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/galeweb/gale/internal/accept"
 )
 
 // DefaultCompressMinSize is the default of CompressOptions.MinSize: 1 KiB.
 const DefaultCompressMinSize = 1 << 10
+
+// The content codings that Compress knows, best first: zstd makes smaller
+// bodies than gzip in half the time.
+const (
+	codingZstd = "zstd"
+	codingGzip = "gzip"
+)
 
 // CompressOptions configures [Compress].
 type CompressOptions struct {
@@ -63,7 +72,7 @@ func Compress(o CompressOptions) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ww, w := writerOf(w)
 			st, r := stateOf(r)
-			cw := &compressWriter{w: w, ww: ww, c: c, st: st, r: r, coding: negotiate(r.Header["Accept-Encoding"])}
+			cw := &compressWriter{w: w, ww: ww, c: c, st: st, r: r, coding: accept.Encoding(r.Header["Accept-Encoding"], codingZstd, codingGzip)}
 			// After a panic nothing more is sent: the body must not look whole.
 			defer cw.release()
 			next.ServeHTTP(cw, r)

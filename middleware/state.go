@@ -27,8 +27,6 @@ type state struct {
 	nonce  string
 	// plain is set by NoCompress.
 	plain bool
-	// body is the outermost BodyLimit's reader, whose limit an inner one moves.
-	body *limitedBody
 }
 
 var stateKey = ctxkey.New[*state]("middleware.state")

@@ -175,7 +175,7 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	coding := accept.Encoding(r.Header.Get("Accept-Encoding"), e.codings...)
+	coding := accept.Encoding(r.Header["Accept-Encoding"], e.codings...)
 	served, tag := e.name, e.tag
 	for _, s := range siblings {
 		if coding == s.coding {

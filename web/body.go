@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 )
 
 // DefaultBodyLimit is how many bytes [JSON], [DecodeJSON] and [Form] read of a
@@ -15,33 +16,82 @@ import (
 const DefaultBodyLimit = 1 << 20
 
 // LimitBody has reads of r's body fail with an [*http.MaxBytesError] after n
-// bytes, which [Fail] answers with 413. A later call for the same request
-// replaces the limit, so that a route may allow more than the site does; n
-// below 0 lifts it. Call it before the body is read.
+// bytes, which [Fail] answers with 413, and the connection closed after the
+// response. A body whose Content-Length is over the limit fails at the first
+// read, before a byte of it is taken and before a client that sent
+// "Expect: 100-continue" is told to go on.
+//
+// A later call for the same request moves the limit, so that a route may allow
+// more, or less, than the site does; n below 0 lifts it. Call it before the body
+// is read. Where a middleware in between has put a decompressed body in place of
+// the one that arrives, n limits both.
 func LimitBody(w http.ResponseWriter, r *http.Request, n int64) {
-	body := r.Body
-	if l, ok := body.(*limitedBody); ok {
-		body = l.below
-	}
-	if body == nil || body == http.NoBody {
+	if b, ok := r.Body.(*limitedBody); ok {
+		b.set(n)
 		return
 	}
-	limited := &limitedBody{ReadCloser: body, below: body}
-	if n >= 0 {
-		// Only the server's own writer can be told to close the connection
-		// after a body that was not read to its end.
-		for u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok; u, ok = w.(interface{ Unwrap() http.ResponseWriter }) {
-			w = u.Unwrap()
-		}
-		limited.ReadCloser = http.MaxBytesReader(w, body, n)
+	if r.Body == nil || r.Body == http.NoBody {
+		return
 	}
-	r.Body = limited
+	b := &limitedBody{body: r.Body, length: r.ContentLength}
+	ww := WriterFrom(w)
+	switch {
+	case ww == nil:
+		b.w = w
+	case ww.body != nil:
+		b.length = -1 // r.ContentLength is that of what arrives
+		ww.body.set(n)
+	default:
+		ww.body = b
+	}
+	if ww != nil && r.ProtoMajor == 1 {
+		ww.OnHeader(func() {
+			if b.exceeded.Load() {
+				ww.Header().Set("Connection", "close")
+			}
+		})
+	}
+	b.set(n)
+	r.Body = b
 }
 
+// limitedBody is a request body with a limit that can be moved until it is
+// read. Like every body it belongs to the handler's goroutine, save exceeded.
 type limitedBody struct {
-	io.ReadCloser
-	below io.ReadCloser
+	body   io.ReadCloser
+	length int64 // Content-Length; negative when not known
+	limit  int64 // negative for none
+	capped io.Reader
+
+	// w is told to close the connection; nil with a Writer, whose OnHeader hook
+	// does that: w could be used by a handler that outlived its time.
+	w        http.ResponseWriter
+	exceeded atomic.Bool
 }
+
+// set makes n the limit for what is read from now on.
+func (b *limitedBody) set(n int64) {
+	b.limit, b.capped = n, b.body
+	if n >= 0 {
+		b.capped = http.MaxBytesReader(b.w, b.body, n)
+	}
+}
+
+// Read reads up to the limit.
+func (b *limitedBody) Read(p []byte) (n int, err error) {
+	if b.limit >= 0 && b.length > b.limit {
+		err = &http.MaxBytesError{Limit: b.limit}
+	} else {
+		n, err = b.capped.Read(p)
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		b.exceeded.Store(true)
+	}
+	return n, err
+}
+
+// Close closes the body.
+func (b *limitedBody) Close() error { return b.body.Close() }
 
 // readBody reads r's whole body, with the default limit when there is none.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -49,7 +99,11 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 	if _, ok := r.Body.(*limitedBody); !ok {
-		LimitBody(w, r, DefaultBodyLimit)
+		n := int64(DefaultBodyLimit)
+		if ww := WriterFrom(w); ww != nil && ww.body != nil {
+			n = ww.body.limit
+		}
+		LimitBody(w, r, n)
 	}
 	// The announced length saves growing, but is only believed so far: else a
 	// client holds our memory for the price of a header.

@@ -3,9 +3,9 @@ package web
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"strings"
 
+	"github.com/galeweb/gale/internal/accept"
 	"github.com/galeweb/gale/internal/ctxkey"
 )
 
@@ -66,33 +66,19 @@ func (n Negotiate) RenderError(w http.ResponseWriter, r *http.Request, e *Error)
 
 // prefersHTML reports whether an HTML type is named in the Accept header with
 // a higher quality than any JSON type (RFC 9110, 12.5.1).
-func prefersHTML(accept []string) bool {
-	var html, json float64
-	for _, line := range accept {
+func prefersHTML(lines []string) bool {
+	var html, json int
+	for _, line := range lines {
 		for part := range strings.SplitSeq(line, ",") {
 			name, params, _ := strings.Cut(part, ";")
 			name = strings.ToLower(strings.TrimSpace(name))
 			switch {
 			case name == "text/html" || name == "application/xhtml+xml":
-				html = max(html, quality(params))
+				html = max(html, accept.Quality(params))
 			case name == "application/json" || strings.HasSuffix(name, "+json"):
-				json = max(json, quality(params))
+				json = max(json, accept.Quality(params))
 			}
 		}
 	}
 	return html > json
-}
-
-func quality(params string) float64 {
-	for p := range strings.SplitSeq(params, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		if strings.EqualFold(name, "q") {
-			q, err := strconv.ParseFloat(value, 64)
-			if err != nil || !(q >= 0 && q <= 1) {
-				return 0
-			}
-			return q
-		}
-	}
-	return 1
 }

@@ -25,6 +25,7 @@ type Writer struct {
 	replaced bool // a hook answered, the handler's own response is dropped
 	broken   error
 	onHeader []func()
+	body     *limitedBody // see LimitBody
 }
 
 // Wrap returns the Writer that w is or wraps, or a new one around w. When w

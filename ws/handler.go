@@ -58,6 +58,8 @@ type Handler struct {
 	// to 10 s.
 	PongTimeout time.Duration
 
+	joins sync.Pool // of *[]byte, in which frames are joined for one write
+
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}
 	draining bool

@@ -3,7 +3,6 @@ package ws
 import (
 	"errors"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/galeweb/gale/internal/wsframe"
@@ -25,8 +24,6 @@ type outbox struct {
 // batchBytes is how much is joined into one write. A write to a socket costs
 // about 5 µs whatever its size, so joining is what makes a burst cheap.
 const batchBytes = 32 << 10
-
-var joinPool = sync.Pool{New: func() any { return new(make([]byte, 0, batchBytes)) }}
 
 func (c *Conn) enqueue(frame []byte) error {
 	c.mu.Lock()
@@ -138,10 +135,13 @@ func (c *Conn) writeBatch(frames [][]byte) error {
 	if len(frames) == 1 {
 		return c.writeAll(frames[0])
 	}
-	buf := joinPool.Get().(*[]byte)
+	buf, ok := c.h.joins.Get().(*[]byte)
+	if !ok {
+		buf = new(make([]byte, 0, batchBytes))
+	}
 	defer func() {
 		if cap(*buf) <= 2*batchBytes {
-			joinPool.Put(buf)
+			c.h.joins.Put(buf)
 		}
 	}()
 	joined := (*buf)[:0]
