@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -63,13 +64,41 @@ func runSite(t *testing.T, server string, driver db.Driver, body func(t *testing
 	t.Helper()
 	s := &site{}
 	galetest.RunWith(t, galetest.Options{Servers: []string{server}}, func(tb testing.TB) http.Handler {
-		s.db = galetest.DB(tb, galetest.DBOptions{Driver: driver, Migrations: database.Migrations()})
+		s.db = openDB(tb, driver)
 		s.start(tb, settings)
 		return s.handler
 	}, func(t *testing.T, c *galetest.Client) {
 		s.t, s.Client = t, c
 		body(t, s)
 	})
+}
+
+// openDB returns an empty database. On SQLite it does without the waits for the
+// disk, since only a loss of power could tell.
+func openDB(tb testing.TB, driver db.Driver) *db.DB {
+	tb.Helper()
+	if driver == galepgx.Driver() {
+		return galetest.DB(tb, galetest.DBOptions{Driver: driver, Migrations: database.Migrations()})
+	}
+	return openFile(tb, filepath.Join(tb.TempDir(), "relay.db")+"?synchronous=normal")
+}
+
+// openFile opens a SQLite database and brings it up to date.
+func openFile(tb testing.TB, path string) *db.DB {
+	tb.Helper()
+	d, err := db.Open(tb.Context(), "sqlite:"+path, db.Options{Drivers: database.Drivers(), SlowQuery: -1})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	if err := database.Migrate(tb.Context(), d); err != nil {
+		tb.Fatal(err)
+	}
+	return d
 }
 
 // start builds the application on s.db.
