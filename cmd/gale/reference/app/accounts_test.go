@@ -300,5 +300,5 @@ func TestSignUpClosed(t *testing.T) {
 		s.signUp("ada")
 		s.Stranger().Browser().Post("/sign-up", url.Values{"name": {"eve"}, "email": {"eve@example.com"}, "password": {password}}).
 			Status(http.StatusUnprocessableEntity).Contains("New accounts are not open here")
-	}, func(s *site) { s.config.SignUp = false })
+	}, func(_ testing.TB, s *site) { s.config.SignUp = false })
 }

@@ -33,6 +33,7 @@ type site struct {
 	t                *testing.T
 	app              *app.App
 	db               *db.DB
+	file             string // of the database, where a test needs it
 	store            *database.Store
 	clock            *galetest.Clock
 	handler          http.Handler
@@ -40,7 +41,7 @@ type site struct {
 }
 
 // setting changes what a site is built of.
-type setting func(*site)
+type setting func(tb testing.TB, s *site)
 
 // onSQLite runs body on each server, with an empty site each.
 func onSQLite(t *testing.T, body func(t *testing.T, s *site), settings ...setting) {
@@ -80,13 +81,14 @@ func openDB(tb testing.TB, driver db.Driver) *db.DB {
 	if driver == galepgx.Driver() {
 		return galetest.DB(tb, galetest.DBOptions{Driver: driver, Migrations: database.Migrations()})
 	}
-	return openFile(tb, filepath.Join(tb.TempDir(), "relay.db")+"?synchronous=normal")
+	return openFile(tb, filepath.Join(tb.TempDir(), "relay.db")+"?synchronous=normal", db.Options{})
 }
 
 // openFile opens a SQLite database and brings it up to date.
-func openFile(tb testing.TB, path string) *db.DB {
+func openFile(tb testing.TB, path string, o db.Options) *db.DB {
 	tb.Helper()
-	d, err := db.Open(tb.Context(), "sqlite:"+path, db.Options{Drivers: database.Drivers(), SlowQuery: -1})
+	o.Drivers, o.SlowQuery = database.Drivers(), -1
+	d, err := db.Open(tb.Context(), "sqlite:"+path, o)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -104,12 +106,12 @@ func openFile(tb testing.TB, path string) *db.DB {
 // start builds the application on s.db.
 func (s *site) start(tb testing.TB, settings []setting) {
 	tb.Helper()
-	s.store = database.New(s.db)
 	s.clock = galetest.NewClock(tb, time.Time{})
 	s.config = config.Config{Env: "dev", SignUp: true, SessionLife: 24 * time.Hour, SessionIdle: time.Hour}
 	for _, set := range settings {
-		set(s)
+		set(tb, s)
 	}
+	s.store = database.New(s.db)
 	a, err := app.New(app.Options{
 		Config: s.config, DB: s.db, Logger: galetest.NewLog(tb).Logger(), Now: s.clock.Now,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
