@@ -162,6 +162,12 @@ func TestWriteOverload(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {
 		c := s.furnish()
 		s.ExpectLog("status=503")
+		c.Post(sendPath, `[]`).Status(http.StatusCreated) // notes the use of the key
+		until(t, func() bool {
+			n, err := db.Get[int](t.Context(), s.db, "SELECT COUNT(*) FROM api_keys WHERE last_used_at IS NOT NULL")
+			noError(t, err)
+			return n == 1
+		})
 		unlock := s.lock(t)
 		defer unlock()
 		body := `[` + strings.Repeat(`{"kind":"k","payload":{}},`, 999) + `{"kind":"k","payload":{}}]`

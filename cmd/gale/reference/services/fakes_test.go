@@ -106,6 +106,7 @@ type keys struct {
 	touched []time.Time
 	revoked []string
 	err     error
+	wait    func(touched int) // is told of each touch
 }
 
 func (s *keys) CreateKey(_ context.Context, k models.APIKey) error {
@@ -122,6 +123,9 @@ func (s *keys) TouchKey(_ context.Context, _ string, at, since time.Time) error 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.touched = append(s.touched, at)
+	if s.wait != nil {
+		s.wait(len(s.touched))
+	}
 	return s.err
 }
 

@@ -1,10 +1,13 @@
 package services_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/galeweb/gale/auth/apikey"
@@ -14,7 +17,7 @@ import (
 func TestCreateKey(t *testing.T) {
 	t.Parallel()
 	store := &keys{}
-	s := &services.Keys{Store: store, Now: clock}
+	s := services.NewKeys(store, clock)
 	for _, name := range []string{"", "Probe", "a b", "-", strings.Repeat("a", 33)} {
 		_, err := s.Create(t.Context(), "u", name)
 		wantInvalid(t, err, "name")
@@ -37,47 +40,59 @@ func TestCreateKey(t *testing.T) {
 func TestRevokeKey(t *testing.T) {
 	t.Parallel()
 	store := &keys{}
-	noError(t, (&services.Keys{Store: store, Now: clock}).Revoke(t.Context(), "u", "k"))
+	noError(t, services.NewKeys(store, clock).Revoke(t.Context(), "u", "k"))
 	equal(t, store.revoked, []string{"u k " + now.UTC().Format(time.RFC3339)})
 }
 
 // A key in use by many requests at once is written down once a minute.
 func TestUsedIsNotedOnceInAWhile(t *testing.T) {
 	t.Parallel()
-	store := &keys{}
-	at := now
-	s := &services.Keys{Store: store, Now: func() time.Time { return at }}
-	use := func() {
-		var wg sync.WaitGroup
-		for range 8 {
-			wg.Go(func() {
-				if err := s.Used(t.Context(), "k", time.Minute); err != nil {
-					t.Error(err)
-				}
-			})
+	synctest.Test(t, func(t *testing.T) {
+		store := &keys{}
+		s := services.NewKeys(store, time.Now)
+		go s.Run(t.Context())
+		begin := time.Now().UTC()
+		use := func() {
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() { s.Used("k", time.Minute) })
+			}
+			wg.Wait()
+			synctest.Wait()
 		}
-		wg.Wait()
-	}
-	use()
-	at = at.Add(59 * time.Second)
-	use()
-	equal(t, len(store.touched), 1)
-	at = at.Add(time.Second)
-	use()
-	equal(t, store.touched, []time.Time{now.UTC(), now.UTC().Add(time.Minute)})
+		use()
+		time.Sleep(59 * time.Second)
+		use()
+		equal(t, len(store.touched), 1)
+		time.Sleep(time.Second)
+		store.err = errors.New("locked") // is no reason to stop
+		use()
+		time.Sleep(time.Minute)
+		use()
+		equal(t, store.touched, []time.Time{begin, begin.Add(time.Minute), begin.Add(2 * time.Minute)})
+	})
 }
 
+// Nobody waits while the database cannot be written, and memory does not grow.
 func TestUsedOfManyKeys(t *testing.T) {
 	t.Parallel()
 	store := &keys{}
-	s := &services.Keys{Store: store, Now: clock}
+	s := services.NewKeys(store, clock)
 	const n = 10_001 // one more than are remembered
 	for i := range n {
-		noError(t, s.Used(t.Context(), fmt.Sprint(i), time.Minute))
+		s.Used(fmt.Sprint(i), time.Minute)
 	}
-	equal(t, len(store.touched), n)
-	noError(t, s.Used(t.Context(), fmt.Sprint(n-1), time.Minute))
-	equal(t, len(store.touched), n)
-	noError(t, s.Used(t.Context(), "0", time.Minute)) // was forgotten
-	equal(t, len(store.touched), n+1)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	store.wait = func(touched int) {
+		if touched == 256 { // what is more was dropped
+			stop()
+		}
+	}
+	go func() {
+		defer close(done)
+		s.Run(ctx)
+	}()
+	<-done
+	equal(t, len(store.touched), 256)
 }
