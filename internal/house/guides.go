@@ -12,7 +12,7 @@ import (
 // fromLine names where the code of a guide comes from.
 var fromLine = regexp.MustCompile(`^// from: (\S+_test\.go) (Example\w*)$`)
 
-// Guides compares each Go block of docs/guides with the Example that its first
+// Guides compares each Go block of the README and of docs/guides with the Example that its first
 // line names, so that no guide shows code that does not compile and run:
 //
 //	// from: router/example_test.go Example
@@ -24,7 +24,7 @@ func Guides(t *Tree) []string {
 		return []string{err.Error()}
 	}
 	var bad []string
-	for _, name := range names {
+	for _, name := range append(names, "README.md") {
 		text, err := fs.ReadFile(t.FS, name)
 		if err != nil {
 			bad = append(bad, err.Error())

@@ -92,6 +92,11 @@ var rules = []struct {
 		want:  []string{"web/web.go: imports unsafe"},
 	},
 	{
+		name: "Templates", check: house.Templates,
+		plant: map[string]string{"web/web.go": `package web; import _ "html/template"`},
+		want:  []string{`web/web.go: imports "html/template"`},
+	},
+	{
 		name: "Grabbags", check: house.Grabbags,
 		plant: map[string]string{"internal/utils/x.go": "package utils"},
 		want:  []string{"internal/utils: the name"},
