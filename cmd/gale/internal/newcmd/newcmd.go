@@ -30,7 +30,7 @@ relay, gale's reference application, under the name that you give.`,
 		Example: `  gale new hello --run
   gale new ../shop --module example.com/shop`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			if len(args) != 1 || args[0] == "" {
 				return errors.New("new takes one argument, the name of the project, such as: gale new hello --run")
 			}
 			return nil
