@@ -62,7 +62,11 @@ relay, gale's reference application, under the name that you give.`,
 			if run {
 				return r.run(cmd.Context(), p)
 			}
-			fmt.Fprintf(r.stdout, "\nNext:\n\n  cd %s\n  go run ./cmd/%s\n  go test ./...\n\nREADME.md says what is where.\n", args[0], p.Name())
+			fmt.Fprint(r.stdout, "\nNext:\n\n")
+			if dir := filepath.Clean(args[0]); dir != "." {
+				fmt.Fprintf(r.stdout, "  cd %s\n", dir)
+			}
+			fmt.Fprintf(r.stdout, "  go run ./cmd/%s\n  go test ./...\n\nREADME.md says what is where.\n", p.Name())
 			return nil
 		},
 	}
