@@ -80,7 +80,8 @@ func New(o Options) (*App, error) {
 		})},
 	})
 	a.live = hub.NewTopic[models.Packet](a.hub, "packets/{channel}", hub.TopicOptions[models.Packet]{
-		History: 1000, HistoryAge: 10 * time.Minute, Authorize: a.mayWatch,
+		// Pages fetch what they missed; this spares a query after a short break.
+		History: 100, HistoryAge: time.Minute, Authorize: a.mayWatch,
 	})
 	a.stored = database.NewPackets(o.DB, database.PacketsOptions{Committed: a.publish, Now: o.Now})
 	a.packets = &services.Packets{Store: a.stored}

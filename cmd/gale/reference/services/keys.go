@@ -16,7 +16,8 @@ type KeyStore interface {
 	// Key returns a key and its owner, or ErrNotFound for an unknown id; a
 	// revoked key is returned.
 	Key(ctx context.Context, id string) (models.APIKey, models.User, error)
-	// Keys lists a user's keys, newest first.
+	// Keys lists a user's newest 200 keys, those that work before the revoked,
+	// newest first.
 	Keys(ctx context.Context, userID string) ([]models.APIKey, error)
 	// RevokeKey ends a key of that user; ErrNotFound when there is none.
 	RevokeKey(ctx context.Context, userID, id string, at time.Time) error
@@ -30,8 +31,13 @@ type Keys struct {
 	Store KeyStore
 	Now   func() time.Time
 
-	used sync.Map // key id to the time.Time last noted
+	mu   sync.Mutex
+	used map[string]time.Time // by key, when its use was last noted
 }
+
+// maxUsed bounds the memory for keys in use; beyond it all are forgotten, at
+// the price of one write more for each.
+const maxUsed = 10_000
 
 // KeyPrefix marks the keys, so that scanners find one that leaked.
 const KeyPrefix = "pkt"
@@ -53,13 +59,32 @@ func (s *Keys) Create(ctx context.Context, userID, name string) (plain string, e
 	})
 }
 
+// Revoke ends a key of the user; ErrNotFound when there is none.
+func (s *Keys) Revoke(ctx context.Context, userID, id string) error {
+	return s.Store.RevokeKey(ctx, userID, id, s.Now().UTC())
+}
+
 // Used notes the use of a key, at most once in every period: a busy key must not
 // write with each request.
 func (s *Keys) Used(ctx context.Context, id string, every time.Duration) error {
 	now := s.Now().UTC()
-	if last, ok := s.used.Load(id); ok && now.Sub(last.(time.Time)) < every {
+	if !s.due(id, now, every) {
 		return nil
 	}
-	s.used.Store(id, now)
 	return s.Store.TouchKey(ctx, id, now, now.Add(-every))
+}
+
+// due reports whether the use of a key is to be noted, and that it now is: of
+// many requests at once one does it.
+func (s *Keys) due(id string, now time.Time, every time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last, ok := s.used[id]; ok && now.Sub(last) < every {
+		return false
+	}
+	if s.used == nil || len(s.used) >= maxUsed {
+		s.used = make(map[string]time.Time)
+	}
+	s.used[id] = now
+	return true
 }
