@@ -94,8 +94,15 @@ func TestCheckAccepts(t *testing.T) {
 	t.Parallel()
 	root := fakeRoot(t)
 	for _, test := range []struct{ name, module string }{
-		{"hello", ""}, {"my-app2", ""}, {"h", ""}, {"gale", ""}, {"web", ""}, {"http", ""},
-		{"net", "example.com/net"}, {"hello", "example.com/x/y"}, {"hello", "example.com/x/v2"},
+		{"hello", ""},
+		{"my-app2", ""},
+		{"h", ""},
+		{"gale", ""},
+		{"web", ""},
+		{"http", ""},
+		{"net", "example.com/net"},
+		{"hello", "example.com/x/y"},
+		{"hello", "example.com/x/v2"},
 	} {
 		p := scaffold.Project{Dir: filepath.Join(t.TempDir(), test.name), Module: test.module, GoRoot: root, Version: "v1.0.0"}
 		if err := p.Check(); err != nil {
