@@ -40,3 +40,13 @@ func Example() {
 	// hello, wind
 	// stopped: <nil>
 }
+
+func ExampleRun() {
+	r := router.New()
+	r.Get("/hello/{name}", func(w http.ResponseWriter, r *http.Request) error {
+		return web.Text(w, http.StatusOK, "hello, "+r.PathValue("name")+"\n")
+	})
+	if err := gale.Run(context.Background(), r, gale.Options{}); err != nil {
+		log.Fatal(err)
+	}
+}

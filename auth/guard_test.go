@@ -20,10 +20,18 @@ func TestGuards(t *testing.T) {
 		user, path string
 		allowed    bool
 	}{
-		{"", "/member", false}, {"", "/read", false}, {"", "/delete", false},
-		{"carol", "/member", true}, {"carol", "/read", false}, {"carol", "/delete", false},
-		{"bob", "/member", true}, {"bob", "/read", true}, {"bob", "/delete", false},
-		{"alice", "/member", true}, {"alice", "/read", true}, {"alice", "/delete", true},
+		{"", "/member", false},
+		{"", "/read", false},
+		{"", "/delete", false},
+		{"carol", "/member", true},
+		{"carol", "/read", false},
+		{"carol", "/delete", false},
+		{"bob", "/member", true},
+		{"bob", "/read", true},
+		{"bob", "/delete", false},
+		{"alice", "/member", true},
+		{"alice", "/read", true},
+		{"alice", "/delete", true},
 	} {
 		s := newSite(t)
 		if c.user != "" {

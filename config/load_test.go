@@ -71,7 +71,7 @@ type kinds struct {
 	Skipped  string            `env:"-"`
 	Inner                      // embedded
 	Named    Inner             `envPrefix:"NAMED_"`
-	hidden   string            `env:"HIDDEN"` //nolint:govet // an unexported field is left alone
+	_        string            `env:"HIDDEN"` // an unexported field is left alone
 }
 
 func TestEveryKind(t *testing.T) {
@@ -170,7 +170,6 @@ func TestProblemsShowNoSecret(t *testing.T) {
 type checked struct {
 	Low  int `env:"LOW"`
 	High int `env:"HIGH"`
-	err  error
 }
 
 var errOrder = errors.New("LOW is above HIGH")

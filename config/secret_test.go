@@ -51,8 +51,12 @@ func TestSecretLeaksUnderNoVerb(t *testing.T) {
 	t.Parallel()
 	h := newHolder()
 	values := []any{
-		h.Key, h.Pointer, h.List, h.Map, *h, h, []any{h.Key, *h}, [1]config.Secret{h.Key},
-		struct{ any }{h.Key}, struct{ s any }{h.hidden}, map[config.Secret]int{h.Key: 1},
+		h.Key, h.Pointer, h.List, h.Map, *h, h,
+		[]any{h.Key, *h},
+		[1]config.Secret{h.Key},
+		struct{ any }{h.Key},
+		struct{ s any }{h.hidden},
+		map[config.Secret]int{h.Key: 1},
 	}
 	for verb := 'A'; verb <= 'z'; verb++ {
 		for _, flags := range []string{"", "+", "#", " ", "-0", "20.9", "# +"} {

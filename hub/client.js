@@ -1,4 +1,4 @@
-// The browser's client of gale's hub; protocol: docs/hub-protocol.md.
+// The browser's client of gale's hub (docs/hub-protocol.md).
 //
 //   const hub = connect("/live");
 //   hub.onstate = state => …       // "connecting", "open", "waiting", "closed"
@@ -11,7 +11,7 @@
 //   sub.close(); hub.close();
 export function connect(url, options = {}) {
   const Socket = options.WebSocket || WebSocket;
-  const minWait = 500, maxWait = 30000, quiet = options.quiet || 30000, patience = options.patience || 10000;
+  const minWait = options.wait || 500, quiet = options.quiet || 30000;
   const subs = new Map();
   let socket = null, tries = 0, retry = 0, alive = 0, closed = false;
 
@@ -36,9 +36,8 @@ export function connect(url, options = {}) {
     close() {
       closed = true;
       clearTimeout(retry);
-      clearTimeout(alive);
       for (const sub of subs.values()) clearTimeout(sub.retry);
-      if (socket) socket.close(1000);
+      drop();
       state("closed");
     },
   };
@@ -56,9 +55,7 @@ export function connect(url, options = {}) {
   function join(sub) {
     sub.live = false; // what still comes is for an earlier subscription
     const m = { type: "subscribe", topic: sub.topic };
-    if (sub.at) Object.assign(m, { epoch: sub.at.epoch, offset: sub.at.offset });
-    else if (sub.recent) m.recent = sub.recent;
-    send(m);
+    send(Object.assign(m, sub.at || { recent: sub.recent }));
   }
 
   // A network that went away says nothing: after a silence ask, then give up.
@@ -66,7 +63,7 @@ export function connect(url, options = {}) {
     clearTimeout(alive);
     alive = setTimeout(() => {
       send({ type: "ping" });
-      alive = setTimeout(drop, patience);
+      alive = setTimeout(drop, quiet / 3);
     }, quiet);
   }
 
@@ -79,9 +76,8 @@ export function connect(url, options = {}) {
     old.close();
     if (closed) return;
     // Jitter: a restart must not bring everyone back at the same instant.
-    const wait = minWait + Math.random() * Math.min(maxWait, minWait * 2 ** tries++);
+    retry = setTimeout(open, minWait + Math.random() * Math.min(30000, minWait * 2 ** tries++));
     state("waiting");
-    retry = setTimeout(open, wait);
   }
 
   function open() {
@@ -117,8 +113,8 @@ export function connect(url, options = {}) {
         sub.message(item.data, item.offset);
       }
     } else if (m.type === "error" && m.code === "unavailable") {
-      sub.retry = setTimeout(() => join(sub), minWait + Math.random() * 5000);
-    } else if (m.type === "error" && m.code !== "already_subscribed" && m.code !== "not_subscribed") {
+      sub.retry = setTimeout(join, minWait * (1 + 9 * Math.random()), sub);
+    } else if (m.type === "error" && !/^(already|not)_/.test(m.code)) {
       subs.delete(m.topic);
       if (sub.failed) sub.failed(m.code, m.message);
     }

@@ -207,6 +207,7 @@ gale_hub_published_total{topic="p/{x}"} 2
 `, connections, subscriptions)), "gale_hub_connections", "gale_hub_subscriptions", "gale_hub_published_total"))
 	}
 	expect(1, 1)
+	assert.Equal(t, c.hear()["type"], any("messages"))
 	assert.NoError(t, l.Drain(t.Context()))
 	expect(0, 0)
 }

@@ -146,10 +146,10 @@ func (m Message) checkHeader() error {
 	for name, value := range m.Header {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		if !isToken(name) {
-			return fmt.Errorf("Header has a malformed name %q", name)
+			return fmt.Errorf("a header has a malformed name %q", name)
 		}
 		if slices.Contains(ownHeaders, canonical) || strings.HasPrefix(canonical, "Content-") {
-			return fmt.Errorf("Header sets %s, which is not its to set", canonical)
+			return fmt.Errorf("a header sets %s, which is not its to set", canonical)
 		}
 		if err := checkLine("Header "+canonical, value); err != nil {
 			return err

@@ -22,8 +22,8 @@ type DefaultOptions struct {
 	// Timeout is for [TimeoutWith] and off while After is 0, the default: under
 	// it a handler needs a goroutine of its own, streams and WebSockets end,
 	// and a client cannot be asked which request is one of those. Rather put
-	// [Timeout] around groups of routes. That clients are not slow for ever is
-	// up to the server's read, write and idle timeouts.
+	// [Timeout] around groups of routes. A client that sends its body or reads
+	// the response slowly is up to the server: see engine.Server.
 	Timeout TimeoutOptions
 	// Compress is for [Compress].
 	Compress CompressOptions

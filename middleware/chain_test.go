@@ -135,8 +135,12 @@ func TestWithout(t *testing.T) {
 	all := len(middleware.Default(middleware.DefaultOptions{}))
 	assert.Equal(t, all, 8)
 	for _, o := range []middleware.DefaultOptions{
-		{WithoutAccessLog: true}, {WithoutRecover: true}, {WithoutSecurityHeaders: true},
-		{WithoutCrossOrigin: true}, {WithoutBodyLimit: true}, {WithoutCompress: true},
+		{WithoutAccessLog: true},
+		{WithoutRecover: true},
+		{WithoutSecurityHeaders: true},
+		{WithoutCrossOrigin: true},
+		{WithoutBodyLimit: true},
+		{WithoutCompress: true},
 	} {
 		assert.Equal(t, len(middleware.Default(o)), all-1)
 	}

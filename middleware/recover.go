@@ -33,7 +33,7 @@ func Recover(next http.Handler) http.Handler {
 			if v == http.ErrAbortHandler {
 				panic(v)
 			}
-			err, stack := panicked(v)
+			stack, err := panicked(v)
 			ctx := r.Context()
 			obs.RequestFrom(ctx).SetError(err)
 			obs.Logger(ctx).ErrorContext(ctx, "panic", slog.Any("error", err), slog.String("stack", stack))
@@ -62,16 +62,16 @@ func (p *handlerPanic) Error() string {
 
 // panicked returns the panic value v as an error, and its stack. It must be
 // called by the deferred function that recovered v.
-func panicked(v any) (err error, stack string) {
+func panicked(v any) (stack string, err error) {
 	if p, ok := v.(*handlerPanic); ok {
 		v, stack = p.value, p.stack
 	} else {
 		stack = cutStack(debug.Stack())
 	}
 	if e, ok := v.(error); ok {
-		return fmt.Errorf("panic: %w", e), stack
+		return stack, fmt.Errorf("panic: %w", e)
 	}
-	return fmt.Errorf("panic: %v", v), stack
+	return stack, fmt.Errorf("panic: %v", v)
 }
 
 func cutStack(s []byte) string { return string(s[:min(len(s), maxStack)]) }

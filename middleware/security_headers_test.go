@@ -127,8 +127,11 @@ func TestHSTS(t *testing.T) {
 		{"localhost", middleware.SecurityHeadersOptions{}, secure("https://LocalHost:8443/"), ""},
 		{"below localhost", middleware.SecurityHeadersOptions{}, secure("https://app.localhost/"), ""},
 		{"off", middleware.SecurityHeadersOptions{HSTS: -1}, secure("https://gale.example/"), ""},
-		{"all", middleware.SecurityHeadersOptions{HSTS: time.Hour, HSTSSubdomains: true, HSTSPreload: true},
-			secure("https://gale.example/"), "max-age=3600; includeSubDomains; preload"},
+		{
+			"all",
+			middleware.SecurityHeadersOptions{HSTS: time.Hour, HSTSSubdomains: true, HSTSPreload: true},
+			secure("https://gale.example/"), "max-age=3600; includeSubDomains; preload",
+		},
 	} {
 		if got := secured(c.o, c.r, ok).Get("Strict-Transport-Security"); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)

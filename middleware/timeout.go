@@ -50,9 +50,8 @@ func Timeout(d time.Duration) func(http.Handler) http.Handler {
 // goroutine: the handler ends when it next looks at its context. One that never
 // does keeps its goroutine, so give the context to every call that waits.
 //
-// A handler runs in a goroutine of its own here, which costs a switch and hides
-// an overrun from the engine's stall watch. Put Timeout around the routes that
-// need it. Server-sent events, downloads that may be slow and WebSockets do not
+// A handler runs in a goroutine of its own here, which costs a switch: put
+// Timeout around the routes that need it. Server-sent events, downloads that may be slow and WebSockets do not
 // belong under it: route them beside it, or name them in Skip. A handler that
 // has taken over the connection is waited for and never aborted, but its
 // context has the deadline still.
@@ -118,7 +117,7 @@ func serve(next http.Handler, tw *timeoutWriter, r *http.Request, done chan<- an
 			thrown = &handlerPanic{value: v, stack: cutStack(debug.Stack())}
 		}
 		if p, ok := thrown.(*handlerPanic); tw.finish() && ok {
-			err, stack := panicked(p)
+			stack, err := panicked(p)
 			obs.Logger(r.Context()).ErrorContext(r.Context(), "panic after timeout",
 				slog.Any("error", err), slog.String("stack", stack))
 		}

@@ -58,7 +58,8 @@ type Handler struct {
 	// to 10 s.
 	PongTimeout time.Duration
 
-	joining  sync.Pool // of *[]byte, for writes that carry several frames
+	joins sync.Pool // of *[]byte, in which frames are joined for one write
+
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}
 	draining bool

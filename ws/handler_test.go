@@ -129,20 +129,41 @@ func TestErrorsOfCallbacks(t *testing.T) {
 		want ws.CloseError
 		log  string
 	}{
-		{"open refuses", &ws.Handler{Open: func(*ws.Conn) error { return &ws.CloseError{Code: 4403, Reason: "not yours"} }},
-			ws.CloseError{Code: 4403, Reason: "not yours"}, ""},
-		{"open fails", &ws.Handler{Open: func(*ws.Conn) error { return boom }},
-			ws.CloseError{Code: 1011, Reason: "internal error"}, "rack 4"},
-		{"open panics", &ws.Handler{Open: func(*ws.Conn) error { panic(boom) }},
-			ws.CloseError{Code: 1011, Reason: "internal error"}, "rack 4"},
-		{"message refuses", &ws.Handler{Message: func(*ws.Conn, ws.Message) error { return fmt.Errorf("x: %w", &ws.CloseError{Code: 1008}) }},
-			ws.CloseError{Code: 1008}, ""},
-		{"message fails", &ws.Handler{Message: func(*ws.Conn, ws.Message) error { return boom }},
-			ws.CloseError{Code: 1011, Reason: "internal error"}, "rack 4"},
-		{"message panics", &ws.Handler{Message: func(*ws.Conn, ws.Message) error { panic(boom) }},
-			ws.CloseError{Code: 1011, Reason: "internal error"}, "rack 4"},
-		{"code that must not be sent", &ws.Handler{Message: func(*ws.Conn, ws.Message) error { return &ws.CloseError{Code: 1006} }},
-			ws.CloseError{Code: 1011, Reason: "internal error"}, ""},
+		{
+			"open refuses", &ws.Handler{Open: func(*ws.Conn) error { return &ws.CloseError{Code: 4403, Reason: "not yours"} }},
+			ws.CloseError{Code: 4403, Reason: "not yours"},
+			"",
+		},
+		{
+			"open fails", &ws.Handler{Open: func(*ws.Conn) error { return boom }},
+			ws.CloseError{Code: 1011, Reason: "internal error"},
+			"rack 4",
+		},
+		{
+			"open panics", &ws.Handler{Open: func(*ws.Conn) error { panic(boom) }},
+			ws.CloseError{Code: 1011, Reason: "internal error"},
+			"rack 4",
+		},
+		{
+			"message refuses", &ws.Handler{Message: func(*ws.Conn, ws.Message) error { return fmt.Errorf("x: %w", &ws.CloseError{Code: 1008}) }},
+			ws.CloseError{Code: 1008},
+			"",
+		},
+		{
+			"message fails", &ws.Handler{Message: func(*ws.Conn, ws.Message) error { return boom }},
+			ws.CloseError{Code: 1011, Reason: "internal error"},
+			"rack 4",
+		},
+		{
+			"message panics", &ws.Handler{Message: func(*ws.Conn, ws.Message) error { panic(boom) }},
+			ws.CloseError{Code: 1011, Reason: "internal error"},
+			"rack 4",
+		},
+		{
+			"code that must not be sent", &ws.Handler{Message: func(*ws.Conn, ws.Message) error { return &ws.CloseError{Code: 1006} }},
+			ws.CloseError{Code: 1011, Reason: "internal error"},
+			"",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -135,13 +135,13 @@ func (c *Conn) writeBatch(frames [][]byte) error {
 	if len(frames) == 1 {
 		return c.writeAll(frames[0])
 	}
-	buf, ok := c.h.joining.Get().(*[]byte)
+	buf, ok := c.h.joins.Get().(*[]byte)
 	if !ok {
 		buf = new(make([]byte, 0, batchBytes))
 	}
 	defer func() {
 		if cap(*buf) <= 2*batchBytes {
-			c.h.joining.Put(buf)
+			c.h.joins.Put(buf)
 		}
 	}()
 	joined := (*buf)[:0]

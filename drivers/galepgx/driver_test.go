@@ -1,16 +1,15 @@
 package galepgx_test
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/drivers/galepgx"
+	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/galetest/conform"
 	"github.com/galeweb/gale/internal/assert"
 )
@@ -18,16 +17,7 @@ import (
 // server returns the URL of the test server, or skips the test.
 func server(t testing.TB) *url.URL {
 	t.Helper()
-	raw := cmp.Or(os.Getenv("GALE_POSTGRES_URL"), "postgres://postgres@127.0.0.1:5432/test")
-	d, err := db.Open(t.Context(), raw, db.Options{Drivers: []db.Driver{galepgx.Driver()}})
-	if err != nil && os.Getenv("GALE_REQUIRE_SERVICES") == "1" {
-		t.Fatalf("Postgres is required: %v", err)
-	}
-	if err != nil {
-		t.Skipf("Postgres is not reachable (set GALE_POSTGRES_URL): %v", err)
-	}
-	assert.NoError(t, d.Close())
-	u, err := url.Parse(raw)
+	u, err := url.Parse(galetest.Require(t, "postgres"))
 	assert.NoError(t, err)
 	return u
 }

@@ -60,10 +60,10 @@ func parse(raw string) (settings, error) {
 	rest = strings.TrimPrefix(rest, "//") // sqlite:///abs is the absolute path
 	path, err := url.PathUnescape(rest)
 	if err != nil {
-		return s, errors.New("sqlite: the path has a broken % escape; write % as %25")
+		return s, errors.New("sqlite: the path has a broken % escape; a % in it is written %25, as in any URL")
 	}
 	if path == "" {
-		return s, errors.New("sqlite: URL without a path; write sqlite:app.db or sqlite::memory:")
+		return s, errors.New("sqlite: URL without a path; write sqlite::memory: or sqlite:app.db")
 	}
 	if strings.ContainsRune(path, 0) {
 		return s, errors.New("sqlite: the path has a zero byte")

@@ -168,11 +168,11 @@ func TestPath(t *testing.T) {
 	name := "a b#c;é&mode=ro%"
 	d := openURL(t, "sqlite://"+dir+"/a b#c;é&mode=ro%25", db.Options{})
 	exec(t, d, packets)
-	info, err := os.Stat(filepath.Join(dir, name))
+	_, err := os.Stat(filepath.Join(dir, name))
 	assert.NoError(t, err)
 	if runtime.GOOS != "windows" {
 		for _, suffix := range []string{"", "-wal", "-shm"} {
-			info, err = os.Stat(filepath.Join(dir, name+suffix))
+			info, err := os.Stat(filepath.Join(dir, name+suffix))
 			assert.NoError(t, err)
 			assert.Equal(t, info.Mode().Perm(), 0o600)
 		}

@@ -92,6 +92,11 @@ var rules = []struct {
 		want:  []string{"web/web.go: imports unsafe"},
 	},
 	{
+		name: "Templates", check: house.Templates,
+		plant: map[string]string{"web/web.go": `package web; import _ "html/template"`},
+		want:  []string{`web/web.go: imports "html/template"`},
+	},
+	{
 		name: "Grabbags", check: house.Grabbags,
 		plant: map[string]string{"internal/utils/x.go": "package utils"},
 		want:  []string{"internal/utils: the name"},
@@ -113,6 +118,26 @@ var rules = []struct {
 			"go.mod requires example.com/b, which has no row", "the row of example.com/a needs",
 			"go.mod does not require example.com/z", "drivers/go.mod: replace",
 		},
+	},
+	{
+		name: "Guides", check: house.Guides,
+		plant: map[string]string{
+			"web/example_test.go": "package web_test\n\nfunc Example() {\n\tif ok {\n\t\tf()\n\t}\n}\n",
+			"docs/guides/web.md": "# Web\n" +
+				"```go\n// from: web/example_test.go Example\nif ok {\n\tf()\n}\n```\n" +
+				"```go\nf()\n```\n" +
+				"```go\n// from: web/example_test.go Example\nf()\n```\n" +
+				"```go\n// from: web/example_test.go Example_gone\nf()\n```\n",
+		},
+		want: []string{
+			"docs/guides/web.md:8: Go code that does not begin", "docs/guides/web.md:11: differs from Example",
+			"docs/guides/web.md:15: web/example_test.go has no Example_gone",
+		},
+	},
+	{
+		name: "RulePaths", check: house.RulePaths,
+		plant: map[string]string{"docs/rules.md": "| id | rule | today | where |\n|---|---|---|---|\n| 1.1 | one | met: `x` | `docs/rules.md`, `attic/` |\n"},
+		want:  []string{"docs/rules.md:3: attic/ is not there"},
 	},
 }
 

@@ -57,6 +57,27 @@ func Unsafe(t *Tree) []string {
 	return bad
 }
 
+// Templates finds imports of text/template and html/template outside view. They
+// look methods up by name, which makes the linker keep every exported method of
+// every package, so that one import below gale.Run adds 2 MB to a hello world
+// (docs/adr/0008-hello-size.md).
+func Templates(t *Tree) []string {
+	var bad []string
+	for _, p := range t.Packages {
+		if mod, _ := module(p.Dir); mod != "." || p.Dir == "view" {
+			continue
+		}
+		for _, f := range p.sources() {
+			for _, spec := range f.AST.Imports {
+				if strings.HasSuffix(spec.Path.Value, `/template"`) {
+					bad = append(bad, f.Path+": imports "+spec.Path.Value+"; only view may")
+				}
+			}
+		}
+	}
+	return bad
+}
+
 // Grabbags finds packages named for what they are made of instead of what they
 // are for.
 func Grabbags(t *Tree) []string {

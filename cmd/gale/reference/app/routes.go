@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"html/template"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -29,7 +30,7 @@ func (a *App) routes() (http.Handler, error) {
 	accounts := &handlers.Accounts{Service: a.accounts}
 	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Sessions: a.sessions}
 	admin := &handlers.Admin{Accounts: a.accounts, Sessions: a.sessions}
-	channels := &handlers.Channels{Service: a.channels, Packets: a.packets}
+	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
 	api := &handlers.API{Service: a.channels}
 	packets := &handlers.Packets{Auth: a.auth, Channels: a.channels, Service: a.packets, Rates: a.stored, Now: a.o.Now}
 
@@ -119,6 +120,7 @@ func (a *App) views(r *router.Router, files *assets.Files, templates fs.FS) (*vi
 	return view.New(templates, view.Options{
 		URL: r.URL, HasURL: func(name string) bool { return names[name] },
 		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth), Now: a.o.Now,
+		Funcs: template.FuncMap{"device": handlers.Device},
 	})
 }
 

@@ -1,12 +1,14 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
 
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/hub"
 	"github.com/galeweb/gale/web"
 )
 
@@ -15,6 +17,12 @@ type Channels struct {
 	Site
 	Service *services.Channels
 	Packets *services.Packets
+	Live    Live
+}
+
+// Live says where the stream of a topic stands, for pages to follow it from.
+type Live interface {
+	Position(ctx context.Context, name string) (hub.Position, error)
 }
 
 const (
@@ -73,9 +81,10 @@ type channelPage struct {
 	Packets  []models.Packet
 	Filter   services.Filter
 	Filtered bool
-	Live     bool   // the newest packets, followed by the page's script
-	Last     int64  // id of the newest packet shown
-	Older    string // address of the next page
+	Live     bool         // the newest packets, followed by the page's script
+	Position hub.Position // from which it follows
+	Last     int64        // id of the newest packet shown
+	Older    string       // address of the next page
 	Export   string
 }
 
@@ -92,12 +101,20 @@ func (h *Channels) Show(w http.ResponseWriter, r *http.Request) error {
 			return &web.Error{Status: http.StatusBadRequest, Message: "before must be the number of a packet."}
 		}
 	}
+	page := channelPage{Channel: c, Filter: f, Filtered: f.Kind != "" || f.Sender != ""}
+	page.Live = !page.Filtered && f.Before == 0
+	if page.Live {
+		// Before the packets are read: one that is stored in between comes
+		// twice, which the script sees by its id, rather than never.
+		if page.Position, err = h.Live.Position(ctx, "packets/"+c.Name); err != nil {
+			return err
+		}
+	}
 	packets, more, err := h.Packets.Store.Packets(ctx, c.ID, f, packetsPerPage)
 	if err != nil {
 		return err
 	}
-	page := channelPage{Channel: c, Packets: packets, Filter: f, Filtered: f.Kind != "" || f.Sender != ""}
-	page.Live = !page.Filtered && f.Before == 0
+	page.Packets = packets
 	if len(packets) > 0 {
 		page.Last = packets[0].ID
 	}

@@ -16,8 +16,8 @@ type Form struct {
 
 // Field is one input of a form, as partials/field shows it.
 type Field struct {
-	Name, Label, Type, Help, Autocomplete, Value, Error string
-	Optional                                            bool
+	Name, Label, Type, Help, Autocomplete, ID, Value, Error string
+	Optional                                                bool
 }
 
 // newForm returns a form with values, given as name and value in turn.
@@ -29,11 +29,12 @@ func newForm(pairs ...string) *Form {
 	return f
 }
 
-// Field describes the input called name. Rest is type, help, autocomplete. A
+// Field describes the input called name. Rest is type, help, autocomplete and
+// the id, for a page on which several forms have an input of that name. A
 // password is never sent back.
 func (f *Form) Field(name, label string, rest ...string) Field {
-	field := Field{Name: name, Label: label, Error: f.errors[name]}
-	for i, to := range []*string{&field.Type, &field.Help, &field.Autocomplete} {
+	field := Field{Name: name, Label: label, ID: name, Error: f.errors[name]}
+	for i, to := range []*string{&field.Type, &field.Help, &field.Autocomplete, &field.ID} {
 		if i < len(rest) {
 			*to = rest[i]
 		}

@@ -1,107 +1,121 @@
 // Follows a channel: new packets come over the hub, the chart counts them by
-// the second. What the hub cannot give again is fetched from the API, so that
-// the list has no gap: every packet has a number, and none is shown twice.
+// the second. The hub goes on where the page was made; what it cannot give
+// again is fetched from the API. Ids grow, so that no packet is shown twice.
 import { connect } from "/hub.js";
 
 const list = document.getElementById("packets");
+const older = document.getElementById("older");
 const stateLine = document.getElementById("state");
-const { topic, live, api, rate } = list.dataset;
+const { topic, live, api, rate, epoch, offset } = list.dataset;
 const maxRows = 200;
 let last = Number(list.dataset.last);
 
 // --- the list ---
 
-function cell(row, text, child) {
-  const td = row.insertCell();
-  const to = child ? td.appendChild(document.createElement(child)) : td;
-  to.textContent = text;
-  return to;
-}
-
-function rowOf(packet) {
-  const row = document.createElement("tr");
-  row.dataset.id = packet.id;
-  row.className = "fresh";
-  const at = new Date(packet.created_at);
-  const time = cell(row, at.toISOString().slice(11, 19), "time");
-  time.dateTime = time.title = packet.created_at;
-  cell(row, packet.kind);
-  cell(row, packet.sender);
-  cell(row, JSON.stringify(packet.payload), "code");
-  return row;
-}
-
 let waiting = [];
 let painting = false;
+
+function rowOf(packet, fresh) {
+  const row = document.createElement("tr");
+  row.dataset.id = packet.id;
+  if (fresh) row.className = "fresh";
+  const at = new Date(packet.created_at);
+  const time = document.createElement("time");
+  time.dateTime = packet.created_at;
+  time.title = at.toUTCString();
+  time.textContent = at.toISOString().slice(11, 19);
+  const code = document.createElement("code");
+  code.textContent = JSON.stringify(packet.payload);
+  for (const content of [time, packet.kind, packet.sender, code]) row.insertCell().append(content);
+  return row;
+}
 
 function paint() {
   painting = false;
   const rows = document.createDocumentFragment();
-  for (const packet of waiting.slice(-maxRows)) rows.prepend(rowOf(packet));
+  const fresh = waiting.length < 20; // a flood would only flicker
+  for (const packet of waiting.slice(-maxRows)) rows.prepend(rowOf(packet, fresh));
   waiting = [];
   list.prepend(rows);
+  document.getElementById("empty")?.remove();
+  if (list.rows.length <= maxRows) return;
   while (list.rows.length > maxRows) list.deleteRow(-1);
-  const empty = document.getElementById("empty");
-  if (empty) empty.remove();
+  older.href = "?before=" + list.rows[maxRows - 1].dataset.id;
+  older.hidden = false;
 }
 
 function show(packet) {
-  if (packet.id <= last) return;
+  if (packet.id <= last) return false;
   last = packet.id;
-  count(packet.created_at, 1);
   waiting.push(packet);
-  if (waiting.length > 4 * maxRows) waiting = waiting.slice(-maxRows);
+  if (waiting.length > 4 * maxRows) waiting = waiting.slice(-maxRows); // nobody looks: no frames are drawn
   if (!painting) {
     painting = true;
     requestAnimationFrame(paint);
   }
+  return true;
+}
+
+function receive(packet) {
+  if (!catching) {
+    if (show(packet)) count(packet.created_at);
+    return;
+  }
+  held.push(packet);
+  if (held.length > 2 * maxRows) held = held.slice(-maxRows);
 }
 
 // --- what was missed ---
 
 let catching = false;
-let held = []; // what the hub brings while older packets are being fetched
+let again = false;
+let held = []; // what the hub brings meanwhile: the newest that fill the list
 
+const pause = ms => new Promise(done => setTimeout(done, ms));
+
+async function get(url) {
+  const answer = await fetch(url, { headers: { Accept: "application/json" } });
+  if (!answer.ok) throw Object.assign(new Error(`${url}: ${answer.status}`), { gone: answer.status < 500 && answer.status !== 429 });
+  return answer.json();
+}
+
+// The newest packets fill the list, so that one request is enough however many
+// were missed. A loss during the request makes another one necessary.
 async function catchUp() {
+  again = true;
   if (catching) return;
   catching = true;
-  try {
-    let cursor = "";
-    // Ten thousand packets are more than anybody reads; beyond, begin anew.
-    for (let page = 0; page < 10; page++) {
-      const query = cursor ? "cursor=" + encodeURIComponent(cursor) : "after=" + last;
-      if (!cursor && last === 0) break;
-      const answer = await fetch(`${api}?limit=1000&${query}`, { headers: { Accept: "application/json" } });
-      if (!answer.ok) throw new Error("status " + answer.status);
-      const { items, next } = await answer.json();
-      items.forEach(show);
-      cursor = next;
-      if (!cursor) break;
+  while (again) {
+    again = false;
+    try {
+      const { items } = await get(`${api}?limit=${maxRows}`);
+      items.reverse().forEach(show);
+      await loadChart();
+    } catch (err) {
+      if (err.gone) {
+        hub.close();
+        return;
+      }
+      again = true;
     }
-    if (cursor) location.reload();
-  } catch (err) {
-    setTimeout(catchUp, 2000 + Math.random() * 2000);
-  } finally {
-    catching = false;
-    const packets = held;
-    held = [];
-    packets.forEach(show);
+    if (again) await pause(1000 + Math.random() * 1000);
   }
+  catching = false;
+  const packets = held;
+  held = [];
+  packets.forEach(receive);
 }
 
-function receive(packet) {
-  if (catching) held.push(packet);
-  else show(packet);
-}
+// --- the chart, in the server's time, which is that of the packets ---
 
-// --- the chart ---
+const width = 120; // seconds
+const height = 150;
+let times = [], counts = [], chart = null, ahead = 0;
 
-const width = 120;
-const now = () => Math.floor(Date.now() / 1000);
-let times = [], counts = [], chart = null, clockSkew = 0;
+const now = () => Math.floor(Date.now() / 1000) - ahead;
 
 function slide() {
-  const from = now() - clockSkew - width + 1;
+  const from = now() - width + 1;
   while (times.length && times[0] < from) {
     times.shift();
     counts.shift();
@@ -112,64 +126,65 @@ function slide() {
   }
 }
 
-function count(at, n) {
+function count(at) {
   slide();
   const i = Math.floor(Date.parse(at) / 1000) - times[0];
-  if (i >= 0 && i < counts.length) counts[i] += n;
+  if (i >= 0 && i < counts.length) counts[i]++;
+}
+
+async function loadChart() {
+  const { from, counts: loaded } = await get(rate);
+  ahead += now() - (from + loaded.length - 1);
+  times = loaded.map((_, i) => from + i);
+  counts = loaded;
+  draw();
 }
 
 function draw() {
+  if (!chart) return;
   slide();
-  chart.setData([times, counts]);
+  // The present second is not full yet: it would look like a fall.
+  chart.setData([times.slice(0, -1), counts.slice(0, -1)]);
 }
 
-async function startChart() {
+function startChart() {
   const box = document.getElementById("chart");
-  const answer = await fetch(rate, { headers: { Accept: "application/json" } });
-  if (!answer.ok) return;
-  const first = await answer.json();
-  // The server's clock gives packets their time; follow it, not the reader's.
-  clockSkew = now() - (first.from + first.counts.length - 1);
-  times = first.counts.map((_, i) => first.from + i);
-  counts = first.counts;
-  box.hidden = false;
   const style = getComputedStyle(document.documentElement);
-  const ink = style.getPropertyValue("--pico-muted-color").trim();
-  const line = style.getPropertyValue("--pico-primary").trim();
-  const grid = style.getPropertyValue("--pico-muted-border-color").trim();
-  const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
+  const color = name => () => style.getPropertyValue(name).trim(); // follows a change of the colour scheme
+  const line = color("--pico-primary"), rule = { stroke: color("--pico-muted-border-color"), width: 1 };
+  const axis = { stroke: color("--pico-muted-color"), grid: rule, ticks: rule };
   chart = new uPlot({
-    width: box.clientWidth, height: 150, legend: { show: false }, cursor: { show: false },
+    width: box.clientWidth, height, padding: [8, 32, 0, 0], legend: { show: false }, cursor: { show: false },
     scales: { y: { range: (u, min, max) => [0, Math.max(max, 4) * 1.1] } },
-    axes: [axis, { ...axis, size: 44 }],
-    series: [{}, { stroke: line, width: 2, fill: line + "22", points: { show: false } }],
+    axes: [
+      { ...axis, size: 32, space: 80, values: (u, at) => at.map(t => new Date(t * 1000).toISOString().slice(11, 19)) },
+      { ...axis, size: 44 },
+    ],
+    series: [{}, { stroke: line, width: 2, fill: () => line() + "22", points: { show: false } }],
   }, [times, counts], box);
-  new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height: 150 })).observe(box);
-  draw();
+  new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height })).observe(box);
+  loadChart().catch(() => {}); // it then begins empty
   setInterval(draw, 1000);
 }
 
 // --- the connection ---
 
-const words = {
-  connecting: ["Connecting …", "lost"],
-  open: ["Live", "live"],
-  waiting: ["Disconnected, trying again …", "lost"],
-  closed: ["Not following", "lost"],
-};
+const words = { open: "Live", waiting: "Disconnected", closed: "Not following" };
 
+// The text changes only when there is news: trying again is none.
 function showState(state) {
-  const [text, kind] = words[state];
-  stateLine.hidden = false;
+  const text = words[state] || stateLine.textContent || "Connecting";
+  if (text === stateLine.textContent) return;
   stateLine.textContent = text;
-  stateLine.className = "state " + kind;
+  stateLine.className = state === "open" ? "state live" : "state lost";
 }
 
+startChart();
 const hub = connect(live);
 showState(hub.state);
-hub.onstate = state => {
-  showState(state);
-  if (state === "open") catchUp();
-};
-hub.subscribe(topic, receive, { lost: catchUp, failed: () => showState("closed") });
-window.addEventListener("load", startChart);
+hub.onstate = showState;
+hub.subscribe(topic, receive, {
+  from: { epoch, offset: Number(offset) },
+  lost: catchUp,
+  failed: () => hub.close(),
+});

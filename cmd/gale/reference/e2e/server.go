@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/galeweb/gale"
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/cmd/gale/reference/app"
+	"github.com/galeweb/gale/cmd/gale/reference/config"
+	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/db"
+)
+
+// Server is relay, with the default middleware, on a port of this machine.
+type Server struct {
+	URL  string // http://127.0.0.1:port
+	Addr string // 127.0.0.1:port
+	DB   *db.DB
+
+	log  logBuffer
+	stop context.CancelFunc
+	done chan struct{}
+	err  error
+}
+
+// Serve starts relay on addr, such as 127.0.0.1:0 for a free port, with the
+// SQLite database in file. Stop ends it.
+func Serve(ctx context.Context, addr, file string) (*Server, error) {
+	s := &Server{done: make(chan struct{})}
+	logger := slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	var err error
+	if s.DB, err = db.Open(ctx, "sqlite:"+file, db.Options{Drivers: database.Drivers(), Logger: logger}); err != nil {
+		return nil, err
+	}
+	if err := database.Migrate(ctx, s.DB); err != nil {
+		return nil, errors.Join(err, s.DB.Close())
+	}
+	relay, err := app.New(app.Options{
+		Config: config.Config{SignUp: true, SessionLife: time.Hour, SessionIdle: time.Hour},
+		DB:     s.DB, Logger: logger,
+		Hasher: auth.HasherOptions{MemoryKiB: 64, Time: 1}, // passwords of an hour need no better
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.DB.Close())
+	}
+	ctx, s.stop = context.WithCancel(ctx)
+	ready := make(chan net.Addr, 1)
+	go func() {
+		defer close(s.done)
+		s.err = gale.Run(ctx, relay.Handler(), gale.Options{
+			Name: "relay", Addr: addr, OpsAddr: "off", Logger: logger, Banner: io.Discard,
+			DrainTimeout: 5 * time.Second,
+			OnDrain:      []func(context.Context){relay.Drain},
+			Close:        []func(context.Context) error{func(context.Context) error { return s.DB.Close() }, relay.Close},
+			Ready:        func(a net.Addr) { ready <- a },
+		})
+	}()
+	select {
+	case a := <-ready:
+		s.Addr, s.URL = a.String(), "http://"+a.String()
+		return s, nil
+	case <-s.done:
+		s.stop()
+		return nil, s.err
+	}
+}
+
+// Stop ends relay in order and returns what went wrong.
+func (s *Server) Stop() error {
+	s.stop()
+	<-s.done
+	if s.err != nil {
+		return fmt.Errorf("relay: %w; its log:\n%s", s.err, s.Log())
+	}
+	return nil
+}
+
+// Log returns the warnings and errors so far.
+func (s *Server) Log() string {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return s.log.buf.String()
+}
+
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}

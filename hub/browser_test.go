@@ -1,0 +1,136 @@
+package hub_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/galeweb/gale/hub"
+	"github.com/galeweb/gale/internal/assert"
+)
+
+func TestClientJS(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	hub.ClientJS().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/hub.js", nil))
+	assert.Equal(t, w.Code, http.StatusOK)
+	assert.Equal(t, w.Header().Get("Content-Type"), "text/javascript; charset=utf-8")
+	assert.Contains(t, w.Body.String(), "export function connect(")
+	assert.True(t, w.Body.Len() < 4<<10, "the client stays under 4 KiB")
+
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/hub.js", nil)
+	r.Header.Set("If-None-Match", w.Header().Get("ETag"))
+	w = httptest.NewRecorder()
+	hub.ClientJS().ServeHTTP(w, r)
+	assert.Equal(t, w.Code, http.StatusNotModified)
+}
+
+// script is run by node, whose WebSocket is behind a flag
+// before version 22.
+const script = `
+import { connect } from "./client.mjs";
+const say = (...words) => process.stdout.write(words.join(" ") + "\n");
+const hub = connect(process.argv[2], { wait: 20 });
+hub.onstate = s => say("state", s);
+hub.subscribe("n", (data, offset) => say("message", offset, data), { lost: n => say("lost", n), recent: 2 });
+hub.subscribe("secret", () => {}, { failed: code => say("failed", code) });
+process.stdin.on("end", () => { hub.close(); process.stdin.unref && process.stdin.unref(); });
+process.stdin.resume();
+`
+
+// TestClientJSInNode runs the browser's client: it subscribes, is refused,
+// loses its connection, resumes, and hears what it cannot get back.
+func TestClientJSInNode(t *testing.T) {
+	t.Parallel()
+	node, err := exec.LookPath("node")
+	if err != nil || exec.CommandContext(t.Context(), node, "--experimental-websocket", "--eval", "").Run() != nil {
+		t.Skip("needs node 20.10 or newer")
+	}
+	w := httptest.NewRecorder()
+	hub.ClientJS().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	dir := t.TempDir()
+	assert.NoError(t, os.WriteFile(filepath.Join(dir, "client.mjs"), w.Body.Bytes(), 0o600))
+	assert.NoError(t, os.WriteFile(filepath.Join(dir, "main.mjs"), []byte(script), 0o600))
+
+	// Each run of the server is a hub of its own on the same broker, until the
+	// last, whose broker knows nothing of the epoch before.
+	broker := hub.NewMemoryBroker()
+	var mu sync.Mutex
+	var current *hub.Hub
+	var topic *hub.Topic[int]
+	restart := func(b hub.Broker) {
+		h := hub.New(hub.Options{Broker: b})
+		n := hub.NewTopic(h, "n", hub.TopicOptions[int]{History: 10, Authorize: hub.AllowAll})
+		hub.NewTopic(h, "secret", hub.TopicOptions[int]{})
+		mu.Lock()
+		old := current
+		current, topic = h, n
+		mu.Unlock()
+		if old != nil {
+			assert.NoError(t, old.Drain(context.Background()))
+		}
+	}
+	publish := func(n int) {
+		t.Helper()
+		_, err := topic.Publish(t.Context(), "n", n)
+		assert.NoError(t, err)
+	}
+	restart(broker)
+	for i := range 3 {
+		publish(101 + i)
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		h := current
+		mu.Unlock()
+		h.Handler().ServeHTTP(w, r)
+	}))
+	defer s.Close()
+
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, node, "--experimental-websocket", filepath.Join(dir, "main.mjs"), s.URL)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	assert.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	assert.NoError(t, err)
+	assert.NoError(t, cmd.Start())
+	lines := bufio.NewScanner(stdout)
+	expect := func(want ...string) {
+		t.Helper()
+		for _, w := range want {
+			if !lines.Scan() {
+				t.Fatalf("node ended, want %q", w)
+			}
+			assert.Equal(t, lines.Text(), w)
+		}
+	}
+	expect("state open", "message 2 102", "message 3 103", "failed forbidden")
+	publish(104)
+	expect("message 4 104")
+
+	restart(broker)
+	expect("state waiting")
+	publish(105)
+	expect("state connecting", "state open", "message 5 105")
+
+	restart(hub.NewMemoryBroker())
+	expect("state waiting", "state connecting", "state open", "lost 0")
+	publish(1)
+	expect("message 1 1")
+
+	assert.NoError(t, stdin.Close())
+	expect("state closed")
+	_, _ = io.Copy(io.Discard, stdout)
+	assert.NoError(t, cmd.Wait())
+	assert.NoError(t, current.Drain(t.Context()))
+}
