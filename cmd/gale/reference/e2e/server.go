@@ -17,6 +17,7 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/obs"
 )
 
 // Server is relay, with the default middleware, on a port of this machine.
@@ -40,7 +41,7 @@ func Serve(ctx context.Context, addr, file string) (*Server, error) {
 	if s.DB, err = db.Open(ctx, "sqlite:"+file, db.Options{Drivers: database.Drivers(), Logger: logger}); err != nil {
 		return nil, err
 	}
-	if err := database.Migrate(ctx, s.DB); err != nil {
+	if err := database.Migrate(obs.WithLogger(ctx, logger), s.DB); err != nil {
 		return nil, errors.Join(err, s.DB.Close())
 	}
 	relay, err := app.New(app.Options{

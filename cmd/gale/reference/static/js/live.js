@@ -171,17 +171,17 @@ function startChart() {
 
 const words = { open: "Live", waiting: "Disconnected", closed: "Not following" };
 
-// The text changes only when there is news: trying again is none.
+// The text, which is read aloud, changes only when there is news: that the
+// page connects, or tries again, is none.
 function showState(state) {
-  const text = words[state] || stateLine.textContent || "Connecting";
-  if (text === stateLine.textContent) return;
+  const text = words[state];
+  if (!text || text === stateLine.textContent) return;
   stateLine.textContent = text;
   stateLine.className = state === "open" ? "state live" : "state lost";
 }
 
 startChart();
 const hub = connect(live);
-showState(hub.state);
 hub.onstate = showState;
 hub.subscribe(topic, receive, {
   from: { epoch, offset: Number(offset) },
