@@ -51,8 +51,8 @@ process.stdin.resume();
 func TestClientJSInNode(t *testing.T) {
 	t.Parallel()
 	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("needs node")
+	if err != nil || exec.CommandContext(t.Context(), node, "--experimental-websocket", "--eval", "").Run() != nil {
+		t.Skip("needs node 20.10 or newer")
 	}
 	w := httptest.NewRecorder()
 	hub.ClientJS().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))

@@ -24,6 +24,7 @@ type load struct {
 // figures are what a server did in the measured time.
 type figures struct {
 	perSecond float64       // packets acknowledged
+	low, high float64       // perSecond of the slowest and the fastest round
 	cpu       time.Duration // of the server's process, for a packet
 	p50, p99  time.Duration // from the first byte written to the last one read
 	refused   int           // requests answered with 503
@@ -138,7 +139,9 @@ func median(rounds []figures) figures {
 		p50:       middle(rounds, func(f figures) time.Duration { return f.p50 }),
 		p99:       middle(rounds, func(f figures) time.Duration { return f.p99 }),
 	}
+	m.low, m.high = m.perSecond, m.perSecond
 	for _, f := range rounds {
+		m.low, m.high = min(m.low, f.perSecond), max(m.high, f.perSecond)
 		m.acked += f.acked
 		m.refused += f.refused
 	}

@@ -26,11 +26,14 @@ func Globals(t *Tree) []string {
 		for _, f := range sources {
 			for _, d := range f.AST.Decls {
 				gen, ok := d.(*ast.GenDecl)
-				if !ok || gen.Tok != token.VAR || embedded(gen) {
+				if !ok || gen.Tok != token.VAR || embedded(gen.Doc) {
 					continue
 				}
 				for _, s := range gen.Specs {
 					spec := s.(*ast.ValueSpec)
+					if embedded(spec.Doc) {
+						continue
+					}
 					for i, name := range spec.Names {
 						if name.Name == "_" {
 							continue
@@ -50,8 +53,8 @@ func Globals(t *Tree) []string {
 	return bad
 }
 
-func embedded(gen *ast.GenDecl) bool {
-	return gen.Doc != nil && strings.Contains(gen.Doc.List[len(gen.Doc.List)-1].Text, "//go:embed")
+func embedded(doc *ast.CommentGroup) bool {
+	return doc != nil && strings.HasPrefix(doc.List[len(doc.List)-1].Text, "//go:embed")
 }
 
 func mutable(spec *ast.ValueSpec, i int) string {

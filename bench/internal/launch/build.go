@@ -43,10 +43,10 @@ func Commit(ctx context.Context, repository string) string {
 }
 
 // Build builds the main package pkg, a path relative to the folder dir, into
-// the file binary, as released programs are: static, stripped, without paths.
+// the file binary, as released programs are: static and stripped.
 // When dir has a go.work, that is used, otherwise its go.mod alone.
 func Build(ctx context.Context, dir, pkg, binary string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", binary, pkg)
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	work := "off"
 	if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {

@@ -2,20 +2,20 @@
 package newcmd
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"github.com/galeweb/gale/cmd/gale/internal/scaffold"
 )
 
-// Command returns the verb; source holds what is copied, version is gale's.
-func Command(source fs.FS, version string) *cobra.Command {
+// Command returns the verb; reference is what it copies, version is gale's.
+func Command(reference fs.FS, version string) *cobra.Command {
 	var (
 		module string
 		run    bool
@@ -23,63 +23,77 @@ func Command(source fs.FS, version string) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "new NAME",
-		Short: "make a new project in the folder NAME, a copy of relay under that name",
+		Short: "Make a new project",
+		Long: `new makes a project in the folder NAME, which may be a path: accounts, an API,
+live pages, a database and tests that pass, ready to be changed. It is a copy of
+relay, gale's reference application, under the name that you give.`,
 		Example: `  gale new hello --run
   gale new ../shop --module example.com/shop`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("new takes the name of the project, such as: gale new hello --run")
+			if len(args) != 1 || args[0] == "" {
+				return errors.New("new takes one argument, the name of the project, such as: gale new hello --run")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := exec.LookPath("go"); err != nil {
-				return fmt.Errorf("the go command is not on the PATH; install Go 1.26 or newer from https://go.dev/dl and try again")
+			r := runner{stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+			if run {
+				var err error
+				if r.addr, err = freeAddr(cmd.Context(), addr); err != nil {
+					return err
+				}
+			} else if cmd.Flags().Changed("addr") {
+				return errors.New("--addr says where --run listens; give both or neither")
 			}
-			dir, err := filepath.Abs(args[0])
+			p, err := project(cmd.Context(), args[0], module, reference, version)
 			if err != nil {
 				return err
 			}
-			p := scaffold.Project{Dir: dir, Module: module, Source: source, Version: version, Clone: clone()}
-			if err := p.Write(); err != nil {
+			files, err := p.Write()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(r.stdout, "Made %s: %d files in %s.\n", p.Name(), files, p.Dir)
+			if p.Clone != "" {
+				fmt.Fprintf(r.stdout, "It uses gale in %s, by replace in go.mod.\n", p.Clone)
+			} else if err := r.download(cmd.Context(), p); err != nil {
 				return err
 			}
 			if run {
-				return runProject(cmd.Context(), p, addr, cmd.OutOrStdout(), cmd.ErrOrStderr())
+				return r.run(cmd.Context(), p)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Made %s. Next:\n\n  cd %s\n  go run ./cmd/%s\n  go test ./...\n", p.Name(), args[0], p.Name())
+			fmt.Fprint(r.stdout, "\nNext:\n\n")
+			if dir := filepath.Clean(args[0]); dir != "." {
+				fmt.Fprintf(r.stdout, "  cd %s\n", dir)
+			}
+			fmt.Fprintf(r.stdout, "  go run ./cmd/%s\n  go test ./...\n\nREADME.md says what is where.\n", p.Name())
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&module, "module", "", "module path of the project (default NAME)")
+	cmd.Flags().StringVar(&module, "module", "", "path of the Go module, such as example.com/shop (default NAME)")
 	cmd.Flags().BoolVar(&run, "run", false, "build and run it, and say when it answers")
-	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8080", "with --run: where it listens")
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8080", "with --run, the host:port to listen on; port 0 for a free one")
 	return cmd
 }
 
-// clone returns the working tree of gale that this command was built from, or
-// that it is run in, or "".
-func clone() string {
-	_, file, _, _ := runtime.Caller(0)
-	here, _ := os.Getwd()
-	for _, start := range []string{filepath.Dir(file), here} {
-		for dir := start; filepath.IsAbs(dir); dir = filepath.Dir(dir) {
-			if isClone(dir) {
-				return dir
-			}
-			if dir == filepath.Dir(dir) {
-				break
-			}
-		}
+// project gathers what is needed to make the project in the folder dir.
+func project(ctx context.Context, dir, module string, reference fs.FS, version string) (scaffold.Project, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return scaffold.Project{}, err
 	}
-	return ""
+	root, err := findGo(ctx)
+	return scaffold.Project{
+		Dir: dir, Module: module, Reference: reference, GoRoot: root, Version: version, Clone: clone(),
+	}, err
 }
 
-func isClone(dir string) bool {
-	for _, name := range []string{"go.mod", "drivers/go.mod", "cmd/gale/reference"} {
-		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
-			return false
-		}
+// download gets gale itself, whose checksums go.sum does not have yet.
+func (r runner) download(ctx context.Context, p scaffold.Project) error {
+	get := exec.CommandContext(ctx, "go", "get", "github.com/galeweb/gale@"+p.Version, "github.com/galeweb/gale/drivers@"+p.Version)
+	get.Dir, get.Stdout, get.Stderr = p.Dir, r.stderr, r.stderr
+	if err := get.Run(); err != nil {
+		return fmt.Errorf("%s was made, but gale %s could not be downloaded (%w); run `go mod tidy` in it once that is possible", p.Name(), p.Version, err)
 	}
-	return true
+	return nil
 }

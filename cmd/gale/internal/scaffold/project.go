@@ -1,102 +1,108 @@
 package scaffold
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
 )
 
-// Project says what to make.
+// Project says what to make. Of Version and Clone one is needed.
 type Project struct {
-	Dir     string // where; its last element is the name
-	Module  string // defaults to the name
-	Source  fs.FS  // holds reference/, go.mod and go.sum
-	Version string // of gale, for go.mod
-	Clone   string // a working tree of gale to use instead of Version
+	Dir       string // where, an absolute path; its last element is the name
+	Module    string // path of the module; defaults to the name
+	Reference fs.FS  // what is copied
+	GoRoot    string // of the go command, whose packages the module must not hide
+	Version   string // of gale, for go.mod
+	Clone     string // a working tree of gale to use instead of Version
 }
+
+// maxName leaves room in file names, host names and labels made of the name.
+const maxName = 40
 
 var validName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
 // Name returns the name of the project, the last element of Dir.
 func (p Project) Name() string { return filepath.Base(p.Dir) }
 
-// Check finds out whether the project can be made, before anything is written.
+// EnvPrefix is what the names of the project's environment variables begin
+// with, such as MY_APP_.
+func (p Project) EnvPrefix() string {
+	return strings.ToUpper(strings.ReplaceAll(p.Name(), "-", "_")) + "_"
+}
+
+func (p Project) module() string { return cmp.Or(p.Module, p.Name()) }
+
+// Check finds out whether the project can be made; it changes nothing.
 func (p Project) Check() error {
-	if name := p.Name(); !validName.MatchString(name) || len(name) > 40 {
-		return fmt.Errorf("%q cannot be a project's name: use at most 40 of a-z, 0-9 and -, beginning with a letter, such as my-app", name)
+	if name := p.Name(); !validName.MatchString(name) || len(name) > maxName {
+		return fmt.Errorf("%q cannot be the name of a project: use a to z, 0 to 9 and single dashes, a letter first, at most %d in all, such as my-app", name, maxName)
 	}
-	if p.Name() == "test" || p.Name() == "internal" || p.Name() == "vendor" {
-		return fmt.Errorf("%q means something else to Go; choose another name", p.Name())
+	if err := p.checkModule(); err != nil {
+		return err
 	}
-	if p.Module != "" {
-		if err := module.CheckImportPath(p.Module); err != nil {
-			return fmt.Errorf("%q cannot be a module path: %w", p.Module, err)
-		}
-	}
-	if p.Clone == "" && p.Version == "(devel)" {
-		return errors.New("this gale was built from a working tree that cannot be found; run it inside a clone of gale, or install a release")
+	if p.Clone == "" && (!semver.IsValid(p.Version) || semver.Build(p.Version) != "") {
+		return errors.New("this gale was built from a working tree that is gone; run it inside a clone of gale, or install a release")
 	}
 	return checkEmpty(p.Dir)
 }
 
-// Write makes the project. What it wrote stays when it fails.
-func (p Project) Write() error {
-	if err := p.Check(); err != nil {
-		return err
-	}
-	mod := p.Module
-	if mod == "" {
-		mod = p.Name()
-	}
-	reference, err := fs.Sub(p.Source, "reference")
-	if err != nil {
-		return err
-	}
-	if err := copyTree(p.Dir, reference, namesOf(p.Name(), mod)); err != nil {
-		return fmt.Errorf("copying: %w", err)
-	}
-	cli, err := fs.ReadFile(p.Source, "go.mod")
-	if err != nil {
-		return err
-	}
-	text, err := goMod(cli, mod, p.Version, p.Clone)
-	if err != nil {
-		return err
-	}
-	sums, err := fs.ReadFile(p.Source, "go.sum")
-	if err != nil {
-		return err
-	}
-	files := map[string][]byte{"go.mod": text, "go.sum": sums}
-	if workspaceAbove(p.Dir) {
-		// Else the go command would take the project for a part of that workspace.
-		files["go.work"] = []byte("go 1.26\n\nuse .\n")
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(p.Dir, name), content, 0o644); err != nil {
-			return err
+// patterns are names that the go command takes for something other than a
+// module, or for one of its own.
+var patterns = regexp.MustCompile(`^(all|cmd|internal|main|std|test|tool|vendor|work)$`)
+
+func (p Project) checkModule() error {
+	path := p.module()
+	hint := "; choose another name, or a module path with --module, such as example.com/" + p.Name()
+	if err := module.CheckImportPath(path); err != nil {
+		if invalid, ok := errors.AsType[*module.InvalidPathError](err); ok {
+			err = invalid.Err
 		}
+		return fmt.Errorf("%q cannot be a module path: %w%s", path, err, hint)
+	}
+	first, _, _ := strings.Cut(path, "/")
+	if patterns.MatchString(first) {
+		return fmt.Errorf("%q means something else to the go command%s", first, hint)
+	}
+	// One element without a dot is where the standard library lives.
+	if info, err := os.Stat(filepath.Join(p.GoRoot, "src", first)); p.GoRoot != "" && err == nil && info.IsDir() {
+		return fmt.Errorf("%q is a package of Go's standard library, which the module would hide%s", first, hint)
+	}
+	used, err := requires(path)
+	if err != nil {
+		return err
+	}
+	if used || path == galeModule || path == driversModule {
+		return fmt.Errorf("%q is a module that the project itself uses%s", path, hint)
 	}
 	return nil
 }
 
-// workspaceAbove reports whether a folder above dir has a go.work.
-func workspaceAbove(dir string) bool {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return false
+// checkEmpty makes sure that dst can be filled: it is not there, or empty.
+func checkEmpty(dst string) error {
+	entries, err := os.ReadDir(dst)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s cannot be used: %w", dst, reason(err))
+	case len(entries) > 0:
+		return fmt.Errorf("%s is not empty (it has %s); choose another name or empty it first", dst, entries[0].Name())
 	}
-	for parent := filepath.Dir(dir); ; parent = filepath.Dir(parent) {
-		if _, err := os.Stat(filepath.Join(parent, "go.work")); err == nil {
-			return true
-		}
-		if parent == filepath.Dir(parent) {
-			return false
-		}
+	return nil
+}
+
+// reason is err without the path, where the sentence names it already.
+func reason(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
 	}
+	return err
 }

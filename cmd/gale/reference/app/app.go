@@ -50,7 +50,8 @@ type App struct {
 	running sync.WaitGroup
 }
 
-// New builds the application and starts the goroutine that commits packets.
+// New builds the application and starts the goroutines that commit packets and
+// note the use of keys; Close ends them.
 func New(o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -59,7 +60,7 @@ func New(o Options) (*App, error) {
 	a := &App{
 		o:        o,
 		accounts: &services.Accounts{Store: store, Hasher: auth.NewHasher(o.Hasher), Open: o.Config.SignUp, Now: o.Now},
-		keys:     &services.Keys{Store: store, Now: o.Now},
+		keys:     services.NewKeys(store, o.Now),
 		channels: &services.Channels{Store: store, Now: o.Now},
 		hub:      hub.New(a2hub(o)),
 	}
@@ -80,7 +81,8 @@ func New(o Options) (*App, error) {
 		})},
 	})
 	a.live = hub.NewTopic[models.Packet](a.hub, "packets/{channel}", hub.TopicOptions[models.Packet]{
-		History: 1000, HistoryAge: 10 * time.Minute, Authorize: a.mayWatch,
+		// Pages fetch what they missed; this spares a query after a short break.
+		History: 100, HistoryAge: time.Minute, Authorize: a.mayWatch,
 	})
 	a.stored = database.NewPackets(o.DB, database.PacketsOptions{Committed: a.publish, Now: o.Now})
 	a.packets = &services.Packets{Store: a.stored}
@@ -88,8 +90,9 @@ func New(o Options) (*App, error) {
 	if a.handler, err = a.routes(); err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(obs.WithLogger(context.Background(), o.Logger))
 	a.stop = stop
+	a.running.Go(func() { a.keys.Run(ctx) })
 	a.running.Go(func() { _ = a.stored.Run(ctx) }) // returns nil, when told to stop
 	return a, nil
 }

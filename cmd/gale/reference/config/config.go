@@ -14,7 +14,7 @@ import (
 type Config struct {
 	Env         string        `env:"ENV" default:"dev" oneof:"dev production" desc:"dev or production"`
 	Addr        string        `env:"ADDR" desc:"where to listen: host:port or unix:/path; default 127.0.0.1:8080 in dev, :8080 in production"`
-	OpsAddr     string        `env:"OPS_ADDR" default:"127.0.0.1:9090" desc:"where metrics, health and profiles listen; off for nowhere"`
+	OpsAddr     string        `env:"OPS_ADDR" desc:"where metrics, health and profiles listen; off for nowhere; default 127.0.0.1:9090, in dev another port when that is in use"`
 	DatabaseURL gale.Secret   `env:"DATABASE_URL" default:"sqlite:relay.db" desc:"sqlite:FILE or postgres://…"`
 	TrustedNets []string      `env:"TRUSTED_PROXIES" desc:"networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
 	LogLevel    string        `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" desc:"least level that is logged"`

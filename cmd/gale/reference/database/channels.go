@@ -31,6 +31,9 @@ func (s *Store) Channel(ctx context.Context, name string) (models.Channel, error
 
 // Channels implements [services.ChannelStore].
 func (s *Store) Channels(ctx context.Context, all bool, after string, limit int) ([]models.Channel, error) {
+	if !storable(after) {
+		return nil, nil // no name comes after it
+	}
 	return db.All[models.Channel](ctx, s.db,
 		"SELECT "+channelColumns+" FROM channels WHERE name > $1 AND (public OR $2) ORDER BY name LIMIT $3", after, all, limit)
 }

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
@@ -67,4 +69,10 @@ func known(err error, table string) error {
 		return &services.TakenError{Field: c.Columns[len(c.Columns)-1]}
 	}
 	return err
+}
+
+// storable reports whether text can be in a column at all: Postgres refuses
+// what is not UTF-8 or holds a zero byte, which a path or query may bring.
+func storable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 }

@@ -35,11 +35,14 @@ func (s *Store) Key(ctx context.Context, id string) (models.APIKey, models.User,
 
 // Keys implements [services.KeyStore].
 func (s *Store) Keys(ctx context.Context, userID string) ([]models.APIKey, error) {
-	return db.All[models.APIKey](ctx, s.db, "SELECT "+keyColumns+" FROM api_keys WHERE user_id = $1 ORDER BY created_at DESC, id", userID)
+	return db.All[models.APIKey](ctx, s.db, "SELECT "+keyColumns+" FROM api_keys WHERE user_id = $1 ORDER BY revoked_at IS NOT NULL, created_at DESC, id LIMIT 200", userID)
 }
 
 // RevokeKey implements [services.KeyStore].
 func (s *Store) RevokeKey(ctx context.Context, userID, id string, at time.Time) error {
+	if !storable(id) {
+		return services.ErrNotFound
+	}
 	n, err := s.db.Exec(ctx, "UPDATE api_keys SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL", userID, id, at)
 	if err == nil && n == 0 {
 		return services.ErrNotFound

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,12 +42,16 @@ type PacketsOptions struct {
 	Now func() time.Time
 }
 
-// The most that one transaction takes, and that may wait for one: what is more
-// is refused with 503 so that a sender slows down instead of memory growing.
+// The most that one transaction takes, and that may wait for one, in packets of
+// less than 1 KiB: what is more is refused with 503 so that a sender slows down
+// instead of memory growing.
 const (
 	batchPackets   = 4000
 	pendingPackets = 40_000
 )
+
+// rateKept is how long the counts of packets by the second are kept.
+const rateKept = 10 * time.Minute
 
 // NewPackets returns a store on a migrated database; call Run to have it work.
 func NewPackets(d *db.DB, o PacketsOptions) *Packets {
@@ -72,7 +77,11 @@ func (p *Packets) Run(ctx context.Context) error { return p.batcher.Run(ctx) }
 
 // Append implements [services.PacketStore].
 func (p *Packets) Append(ctx context.Context, c models.Channel, sender string, drafts []models.Draft) ([]models.Receipt, error) {
-	done, err := p.batcher.DoWeighted(ctx, submission{c, sender, drafts}, len(drafts))
+	weight := len(drafts)
+	for _, d := range drafts {
+		weight += len(d.Payload) >> 10
+	}
+	done, err := p.batcher.DoWeighted(ctx, submission{c, sender, drafts}, weight)
 	return done.receipts, err
 }
 
@@ -91,7 +100,7 @@ func (p *Packets) write(ctx context.Context, tx *db.Tx, subs []submission) ([]st
 		return nil, err
 	}
 	id := last - int64(total)
-	known := clientIDs{}
+	known, counts := clientIDs{}, map[int64]int{}
 	results := make([]stored, len(subs))
 	rows := newInserter(tx, "INSERT INTO packets (id, channel_id, kind, sender, client_id, payload, created_at) VALUES ", 7)
 	for i, s := range subs {
@@ -119,8 +128,35 @@ func (p *Packets) write(ctx context.Context, tx *db.Tx, subs []submission) ([]st
 			}
 		}
 		results[i] = r
+		counts[s.channel.ID] += len(r.packets)
 	}
-	return results, rows.flush(ctx)
+	if err := rows.flush(ctx); err != nil {
+		return nil, err
+	}
+	return results, count(ctx, tx, counts, at)
+}
+
+// count adds to the number of packets that channels got in this second. Counting
+// them when somebody looks would read a few million rows of a busy channel.
+func count(ctx context.Context, tx *db.Tx, counts map[int64]int, at time.Time) error {
+	for channel, n := range counts {
+		if n == 0 {
+			continue
+		}
+		sum, err := db.Get[int](ctx, tx, "INSERT INTO packet_counts (channel_id, second, n) VALUES ($1, $2, $3) "+
+			"ON CONFLICT (channel_id, second) DO UPDATE SET n = packet_counts.n + excluded.n RETURNING n", channel, at.Unix(), n)
+		if err != nil {
+			return err
+		}
+		if sum > n {
+			continue
+		}
+		// The second is new: time to forget one.
+		if _, err := tx.Exec(ctx, "DELETE FROM packet_counts WHERE channel_id = $1 AND second < $2", channel, at.Add(-rateKept).Unix()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // moment returns the time of this transaction's packets: the present, but
@@ -142,11 +178,18 @@ type clientIDs map[clientKey]int64
 
 // load finds which client ids of s are stored.
 func (known clientIDs) load(ctx context.Context, tx *db.Tx, s submission) error {
-	const most = 500 // ids in a statement
+	// Ids in a statement. It is one of a few sizes, so that it stays prepared;
+	// the last id is repeated to fill it.
+	sizes := [...]int{1, 8, 64, 512}
+	most := sizes[len(sizes)-1]
 	var args []any
 	ask := func() error {
 		if len(args) == 0 {
 			return nil
+		}
+		size, _ := slices.BinarySearch(sizes[:], len(args))
+		for len(args) < sizes[size] {
+			args = append(args, args[len(args)-1])
 		}
 		type row struct {
 			ClientID string

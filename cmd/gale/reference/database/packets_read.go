@@ -13,21 +13,35 @@ import (
 )
 
 // Packets implements [services.PacketStore].
-func (p *Packets) Packets(ctx context.Context, channelID int64, f services.Filter, limit int) ([]models.Packet, error) {
+func (p *Packets) Packets(ctx context.Context, channelID int64, f services.Filter, limit int) ([]models.Packet, bool, error) {
+	if !storable(f.Kind) || !storable(f.Sender) {
+		return nil, false, nil
+	}
 	query, args, err := p.query(ctx, channelID, f)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	return p.page(ctx, query, args, f.OldestFirst, limit)
+}
+
+// page reads one page of a query.
+func (p *Packets) page(ctx context.Context, query string, args []any, oldestFirst bool, limit int) (packets []models.Packet, more bool, err error) {
 	order := " ORDER BY id DESC LIMIT "
-	if f.After > 0 {
+	if oldestFirst {
 		order = " ORDER BY id LIMIT "
 	}
-	rows, err := db.All[packetRow](ctx, p.db, query+order+strconv.Itoa(limit), args...)
-	packets := make([]models.Packet, len(rows))
-	for i, r := range rows {
-		packets[i] = r.packet()
+	size := 0
+	for r, err := range db.Each[packetRow](ctx, p.db, query+order+strconv.Itoa(limit+1), args...) {
+		if err != nil {
+			return nil, false, err
+		}
+		if len(packets) == limit || size >= services.PageBytes {
+			return packets, true, nil
+		}
+		packets = append(packets, r.packet())
+		size += len(r.Payload)
 	}
-	return packets, err
+	return packets, false, nil
 }
 
 // exportPage is how many packets an export reads at a time. It reads by pages
@@ -38,26 +52,29 @@ const exportPage = 500
 // Export implements [services.PacketStore].
 func (p *Packets) Export(ctx context.Context, channelID int64, f services.Filter) iter.Seq2[models.Packet, error] {
 	return func(yield func(models.Packet, error) bool) {
+		if !storable(f.Kind) || !storable(f.Sender) {
+			return
+		}
 		query, args, err := p.query(ctx, channelID, f)
 		if err != nil {
 			yield(models.Packet{}, err)
 			return
 		}
 		args = append(args, f.After)
-		query += " AND id > $" + strconv.Itoa(len(args)) + " ORDER BY id LIMIT " + strconv.Itoa(exportPage)
+		query += " AND id > $" + strconv.Itoa(len(args))
 		for {
-			rows, err := db.All[packetRow](ctx, p.db, query, args...)
+			packets, more, err := p.page(ctx, query, args, true, exportPage)
 			if err != nil {
 				yield(models.Packet{}, err)
 				return
 			}
-			for _, r := range rows {
-				if !yield(r.packet(), nil) {
+			for _, packet := range packets {
+				if !yield(packet, nil) {
 					return
 				}
-				args[len(args)-1] = r.ID
+				args[len(args)-1] = packet.ID
 			}
-			if len(rows) < exportPage {
+			if !more {
 				return
 			}
 		}
@@ -131,26 +148,17 @@ func (p *Packets) firstAt(ctx context.Context, t time.Time) (int64, error) {
 }
 
 // Rate returns how many packets the channel got in each second from since on,
-// the first entry being that of since.
+// the first entry being that of since; older than [rateKept] are forgotten.
 func (p *Packets) Rate(ctx context.Context, channelID int64, since time.Time, seconds int) ([]int, error) {
-	since = since.UTC().Truncate(time.Second)
-	first, err := p.firstAt(ctx, since)
-	if err != nil {
-		return nil, err
-	}
 	counts := make([]int, seconds)
-	type row struct {
-		CreatedAt time.Time
-		N         int
-	}
+	type row struct{ Second, N int64 }
 	for r, err := range db.Each[row](ctx, p.db,
-		"SELECT created_at, COUNT(*) AS n FROM packets WHERE channel_id = $1 AND id >= $2 GROUP BY created_at", channelID, first) {
+		"SELECT second, n FROM packet_counts WHERE channel_id = $1 AND second >= $2 AND second < $3",
+		channelID, since.Unix(), since.Unix()+int64(seconds)) {
 		if err != nil {
 			return nil, err
 		}
-		if i := int(r.CreatedAt.Sub(since) / time.Second); i >= 0 && i < seconds {
-			counts[i] += r.N
-		}
+		counts[r.Second-since.Unix()] = int(r.N)
 	}
 	return counts, nil
 }

@@ -123,14 +123,14 @@ func (b *tab) rows() []int64 {
 	return value[[]int64](b, "[...document.querySelectorAll('#packets tr')].map(row => Number(row.dataset.id))")
 }
 
-// relay is a running relay and what its API needs.
-type relay struct {
+// site is a running relay and what its API needs.
+type site struct {
 	*e2e.Server
 	t   *testing.T
 	key string
 }
 
-func serve(t *testing.T) *relay {
+func serve(t *testing.T) *site {
 	t.Helper()
 	s, err := e2e.Serve(t.Context(), e2e.Options{Addr: "127.0.0.1:0", Database: filepath.Join(t.TempDir(), "relay.db")})
 	if err != nil {
@@ -141,7 +141,7 @@ func serve(t *testing.T) *relay {
 			t.Error(err)
 		}
 	})
-	return &relay{Server: s, t: t}
+	return &site{Server: s, t: t}
 }
 
 // The names and the password of the tests.
@@ -153,7 +153,7 @@ const (
 // begin signs up the first user in b, makes a channel and a key, and leaves b
 // on the channel's page. It fills the forms in, which takes seconds; prepare
 // does the same for tests of something else.
-func (r *relay) begin(b *tab, channel string) {
+func (r *site) begin(b *tab, channel string) {
 	r.t.Helper()
 	b.visit(r.URL+"/sign-up", 200)
 	b.submit("main form button", "#name", "ada", "#email", email, "#password", password)
@@ -165,7 +165,7 @@ func (r *relay) begin(b *tab, channel string) {
 }
 
 // prepare is begin without the pages in between.
-func (r *relay) prepare(b *tab, channel string) {
+func (r *site) prepare(b *tab, channel string) {
 	r.t.Helper()
 	b.visit(r.URL+"/sign-up", 200)
 	r.key = value[string](b, fmt.Sprintf(`(async () => {
@@ -179,14 +179,14 @@ func (r *relay) prepare(b *tab, channel string) {
 }
 
 // signIn signs the first user in.
-func (r *relay) signIn(b *tab) {
+func (r *site) signIn(b *tab) {
 	r.t.Helper()
 	b.visit(r.URL+"/sign-in", 200)
 	b.submit("main form button", "#email", email, "#password", password)
 }
 
 // send sends packets by the API and returns their ids.
-func (r *relay) send(channel string, packets ...any) []int64 {
+func (r *site) send(channel string, packets ...any) []int64 {
 	r.t.Helper()
 	body, err := json.Marshal(packets)
 	if err != nil {

@@ -20,7 +20,10 @@ var look string
 func TestPages(t *testing.T) {
 	t.Parallel()
 	signedOut := []page{
-		{path: "/"}, {path: "/sign-in"}, {path: "/sign-up"}, {path: "/api"},
+		{path: "/"},
+		{path: "/sign-in"},
+		{path: "/sign-up"},
+		{path: "/api"},
 		{path: "/sign-up", do: func(b *tab) {
 			value[bool](b, "document.querySelector('main form').noValidate = true")
 			b.submit("main form button", "#name", "No Good", "#email", "nowhere", "#password", "short")
@@ -33,11 +36,15 @@ func TestPages(t *testing.T) {
 		{path: "/channels/boiler", do: follow},
 		{path: "/channels/empty", do: follow},
 		{path: "/channels/" + longName, do: follow},
-		{path: "/channels/boiler?kind=none"}, {path: "/channels/boiler?before=30"},
-		{path: "/channels/unknown", status: 404}, {path: "/channels/boiler?before=x", status: 400},
+		{path: "/channels/boiler?kind=none"},
+		{path: "/channels/boiler?before=30"},
+		{path: "/channels/unknown", status: 404},
+		{path: "/channels/boiler?before=x", status: 400},
 	}
 	signedIn := []page{
-		{path: "/"}, {path: "/profile"}, {path: "/admin/users"},
+		{path: "/"},
+		{path: "/profile"},
+		{path: "/admin/users"},
 		{path: "/channels/boiler", do: follow},
 		{path: "/channels/empty", do: follow},
 		{path: "/profile", do: func(b *tab) {
@@ -123,7 +130,7 @@ var longName = strings.Repeat("a-long-name-", 5) + "x"
 const longUser = "a-user-with-the-longest-name-of1"
 
 // populate makes users, channels and packets of all sizes.
-func (r *relay) populate() {
+func (r *site) populate() {
 	r.t.Helper()
 	b := open(r.t, e2e.View{})
 	r.prepare(b, "boiler")

@@ -74,7 +74,7 @@ func TestRestart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		restart(t, &relay{Server: first, t: t}, a, b,
+		restart(t, &site{Server: first, t: t}, a, b,
 			func() {
 				if err := first.Stop(); err != nil {
 					t.Fatal(err)
@@ -97,12 +97,12 @@ func TestRestart(t *testing.T) {
 		a, b := open(t, e2e.View{}), open(t, e2e.View{})
 		file := filepath.Join(t.TempDir(), "relay.db")
 		addr, kill := startChild(t, "127.0.0.1:0", file)
-		restart(t, &relay{Server: &e2e.Server{Addr: addr, URL: "http://" + addr}, t: t}, a, b, kill,
+		restart(t, &site{Server: &e2e.Server{Addr: addr, URL: "http://" + addr}, t: t}, a, b, kill,
 			func() { startChild(t, addr, file) })
 	})
 }
 
-func restart(t *testing.T, r *relay, a, b *tab, stop, start func()) {
+func restart(t *testing.T, r *site, a, b *tab, stop, start func()) {
 	r.prepare(a, "boiler")
 	b.visit(r.URL+"/channels/boiler", 200)
 	tabs := []*tab{a, b}

@@ -50,7 +50,7 @@ func Serve(ctx context.Context, o Options) (*Server, error) {
 	if err := database.Migrate(obs.WithLogger(ctx, logger), s.DB); err != nil {
 		return nil, errors.Join(err, s.DB.Close())
 	}
-	relay, err := app.New(app.Options{
+	built, err := app.New(app.Options{
 		Config: config.Config{SignUp: true, SessionLife: time.Hour, SessionIdle: time.Hour},
 		DB:     s.DB, Logger: logger, Now: o.Now,
 		Hasher: auth.HasherOptions{MemoryKiB: 64, Time: 1}, // passwords of an hour need no better
@@ -62,11 +62,11 @@ func Serve(ctx context.Context, o Options) (*Server, error) {
 	ready := make(chan net.Addr, 1)
 	go func() {
 		defer close(s.done)
-		s.err = gale.Run(ctx, relay.Handler(), gale.Options{
+		s.err = gale.Run(ctx, built.Handler(), gale.Options{
 			Name: "relay", Addr: o.Addr, OpsAddr: "off", Logger: logger, Banner: io.Discard,
 			DrainTimeout: 5 * time.Second,
-			OnDrain:      []func(context.Context){relay.Drain},
-			Close:        []func(context.Context) error{func(context.Context) error { return s.DB.Close() }, relay.Close},
+			OnDrain:      []func(context.Context){built.Drain},
+			Close:        []func(context.Context) error{func(context.Context) error { return s.DB.Close() }, built.Close},
 			Ready:        func(a net.Addr) { ready <- a },
 		})
 	}()

@@ -4,9 +4,9 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
-	"github.com/galeweb/gale/web"
 )
 
 // API is what programs do with channels.
@@ -37,13 +37,13 @@ type ChannelOut struct {
 func (h *API) List(ctx context.Context, in ChannelsIn) (db.Page[ChannelOut], error) {
 	after := ""
 	if in.Cursor != "" {
-		if err := db.DecodeCursor(in.Cursor, &after); err != nil {
-			return db.Page[ChannelOut]{}, &web.Error{Status: http.StatusBadRequest, Code: "bad_cursor", Message: "The cursor is not one of this list.", Err: err}
+		if err := db.DecodeCursor(in.Cursor, &after); err != nil || models.CheckChannelName(after) != "" {
+			return db.Page[ChannelOut]{}, badCursor(err)
 		}
 	}
 	channels, err := h.Service.Store.Channels(ctx, h.Auth.Can(ctx, services.MayWatch), after, in.Limit+1)
 	if err != nil {
-		return db.Page[ChannelOut]{}, answer(err)
+		return db.Page[ChannelOut]{}, Told(err)
 	}
 	out := make([]ChannelOut, len(channels))
 	for i, c := range channels {
@@ -71,5 +71,5 @@ func (Created) StatusCode() int { return http.StatusCreated }
 func (h *API) Create(ctx context.Context, in CreateIn) (Created, error) {
 	b := in.Body
 	c, err := h.Service.Create(ctx, h.Auth.MustUser(ctx).ID, b.Name, b.Title, b.Public)
-	return Created{ChannelOut{c.Name, c.Title, c.Public}}, answer(err)
+	return Created{ChannelOut{c.Name, c.Title, c.Public}}, Told(err)
 }

@@ -110,7 +110,7 @@ func (h *Channels) Show(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	packets, err := h.Packets.Store.Packets(ctx, c.ID, f, packetsPerPage+1)
+	packets, more, err := h.Packets.Store.Packets(ctx, c.ID, f, packetsPerPage)
 	if err != nil {
 		return err
 	}
@@ -130,9 +130,8 @@ func (h *Channels) Show(w http.ResponseWriter, r *http.Request) error {
 	if len(kept) > 0 {
 		page.Export += "?" + kept.Encode()
 	}
-	if len(packets) > packetsPerPage {
-		page.Packets = packets[:packetsPerPage]
-		kept.Set("before", strconv.FormatInt(page.Packets[packetsPerPage-1].ID, 10))
+	if more {
+		kept.Set("before", strconv.FormatInt(packets[len(packets)-1].ID, 10))
 		page.Older = "?" + kept.Encode()
 	}
 	return h.Views.Render(w, r, http.StatusOK, "channels/show", page)

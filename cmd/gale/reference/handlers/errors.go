@@ -1,24 +1,28 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
-	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
 )
 
-// Answer gives the errors of services and storage their HTTP status. It wraps
-// every handler in the routes.
+// Answer has the errors of h answered as [Told] says. It wraps every page in
+// the routes.
 func Answer(h web.HandlerFunc) web.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		return answer(h(w, r))
+		return Told(h(w, r))
 	}
 }
 
-func answer(err error) error {
+// Told gives the errors of services and storage the HTTP status and the words
+// for the client. Errors that have them, and those it does not know, stay what
+// they are.
+func Told(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -39,7 +43,7 @@ func answer(err error) error {
 		return badDrafts(drafts, false)
 	}
 	switch {
-	case errors.Is(err, services.ErrNotFound):
+	case errors.Is(err, services.ErrNotFound), errors.Is(err, session.ErrNotFound):
 		return &web.Error{Status: http.StatusNotFound, Err: err}
 	case errors.Is(err, services.ErrForbidden), errors.Is(err, services.ErrDisabled), errors.Is(err, services.ErrSignUpClosed):
 		return &web.Error{Status: http.StatusForbidden, Err: err}
@@ -47,7 +51,8 @@ func answer(err error) error {
 		return &web.Error{Status: http.StatusConflict, Code: "last_admin", Message: "The last admin must stay one.", Err: err}
 	case errors.Is(err, services.ErrCredentials):
 		return &web.Error{Status: http.StatusUnauthorized, Err: err}
-	case errors.Is(err, db.ErrUnavailable), errors.Is(err, db.ErrClosed), errors.Is(err, auth.ErrBusy):
+	case errors.Is(err, db.ErrUnavailable), errors.Is(err, db.ErrClosed), errors.Is(err, context.DeadlineExceeded):
+		// Past its deadline is a batch that took too long: nothing was stored.
 		return &web.Error{
 			Status: http.StatusServiceUnavailable, Code: "unavailable", Err: err,
 			Message: "relay cannot do that at the moment; try again in a few seconds.",

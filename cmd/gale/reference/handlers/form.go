@@ -64,6 +64,9 @@ func (f *Form) refuse(err error) bool {
 	if e, ok := errors.AsType[*web.Error](err); ok && len(e.Problems) > 0 {
 		for _, p := range e.Problems {
 			f.errors[p.Parameter] = capital(p.Detail)
+			if _, ok := f.values[p.Parameter]; !ok { // no input on the page is to blame
+				f.Problem = "This form could not be taken: " + p.Detail + "."
+			}
 		}
 		return true
 	}

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
@@ -58,7 +57,7 @@ func (h *Profile) Rename(w http.ResponseWriter, r *http.Request) error {
 		Name string `form:"name"`
 	}](w, r)
 	if err == nil {
-		err = h.Accounts.Rename(r.Context(), h.Auth.MustUser(r.Context()).User, in.Name)
+		err = h.Accounts.Rename(r.Context(), h.Auth.MustUser(r.Context()).ID, in.Name)
 	}
 	if err != nil {
 		form := newForm("name", in.Name)
@@ -117,7 +116,7 @@ func (h *Profile) CreateKey(w http.ResponseWriter, r *http.Request) error {
 // RevokeKey ends an API key at once.
 func (h *Profile) RevokeKey(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if err := h.Keys.Store.RevokeKey(ctx, h.Auth.MustUser(ctx).ID, r.PathValue("id"), time.Now().UTC()); err != nil {
+	if err := h.Keys.Revoke(ctx, h.Auth.MustUser(ctx).ID, r.PathValue("id")); err != nil {
 		return err
 	}
 	session.From(ctx).Flash("success", "The key is revoked.")

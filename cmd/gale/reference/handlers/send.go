@@ -2,10 +2,10 @@ package handlers
 
 import (
 	"errors"
-	"fmt"
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -17,40 +17,74 @@ import (
 )
 
 const (
-	// maxArray bounds a JSON body in bytes.
+	// maxArray bounds a JSON body in bytes, bodyWait the time that it takes.
 	maxArray = 10 << 20
-	// maxLine bounds a line of a stream: a packet with the largest payload.
-	maxLine = models.MaxPayload + 4<<10
-	// chunk is how many lines of a stream are stored at a time.
-	chunk = 500
-	// lineWait is how long a stream may be silent.
-	lineWait = time.Minute
+	bodyWait = time.Minute
+	// maxKey bounds an Idempotency-Key: with a number it is a client id.
+	maxKey = models.MaxClientID / 2
 )
 
 // Send stores the packets of the body: one JSON object, an array of at most
 // 1,000, all or none; or a stream of lines (NDJSON) without an end of its own,
-// stored as it comes. It answers when they are committed.
+// stored as it comes. It answers when they are committed. With an
+// Idempotency-Key the same body may be sent again and nothing is stored twice.
 func (h *Packets) Send(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	c, err := h.visible(ctx, r.PathValue("channel"))
 	if err != nil {
 		return err
 	}
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return err
+	}
 	sender := h.Auth.MustUser(ctx).Sender()
-	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" && mediaType != "" {
-		return h.stream(w, r, c, sender)
+	switch kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); {
+	case kind == "application/x-ndjson", kind == "application/ndjson", kind == "application/jsonl":
+		return h.stream(w, r, c, sender, key)
+	case kind == "application/json", strings.HasSuffix(kind, "+json"):
+		return h.sendJSON(w, r, c, sender, key)
+	}
+	return &web.Error{
+		Status: http.StatusUnsupportedMediaType, Code: "unsupported_type",
+		Message: "The Content-Type must be application/json, or application/x-ndjson for a stream of lines.",
+	}
+}
+
+func idempotencyKey(r *http.Request) (string, error) {
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > maxKey || strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' }) {
+		detail := "must be at most " + strconv.Itoa(maxKey) + " characters of printable ASCII"
+		return "", &web.Error{
+			Status: http.StatusBadRequest, Message: "Idempotency-Key " + detail + ".",
+			Problems: []web.Problem{{Parameter: "Idempotency-Key", In: "header", Code: "invalid", Detail: detail}},
+		}
+	}
+	return key, nil
+}
+
+func (h *Packets) sendJSON(w http.ResponseWriter, r *http.Request, c models.Channel, sender, key string) error {
+	control := http.NewResponseController(w)
+	if err := control.SetReadDeadline(time.Now().Add(bodyWait)); err != nil {
+		return err
 	}
 	web.LimitBody(w, r, maxArray)
 	in, err := web.DecodeJSON[sent](w, r)
 	if err != nil {
 		return err
 	}
-	receipts, err := h.Service.Send(ctx, c, sender, in.drafts)
+	if err := control.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	for i := range in.drafts {
+		identify(&in.drafts[i], key, i+1)
+	}
+	receipts, err := h.Service.Send(r.Context(), c, sender, in.drafts)
 	if bad, ok := errors.AsType[services.BadDrafts](err); ok {
 		return badDrafts(bad, in.single)
 	}
 	if err != nil {
-		return answer(err)
+		return Told(err)
 	}
 	if in.single {
 		status := http.StatusCreated
@@ -71,13 +105,11 @@ func (h *Packets) Send(w http.ResponseWriter, r *http.Request) error {
 type sent struct {
 	drafts []models.Draft
 	single bool
+	more   bool // than an array may have
 }
 
-// errTooMany is told with the limit.
-var errTooMany = fmt.Errorf("more than %d packets in one array; send several arrays, or a stream of lines", models.MaxBatch)
-
-// UnmarshalJSONFrom stops at the limit, so that an array of a million empty
-// objects costs no memory.
+// UnmarshalJSONFrom keeps no more than the limit, so that an array of a million
+// empty objects costs no memory.
 func (s *sent) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if dec.PeekKind() != '[' {
 		s.single, s.drafts = true, make([]models.Draft, 1)
@@ -87,8 +119,11 @@ func (s *sent) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		return err
 	}
 	for dec.PeekKind() != ']' {
-		if len(s.drafts) == models.MaxBatch {
-			return errTooMany
+		if s.more = len(s.drafts) == models.MaxBatch; s.more {
+			if err := dec.SkipValue(); err != nil {
+				return err
+			}
+			continue
 		}
 		var d models.Draft
 		if err := json.UnmarshalDecode(dec, &d); err != nil {
@@ -100,105 +135,29 @@ func (s *sent) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// Sum is the answer to an array or a stream.
-type Sum struct {
-	Stored     int     `json:"stored"`
-	Duplicates int     `json:"duplicates"`
-	IDs        []int64 `json:"ids,omitempty"`
+// Validate refuses an array that is too long.
+func (s sent) Validate() error {
+	if !s.more {
+		return nil
+	}
+	e := web.Invalid("", "must have at most "+strconv.Itoa(models.MaxBatch)+" packets; send several arrays, or a stream of lines")
+	e.Problems[0].Code = "max"
+	return e
 }
 
-func (s *Sum) add(receipts []models.Receipt) {
-	for _, r := range receipts {
-		if r.Duplicate {
-			s.Duplicates++
-		} else {
-			s.Stored++
-		}
-	}
-}
+// maxFlaws bounds how many flaws one answer tells.
+const maxFlaws = 50
 
-// line is a packet of a stream.
-type line struct{ models.Draft }
-
-// Validate is called for each line.
-func (l line) Validate() error {
-	var all []error
-	for _, f := range l.Check() {
-		e := web.Invalid(f.Pointer, f.Detail)
-		e.Problems[0].Code = f.Code
-		all = append(all, e)
-	}
-	return errors.Join(all...)
-}
-
-// stream stores lines as they come. With an Idempotency-Key, a line without a
-// client id gets one made of the key and its number, so that the same stream
-// sent again stores nothing twice.
-func (h *Packets) stream(w http.ResponseWriter, r *http.Request, c models.Channel, sender string) error {
-	key := r.Header.Get("Idempotency-Key")
-	if len(key) > models.MaxClientID/2 {
-		return &web.Error{Status: http.StatusBadRequest, Message: "Idempotency-Key must be at most 64 bytes."}
-	}
-	web.LimitBody(w, r, -1)
-	control := http.NewResponseController(w)
-	var (
-		sum     Sum
-		pending = make([]models.Draft, 0, chunk)
-		count   int
-	)
-	store := func() error {
-		if len(pending) == 0 {
-			return nil
+// badDrafts tells the flaws of drafts with their JSON pointers; those of a
+// single packet stand without an index.
+func badDrafts(bad services.BadDrafts, single bool) *web.Error {
+	e := &web.Error{Status: http.StatusUnprocessableEntity, Code: "invalid", Message: "Nothing was stored; the problems say what is wrong.", Err: bad}
+	for _, b := range bad[:min(len(bad), maxFlaws)] {
+		pointer := b.Pointer
+		if !single {
+			pointer = "/" + strconv.Itoa(b.Index) + b.Pointer
 		}
-		receipts, err := h.Service.Send(r.Context(), c, sender, pending)
-		sum.add(receipts)
-		pending = make([]models.Draft, 0, chunk)
-		return answer(err)
+		e.Problems = append(e.Problems, web.Problem{Pointer: pointer, Code: b.Code, Detail: b.Detail})
 	}
-	extend := func() error { return control.SetReadDeadline(time.Now().Add(lineWait)) }
-	if err := extend(); err != nil {
-		return err
-	}
-	for l, err := range web.ReadNDJSON[line](r, web.ReadOptions{MaxLine: maxLine}) {
-		if err != nil {
-			return sum.broken(w, errors.Join(store(), err), err)
-		}
-		count++
-		if key != "" && l.ClientID == "" {
-			l.ClientID = key + ":" + strconv.Itoa(count)
-		}
-		if pending = append(pending, l.Draft); len(pending) == chunk {
-			if err := errors.Join(store(), extend()); err != nil {
-				return sum.broken(w, err, nil)
-			}
-		}
-	}
-	if err := store(); err != nil {
-		return sum.broken(w, err, nil)
-	}
-	return web.WriteJSON(w, http.StatusCreated, sum)
-}
-
-// broken says how much of a stream was stored before it ended with err; the
-// line at fault is named by lineErr when there is one. The header has the count
-// for programs.
-func (s *Sum) broken(w http.ResponseWriter, err, lineErr error) error {
-	w.Header().Set("Relay-Stored", strconv.Itoa(s.Stored+s.Duplicates))
-	var cause *web.Error
-	if !errors.As(err, &cause) {
-		return err
-	}
-	told := *cause
-	told.Err = err
-	told.Header = told.Header.Clone()
-	if told.Header == nil {
-		told.Header = http.Header{}
-	}
-	told.Header.Set("Relay-Stored", strconv.Itoa(s.Stored+s.Duplicates))
-	what := "The stream broke off"
-	if bad, ok := errors.AsType[*web.LineError](lineErr); ok {
-		what = fmt.Sprintf("Line %d is at fault", bad.Line)
-	}
-	told.Message = fmt.Sprintf("%s: the %d packets before it are stored, nothing after. %s", what, s.Stored+s.Duplicates, told.Message)
-	return &told
+	return e
 }

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -56,8 +57,16 @@ func CheckEmail(address string) string {
 	switch {
 	case len(address) > 254 || len(local) > 64:
 		return "is too long"
-	case !ok || local == "" || !strings.Contains(strings.Trim(domain, "."), "."), strings.ContainsAny(address, " \t\r\n<>,;\"\x00"), strings.Contains(domain, "@"), !utf8.ValidString(address):
+	case !ok || local == "" || strings.Contains(domain, "@"),
+		!strings.Contains(strings.Trim(domain, "."), "."),
+		strings.ContainsAny(address, "<>,;\""), strings.ContainsFunc(address, notInAddress):
 		return "must look like name@example.com"
 	}
 	return ""
+}
+
+// notInAddress is true for white space, control characters and what was not
+// UTF-8.
+func notInAddress(r rune) bool {
+	return r == utf8.RuneError || unicode.IsSpace(r) || unicode.IsControl(r)
 }

@@ -21,9 +21,12 @@ type UserStore interface {
 	User(ctx context.Context, id string) (models.User, error)
 	// UserByEmail returns ErrNotFound for an unknown address.
 	UserByEmail(ctx context.Context, email string) (models.User, error)
-	// UpdateUser changes name, password hash, role and disabled. It refuses
-	// with [ErrLastAdmin] to leave no enabled admin.
-	UpdateUser(ctx context.Context, u models.User) error
+	// UpdateUser has change alter name, password hash, role and disabled of the
+	// user as stored, and stores and returns the result; no other update comes
+	// in between. It returns the error of change, ErrNotFound for an unknown
+	// id, a [TakenError] for a name that somebody has or had, and [ErrLastAdmin]
+	// where no enabled admin would be left.
+	UpdateUser(ctx context.Context, id string, change func(*models.User) error) (models.User, error)
 	// Users lists users by name, after the name given, at most limit.
 	Users(ctx context.Context, after string, limit int) ([]models.User, error)
 }
@@ -105,21 +108,31 @@ func (a *Accounts) SignIn(ctx context.Context, email, password string) (models.U
 		return models.User{}, ErrDisabled
 	}
 	if rehash {
-		if u.PasswordHash, err = a.Hasher.Hash(ctx, password); err != nil {
-			return models.User{}, err
-		}
-		if err := a.Store.UpdateUser(ctx, u); err != nil {
-			return models.User{}, err
-		}
+		return a.renewHash(ctx, u, password)
 	}
 	return u, nil
+}
+
+// renewHash stores a hash of today's costs, unless the password was changed
+// meanwhile.
+func (a *Accounts) renewHash(ctx context.Context, u models.User, password string) (models.User, error) {
+	hash, err := a.Hasher.Hash(ctx, password)
+	if err != nil {
+		return models.User{}, fmt.Errorf("sign in: %w", err)
+	}
+	return a.Store.UpdateUser(ctx, u.ID, func(now *models.User) error {
+		if now.PasswordHash == u.PasswordHash {
+			now.PasswordHash = hash
+		}
+		return nil
+	})
 }
 
 // ChangePassword sets a new password after checking the old one.
 func (a *Accounts) ChangePassword(ctx context.Context, u models.User, old, password string) error {
 	ok, _, err := a.Hasher.Verify(ctx, old, u.PasswordHash)
 	if err != nil {
-		return err
+		return fmt.Errorf("change password: %w", err)
 	}
 	var bad Invalid
 	if !ok {
@@ -131,21 +144,32 @@ func (a *Accounts) ChangePassword(ctx context.Context, u models.User, old, passw
 	if err := bad.err(); err != nil {
 		return err
 	}
-	if u.PasswordHash, err = a.Hasher.Hash(ctx, password); err != nil {
-		return err
+	hash, err := a.Hasher.Hash(ctx, password)
+	if err != nil {
+		return fmt.Errorf("change password: %w", err)
 	}
-	return a.Store.UpdateUser(ctx, u)
+	_, err = a.Store.UpdateUser(ctx, u.ID, func(now *models.User) error {
+		if now.PasswordHash != u.PasswordHash {
+			return Invalid{{"old", "is not your password"}} // not any more
+		}
+		now.PasswordHash = hash
+		return nil
+	})
+	return err
 }
 
-// Rename changes the handle under which others see u.
-func (a *Accounts) Rename(ctx context.Context, u models.User, name string) error {
+// Rename changes the handle under which others see the user.
+func (a *Accounts) Rename(ctx context.Context, id, name string) error {
 	var bad Invalid
 	bad.check("name", models.CheckUserName(name))
 	if err := bad.err(); err != nil {
 		return err
 	}
-	u.Name = name
-	return a.Store.UpdateUser(ctx, u)
+	_, err := a.Store.UpdateUser(ctx, id, func(u *models.User) error {
+		u.Name = name
+		return nil
+	})
+	return err
 }
 
 // Change sets the role of a user and whether the account is disabled. The
@@ -154,12 +178,10 @@ func (a *Accounts) Change(ctx context.Context, id string, role models.Role, disa
 	if !role.Valid() {
 		return models.User{}, Invalid{{"role", "must be admin, operator or viewer"}}
 	}
-	u, err := a.Store.User(ctx, id)
-	if err != nil {
-		return models.User{}, err
-	}
-	u.Role, u.Disabled = role, disabled
-	return u, a.Store.UpdateUser(ctx, u)
+	return a.Store.UpdateUser(ctx, id, func(u *models.User) error {
+		u.Role, u.Disabled = role, disabled
+		return nil
+	})
 }
 
 // passwordAdvice turns the reason into words for the form.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/galeweb/gale/auth/apikey"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/obs"
 )
 
 // KeyStore keeps API keys.
@@ -16,7 +17,8 @@ type KeyStore interface {
 	// Key returns a key and its owner, or ErrNotFound for an unknown id; a
 	// revoked key is returned.
 	Key(ctx context.Context, id string) (models.APIKey, models.User, error)
-	// Keys lists a user's keys, newest first.
+	// Keys lists a user's newest 200 keys, those that work before the revoked,
+	// newest first.
 	Keys(ctx context.Context, userID string) ([]models.APIKey, error)
 	// RevokeKey ends a key of that user; ErrNotFound when there is none.
 	RevokeKey(ctx context.Context, userID, id string, at time.Time) error
@@ -25,12 +27,34 @@ type KeyStore interface {
 	TouchKey(ctx context.Context, id string, at, since time.Time) error
 }
 
-// Keys makes and revokes the API keys of users.
+// Keys makes and revokes the API keys of users. Make one by [NewKeys].
 type Keys struct {
 	Store KeyStore
 	Now   func() time.Time
 
-	used sync.Map // key id to the time.Time last noted
+	mu   sync.Mutex
+	used map[string]time.Time // by key, when its use was last noted
+	uses chan use
+}
+
+// use is one that Run has to note.
+type use struct {
+	key   string
+	at    time.Time
+	every time.Duration
+}
+
+const (
+	// maxUsed bounds the memory for keys in use; beyond it all are forgotten,
+	// at the price of one write more for each.
+	maxUsed = 10_000
+	// maxUses is how many may wait to be noted; what is more is dropped.
+	maxUses = 256
+)
+
+// NewKeys returns the service; call Run to have the use of keys noted.
+func NewKeys(store KeyStore, now func() time.Time) *Keys {
+	return &Keys{Store: store, Now: now, used: make(map[string]time.Time), uses: make(chan use, maxUses)}
 }
 
 // KeyPrefix marks the keys, so that scanners find one that leaked.
@@ -53,13 +77,50 @@ func (s *Keys) Create(ctx context.Context, userID, name string) (plain string, e
 	})
 }
 
-// Used notes the use of a key, at most once in every period: a busy key must not
-// write with each request.
-func (s *Keys) Used(ctx context.Context, id string, every time.Duration) error {
+// Revoke ends a key of the user; ErrNotFound when there is none.
+func (s *Keys) Revoke(ctx context.Context, userID, id string) error {
+	return s.Store.RevokeKey(ctx, userID, id, s.Now().UTC())
+}
+
+// Used has the use of a key noted, at most once in every period: a busy key must
+// not write with each request. It does not wait, since a request is not to fail
+// or hang because its key's last use cannot be written down.
+func (s *Keys) Used(id string, every time.Duration) {
 	now := s.Now().UTC()
-	if last, ok := s.used.Load(id); ok && now.Sub(last.(time.Time)) < every {
-		return nil
+	if !s.due(id, now, every) {
+		return
 	}
-	s.used.Store(id, now)
-	return s.Store.TouchKey(ctx, id, now, now.Add(-every))
+	select {
+	case s.uses <- use{id, now, every}:
+	default:
+	}
+}
+
+// due reports whether the use of a key is to be noted, and that it now is: of
+// many requests at once one does it.
+func (s *Keys) due(id string, now time.Time, every time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last, ok := s.used[id]; ok && now.Sub(last) < every {
+		return false
+	}
+	if len(s.used) >= maxUsed {
+		clear(s.used)
+	}
+	s.used[id] = now
+	return true
+}
+
+// Run notes the uses until ctx ends.
+func (s *Keys) Run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case u := <-s.uses:
+			if err := s.Store.TouchKey(ctx, u.key, u.at, u.at.Add(-u.every)); err != nil && ctx.Err() == nil {
+				obs.Logger(ctx).WarnContext(ctx, "last use of a key not noted", "key", u.key, "err", err)
+			}
+		}
+	}
 }

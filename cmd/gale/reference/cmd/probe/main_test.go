@@ -17,7 +17,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/galeweb/gale/internal/assert"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 )
 
 func TestParse(t *testing.T) {

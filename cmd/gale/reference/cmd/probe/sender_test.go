@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/galeweb/gale/internal/assert"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 )
 
 // handle answers requests without a network, so that synctest's clock runs.

@@ -46,21 +46,21 @@ func run(ctx context.Context) error {
 	if err := database.Migrate(ctx, d); err != nil {
 		return err
 	}
-	relay, err := app.New(app.Options{Config: cfg, DB: d, Logger: logger, Metrics: metrics})
+	service, err := app.New(app.Options{Config: cfg, DB: d, Logger: logger, Metrics: metrics})
 	if err != nil {
 		return err
 	}
-	health.Add("database", relay.Check)
+	health.Add("database", service.Check)
 
 	var proxies []netip.Prefix
 	for _, network := range cfg.TrustedNets {
 		proxies = append(proxies, netip.MustParsePrefix(network)) // Validate parsed it
 	}
-	return gale.Run(ctx, relay.Handler(), gale.Options{
+	return gale.Run(ctx, service.Handler(), gale.Options{
 		Name: "relay", Env: cfg.Env, Addr: cfg.Addr, OpsAddr: cfg.OpsAddr,
 		Logger: logger, Metrics: metrics, Health: health,
 		Chain:   middleware.DefaultOptions{ClientIP: middleware.ClientIPOptions{Trusted: proxies}},
-		OnDrain: []func(context.Context){relay.Drain},
-		Close:   []func(context.Context) error{relay.Close},
+		OnDrain: []func(context.Context){service.Drain},
+		Close:   []func(context.Context) error{service.Close},
 	})
 }

@@ -16,6 +16,12 @@ CREATE TABLE users (
 	created_at    TIMESTAMPTZ NOT NULL
 );
 
+-- Every name that a user has or had. It is never given to another, since packets are kept under it.
+CREATE TABLE user_names (
+	name    TEXT PRIMARY KEY,
+	user_id TEXT NOT NULL REFERENCES users (id)
+);
+
 CREATE TABLE api_keys (
 	id           TEXT        PRIMARY KEY,
 	user_id      TEXT        NOT NULL REFERENCES users (id),
@@ -47,5 +53,6 @@ CREATE INDEX sessions_expires_at ON sessions (expires_at);
 -- +goose Down
 DROP TABLE sessions;
 DROP TABLE api_keys;
+DROP TABLE user_names;
 DROP TABLE users;
 DROP TABLE counters;

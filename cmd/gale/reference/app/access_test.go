@@ -1,0 +1,117 @@
+package app_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/galetest"
+	"github.com/galeweb/gale/router"
+)
+
+// principals are who may come, in the order of the columns below.
+var principals = [...]string{"visitor", "viewer", "operator", "admin", "key", "revoked key", "disabled user"}
+
+// access says how a route answers each of them. Requests are well formed but
+// ask for what is not there or not valid, so that 422 and 404 mean: was let in.
+var access = []struct {
+	pattern, path string
+	body          any
+	want          [len(principals)]int
+}{
+	{"GET /{$}", "/", nil, [...]int{200, 200, 200, 200, 403, 401, 200}},
+	{"GET /api", "/api", nil, [...]int{200, 200, 200, 200, 403, 401, 200}},
+	{"GET /channels/{channel}", "/channels/open", nil, [...]int{200, 200, 200, 200, 403, 401, 200}},
+	{"GET /channels/{channel}", "/channels/closed", nil, [...]int{404, 200, 200, 200, 403, 401, 404}},
+	{"GET /channels/{channel}", "/channels/none", nil, [...]int{404, 404, 404, 404, 403, 401, 404}},
+	{"GET /sign-up", "/sign-up", nil, [...]int{200, 200, 200, 200, 403, 401, 200}},
+	{"POST /sign-up", "/sign-up", url.Values{}, [...]int{422, 422, 422, 422, 403, 401, 422}},
+	{"GET /sign-in", "/sign-in", nil, [...]int{200, 200, 200, 200, 403, 401, 200}},
+	{"POST /sign-in", "/sign-in", url.Values{}, [...]int{422, 422, 422, 422, 403, 401, 422}},
+	{"POST /sign-out", "/sign-out", nil, [...]int{303, 303, 303, 303, 403, 401, 303}},
+	{"GET /profile", "/profile", nil, [...]int{303, 200, 200, 200, 403, 401, 303}},
+	{"POST /profile/name", "/profile/name", url.Values{}, [...]int{401, 422, 422, 422, 403, 401, 401}},
+	{"POST /profile/password", "/profile/password", url.Values{}, [...]int{401, 422, 422, 422, 403, 401, 401}},
+	{"POST /profile/sessions/{id}/revoke", "/profile/sessions/none/revoke", nil, [...]int{401, 404, 404, 404, 403, 401, 401}},
+	{"POST /profile/keys", "/profile/keys", url.Values{}, [...]int{401, 403, 422, 422, 403, 401, 401}},
+	{"POST /profile/keys/{id}/revoke", "/profile/keys/none/revoke", nil, [...]int{401, 403, 404, 404, 403, 401, 401}},
+	{"POST /channels", "/channels", url.Values{}, [...]int{401, 403, 422, 422, 403, 401, 401}},
+	{"GET /admin/users", "/admin/users", nil, [...]int{303, 403, 403, 200, 403, 401, 303}},
+	{"POST /admin/users/{id}", "/admin/users/none", url.Values{"role": {"viewer"}}, [...]int{401, 403, 403, 404, 403, 401, 401}},
+	{"GET /api/v1/channels", "/api/v1/channels", nil, [...]int{200, 200, 200, 200, 200, 401, 200}},
+	{"POST /api/v1/channels", "/api/v1/channels", "{}", [...]int{401, 403, 422, 422, 422, 401, 401}},
+	{"POST /api/v1/channels/{channel}/packets", "/api/v1/channels/open/packets", "{}", [...]int{401, 403, 422, 422, 422, 401, 401}},
+	{"GET /api/v1/channels/{channel}/packets", "/api/v1/channels/open/packets", nil, [...]int{200, 200, 200, 200, 200, 401, 200}},
+	{"GET /api/v1/channels/{channel}/packets", "/api/v1/channels/closed/packets", nil, [...]int{404, 200, 200, 200, 200, 401, 404}},
+	{"GET /api/v1/channels/{channel}/packets.ndjson", "/api/v1/channels/open/packets.ndjson", nil, [...]int{200, 200, 200, 200, 200, 401, 200}},
+	{"GET /api/v1/channels/{channel}/packets.ndjson", "/api/v1/channels/closed/packets.ndjson", nil, [...]int{404, 200, 200, 200, 200, 401, 404}},
+	{"GET /api/v1/channels/{channel}/rate", "/api/v1/channels/open/rate", nil, [...]int{200, 200, 200, 200, 200, 401, 200}},
+	{"GET /api/v1/channels/{channel}/rate", "/api/v1/channels/closed/rate", nil, [...]int{404, 200, 200, 200, 200, 401, 404}},
+	{"GET /live", "/live", nil, [...]int{426, 426, 426, 426, 426, 401, 426}},
+	{"GET /hub.js", "/hub.js", nil, [...]int{200, 200, 200, 200, 200, 401, 200}},
+	{"/static/", "/static/none.css", nil, [...]int{404, 404, 404, 404, 404, 404, 404}},
+}
+
+// TestAccess says for every route who is let in. A route that is not in the
+// table fails it.
+func TestAccess(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		listed := map[string]bool{}
+		for _, row := range access {
+			listed[row.pattern] = true
+		}
+		for route := range s.app.Handler().(*router.Router).Routes() {
+			if !listed[route.Pattern] {
+				t.Errorf("%s (%s) is not in the table; say who may", route.Pattern, route.Location)
+			}
+			delete(listed, route.Pattern)
+		}
+		equal(t, listed, map[string]bool{}) // no row without a route
+
+		s.furnish()
+		s.user("olga", models.Operator)
+		s.user("vera", models.Viewer)
+		dora := s.user("dora", models.Operator)
+		plain, _ := s.key(s.signIn("olga"), "probe")
+		revoked, id := s.key(s.signIn("olga"), "lost")
+		s.signIn("olga").Post("/profile/keys/"+id+"/revoke", nil).Status(http.StatusSeeOther)
+		disable := func(disabled bool) {
+			_, err := s.store.UpdateUser(t.Context(), dora.ID, func(u *models.User) error { u.Disabled = disabled; return nil })
+			noError(t, err)
+		}
+		come := map[string]func() *galetest.Client{
+			"visitor":     func() *galetest.Client { return s.Stranger().Browser() },
+			"viewer":      func() *galetest.Client { return s.signIn("vera") },
+			"operator":    func() *galetest.Client { return s.signIn("olga") },
+			"admin":       func() *galetest.Client { return s.signIn("ada") },
+			"key":         func() *galetest.Client { return s.Stranger().Bearer(plain) },
+			"revoked key": func() *galetest.Client { return s.Stranger().Bearer(revoked) },
+			"disabled user": func() *galetest.Client { // with a session from before
+				disable(false)
+				defer disable(true)
+				return s.signIn("dora")
+			},
+		}
+		got, want := "", ""
+		for _, row := range access {
+			method, _, ok := strings.Cut(row.pattern, " ")
+			if !ok {
+				method = http.MethodGet
+			}
+			for i, who := range principals {
+				c := come[who]()
+				r := c.Do(c.NewRequest(method, row.path, row.body))
+				if r.Raw.StatusCode != row.want[i] {
+					got += fmt.Sprintf("%s %s as %s: %d\n", method, row.path, who, r.Raw.StatusCode)
+					want += fmt.Sprintf("%s %s as %s: %d\n", method, row.path, who, row.want[i])
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	})
+}

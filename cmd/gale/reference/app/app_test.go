@@ -1,0 +1,237 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/cmd/gale/reference/app"
+	"github.com/galeweb/gale/cmd/gale/reference/config"
+	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/drivers/galepgx"
+	"github.com/galeweb/gale/drivers/galesqlite"
+	"github.com/galeweb/gale/galetest"
+	"github.com/galeweb/gale/middleware"
+)
+
+// password is everybody's.
+const password = "correct horse battery"
+
+// site is relay under test, behind the middleware that gale.Run puts around it.
+type site struct {
+	*galetest.Client // a program without credentials
+	t                *testing.T
+	app              *app.App
+	db               *db.DB
+	file             string // of the database, where a test needs it
+	store            *database.Store
+	clock            *galetest.Clock
+	handler          http.Handler
+	config           config.Config
+}
+
+// setting changes what a site is built of.
+type setting func(tb testing.TB, s *site)
+
+// onSQLite runs body on each server, with an empty site each.
+func onSQLite(t *testing.T, body func(t *testing.T, s *site), settings ...setting) {
+	t.Helper()
+	t.Parallel()
+	for _, server := range []string{galetest.Engine, galetest.NetHTTP} {
+		runSite(t, server, galesqlite.Driver(), body, settings)
+	}
+}
+
+// onEach does so on SQLite and on Postgres.
+func onEach(t *testing.T, body func(t *testing.T, s *site), settings ...setting) {
+	t.Helper()
+	onSQLite(t, body, settings...)
+	t.Run("postgres", func(t *testing.T) {
+		runSite(t, galetest.Engine, galepgx.Driver(), body, settings)
+	})
+}
+
+func runSite(t *testing.T, server string, driver db.Driver, body func(t *testing.T, s *site), settings []setting) {
+	t.Helper()
+	s := &site{}
+	galetest.RunWith(t, galetest.Options{Servers: []string{server}}, func(tb testing.TB) http.Handler {
+		s.db = openDB(tb, driver)
+		s.start(tb, settings)
+		return s.handler
+	}, func(t *testing.T, c *galetest.Client) {
+		s.t, s.Client = t, c
+		body(t, s)
+	})
+}
+
+// openDB returns an empty database. On SQLite it does without the waits for the
+// disk, since only a loss of power could tell.
+func openDB(tb testing.TB, driver db.Driver) *db.DB {
+	tb.Helper()
+	if driver == galepgx.Driver() {
+		return galetest.DB(tb, galetest.DBOptions{Driver: driver, Migrations: database.Migrations()})
+	}
+	return openFile(tb, filepath.Join(tb.TempDir(), "relay.db")+"?synchronous=normal", db.Options{})
+}
+
+// openFile opens a SQLite database and brings it up to date.
+func openFile(tb testing.TB, path string, o db.Options) *db.DB {
+	tb.Helper()
+	o.Drivers, o.SlowQuery = database.Drivers(), -1
+	d, err := db.Open(tb.Context(), "sqlite:"+path, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	if err := database.Migrate(tb.Context(), d); err != nil {
+		tb.Fatal(err)
+	}
+	return d
+}
+
+// start builds the application on s.db.
+func (s *site) start(tb testing.TB, settings []setting) {
+	tb.Helper()
+	s.clock = galetest.NewClock(tb, time.Time{})
+	s.config = config.Config{Env: "dev", SignUp: true, SessionLife: 24 * time.Hour, SessionIdle: time.Hour}
+	for _, set := range settings {
+		set(tb, s)
+	}
+	s.store = database.New(s.db)
+	a, err := app.New(app.Options{
+		Config: s.config, DB: s.db, Logger: galetest.NewLog(tb).Logger(), Now: s.clock.Now,
+		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		a.Drain(context.Background())
+		if err := a.Close(context.Background()); err != nil {
+			tb.Error(err)
+		}
+	})
+	s.app = a
+	s.handler = middleware.Chain(a.Handler(), middleware.Default(middleware.DefaultOptions{})...)
+}
+
+// signUp makes an account and returns its owner's browser, signed in.
+func (s *site) signUp(name string) *galetest.Client {
+	s.t.Helper()
+	c := s.Stranger().Browser()
+	c.Post("/sign-up", url.Values{"name": {name}, "email": {name + "@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
+	return c
+}
+
+// signIn returns a browser that is signed in.
+func (s *site) signIn(name string) *galetest.Client {
+	s.t.Helper()
+	c := s.Stranger().Browser()
+	c.Post("/sign-in", url.Values{"email": {name + "@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
+	return c
+}
+
+// user makes an account with a role.
+func (s *site) user(name string, role models.Role) models.User {
+	s.t.Helper()
+	s.signUp(name)
+	u, err := s.store.UserByEmail(s.t.Context(), name+"@example.com")
+	if err == nil && u.Role != role {
+		u, err = s.store.UpdateUser(s.t.Context(), u.ID, func(u *models.User) error { u.Role = role; return nil })
+	}
+	noError(s.t, err)
+	return u
+}
+
+var keyOnPage = regexp.MustCompile(`pkt_[A-Za-z0-9_]{40,}`)
+
+// key makes an API key and returns it and its id.
+func (s *site) key(owner *galetest.Client, name string) (plain, id string) {
+	s.t.Helper()
+	plain = keyOnPage.FindString(owner.Post("/profile/keys", url.Values{"name": {name}}).Status(http.StatusCreated).Text())
+	id, _, _ = strings.Cut(strings.TrimPrefix(plain, "pkt_"), "_")
+	if id == "" {
+		s.t.Fatal("no key on the page")
+	}
+	return plain, id
+}
+
+// furnish makes an admin, a channel that is open and one that is not, and
+// returns a program that may send.
+func (s *site) furnish() *galetest.Client {
+	s.t.Helper()
+	admin := s.signUp("ada")
+	admin.Post("/channels", url.Values{"name": {"open"}, "title": {"Open"}, "public": {"true"}}).Status(http.StatusSeeOther)
+	admin.Post("/channels", url.Values{"name": {"closed"}, "title": {"Closed"}}).Status(http.StatusSeeOther)
+	plain, _ := s.key(admin, "probe")
+	return s.Stranger().Bearer(plain)
+}
+
+// packet is a packet as the API shows it.
+type packet struct {
+	ID        int64          `json:"id"`
+	Kind      string         `json:"kind"`
+	Sender    string         `json:"sender"`
+	Payload   map[string]any `json:"payload"`
+	ClientID  string         `json:"client_id"`
+	CreatedAt time.Time      `json:"created_at"`
+}
+
+// page is a page of a list.
+type page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+}
+
+// stored returns all packets of a channel, by following the list's cursors.
+func stored(c *galetest.Client, channel string) (all []packet) {
+	query := "after=0"
+	for {
+		var p page[packet]
+		c.Get("/api/v1/channels/" + channel + "/packets?limit=1000&" + query).Status(http.StatusOK).JSON(&p)
+		all = append(all, p.Items...)
+		if p.Next == "" {
+			return all
+		}
+		query = "cursor=" + url.QueryEscape(p.Next)
+	}
+}
+
+// ndjson is a request that streams lines.
+func ndjson(c *galetest.Client, channel, lines string) *http.Request {
+	r := c.NewRequest(http.MethodPost, "/api/v1/channels/"+channel+"/packets", strings.NewReader(lines))
+	r.Header.Set("Content-Type", "application/x-ndjson")
+	return r
+}
+
+func lineOf(clientID string, n int) string {
+	return fmt.Sprintf(`{"kind":"k","client_id":%q,"payload":{"n":%d}}`+"\n", clientID, n)
+}
+
+func noError(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("unexpected error: %v", err)
+	}
+}
+
+func equal[T any](t testing.TB, got, want T) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("got  %+v\nwant %+v", got, want)
+	}
+}

@@ -1,0 +1,125 @@
+package database_test
+
+import (
+	"errors"
+	"io/fs"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/db/migrate"
+	"github.com/galeweb/gale/drivers/galepgx"
+	"github.com/galeweb/gale/drivers/galesqlite"
+	"github.com/galeweb/gale/galetest"
+	"github.com/galeweb/gale/session"
+)
+
+func TestMain(m *testing.M) { galetest.Main(m) }
+
+// onEach runs a test on SQLite and on Postgres, each with an empty database of
+// its own.
+func onEach(t *testing.T, migrations fs.FS, body func(t *testing.T, d *db.DB)) {
+	t.Parallel()
+	for name, driver := range map[string]db.Driver{"sqlite": galesqlite.Driver(), "postgres": galepgx.Driver()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body(t, galetest.DB(t, galetest.DBOptions{Driver: driver, Migrations: migrations}))
+		})
+	}
+}
+
+// storeTest is a test of the store on both databases.
+func storeTest(t *testing.T, body func(t *testing.T, s *database.Store)) {
+	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) { body(t, database.New(d)) })
+}
+
+func noError(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("unexpected error: %v", err)
+	}
+}
+
+func wantError(t testing.TB, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Fatalf("error is %v, want %v", err, want)
+	}
+}
+
+func equal[T any](t testing.TB, got, want T) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// start is the present of these tests; microseconds are what is kept.
+var start = time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
+
+// newUser stores a user; the first is an admin.
+func newUser(t testing.TB, s *database.Store, name string) models.User {
+	t.Helper()
+	u, err := s.CreateUser(t.Context(), models.User{
+		ID: "id-" + name, Name: name, Email: name + "@example.com", PasswordHash: "hash of " + name, Role: models.Viewer, CreatedAt: start,
+	})
+	noError(t, err)
+	return u
+}
+
+// tables returns the names of the application's tables and indexes.
+func tables(t *testing.T, d *db.DB) []string {
+	t.Helper()
+	query := "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose_%'"
+	if d.Dialect() == db.Postgres {
+		query = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'i') " +
+			"AND relname NOT LIKE 'goose_%' AND relname NOT LIKE '%_pkey' AND relname NOT LIKE '%_key'"
+	}
+	names, err := db.All[string](t.Context(), d, query)
+	noError(t, err)
+	slices.Sort(names)
+	return names
+}
+
+func TestMigrationsLeadUpAndBack(t *testing.T) {
+	onEach(t, nil, func(t *testing.T, d *db.DB) {
+		m, err := migrate.New(d, database.Migrations(), migrate.Options{})
+		noError(t, err)
+		applied, err := m.Up(t.Context())
+		noError(t, err)
+		equal(t, len(applied), 3)
+		first := tables(t, d)
+		for range applied {
+			_, err := m.Down(t.Context())
+			noError(t, err)
+		}
+		equal(t, tables(t, d), nil)
+		noError(t, database.Migrate(t.Context(), d))
+		noError(t, database.Migrate(t.Context(), d)) // nothing left to do
+		equal(t, tables(t, d), first)
+		equal(t, newUser(t, database.New(d), "ada").Role, models.Admin)
+	})
+}
+
+// TestSessionTable holds the copy of session.Schema in the migrations to it.
+func TestSessionTable(t *testing.T) {
+	onEach(t, nil, func(t *testing.T, d *db.DB) {
+		text, err := fs.ReadFile(database.Migrations(), "00001_accounts.sql")
+		noError(t, err)
+		if !strings.Contains(string(text), session.Schema) {
+			t.Error("00001_accounts.sql does not have session.Schema word for word; copy it, in a new migration if this one was released")
+		}
+		noError(t, database.Migrate(t.Context(), d))
+		store := session.NewSQLStore(d)
+		r := session.Record{Hash: session.Hash{1}, ID: "a", User: "u", Created: start.Truncate(time.Millisecond), Seen: start.Truncate(time.Millisecond), Expires: start.Add(time.Hour).Truncate(time.Millisecond)}
+		noError(t, store.Save(t.Context(), r))
+		got, err := store.Load(t.Context(), r.Hash)
+		noError(t, err)
+		equal(t, got.User, "u")
+	})
+}

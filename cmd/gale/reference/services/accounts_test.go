@@ -1,0 +1,232 @@
+package services_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+)
+
+const password = "correct horse battery"
+
+// cheap are costs for tests.
+var cheap = auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1}
+
+func newAccounts(store *users) *services.Accounts {
+	return &services.Accounts{Store: store, Hasher: auth.NewHasher(cheap), Open: true, Now: clock}
+}
+
+func signUp(t *testing.T, a *services.Accounts, name string) models.User {
+	t.Helper()
+	u, err := a.SignUp(t.Context(), name, name+"@example.com", password)
+	noError(t, err)
+	return u
+}
+
+func TestSignUp(t *testing.T) {
+	t.Parallel()
+	a := newAccounts(&users{})
+	u, err := a.SignUp(t.Context(), "ada", "  Ada@Example.COM ", password)
+	noError(t, err)
+	equal(t, u.Role, models.Admin)
+	equal(t, u.Email, "ada@example.com")
+	equal(t, u.CreatedAt, now.UTC())
+	if u.ID == "" || strings.Contains(u.PasswordHash, password) {
+		t.Errorf("user is %+v", u)
+	}
+	bob := signUp(t, a, "bob")
+	equal(t, bob.Role, models.Viewer)
+	if bob.ID == u.ID {
+		t.Error("two users have one id")
+	}
+}
+
+func TestSignUpRefuses(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 65)
+	for _, bad := range []struct {
+		name, email, password string
+		fields                []string
+	}{
+		{"", "", "", []string{"name", "email", "password"}},
+		{"Ada", "ada@example.com", password, []string{"name"}},
+		{"-ada", "ada@example.com", password, []string{"name"}},
+		{"ada-", "ada@example.com", password, []string{"name"}},
+		{"ada lovelace", "ada@example.com", password, []string{"name"}},
+		{"ada\n", "ada@example.com", password, []string{"name"}},
+		{strings.Repeat("a", 33), "ada@example.com", password, []string{"name"}},
+		{"ada", "ada", password, []string{"email"}},
+		{"ada", "ada@localhost", password, []string{"email"}},
+		{"ada", "@example.com", password, []string{"email"}},
+		{"ada", "ada@.", password, []string{"email"}},
+		{"ada", "a@b@example.com", password, []string{"email"}},
+		{"ada", "a da@example.com", password, []string{"email"}},
+		{"ada", "ada@example.com\r\nBcc: x@example.com", password, []string{"email"}},
+		{"ada", "\xff@example.com", password, []string{"email"}},
+		{"ada", long + "@example.com", password, []string{"email"}},
+		{"ada", "a@" + strings.Repeat(long+".", 4) + "com", password, []string{"email"}},
+		{"ada", "ada@example.com", "short", []string{"password"}},
+		{"ada", "ada@example.com", strings.Repeat("x", 129), []string{"password"}},
+		{"adalovelace", "ada@example.com", "my adalovelace", []string{"password"}},
+	} {
+		store := &users{}
+		_, err := newAccounts(store).SignUp(t.Context(), bad.name, bad.email, bad.password)
+		wantInvalid(t, err, bad.fields...)
+		equal(t, len(store.list), 0)
+	}
+}
+
+func TestSignUpClosed(t *testing.T) {
+	t.Parallel()
+	a := newAccounts(&users{})
+	a.Open = false
+	signUp(t, a, "ada") // the first always may
+	_, err := a.SignUp(t.Context(), "bob", "bob@example.com", password)
+	wantError(t, err, services.ErrSignUpClosed)
+	down := errors.New("down")
+	a.Store = &users{err: down}
+	_, err = a.SignUp(t.Context(), "bob", "bob@example.com", password)
+	wantError(t, err, down)
+}
+
+func TestSignIn(t *testing.T) {
+	t.Parallel()
+	store := &users{}
+	a := newAccounts(store)
+	ada := signUp(t, a, "ada")
+	got, err := a.SignIn(t.Context(), " ADA@example.com", password)
+	noError(t, err)
+	equal(t, got, ada)
+	for email, pw := range map[string]string{"ada@example.com": password + "!", "bob@example.com": password, "": ""} {
+		_, err := a.SignIn(t.Context(), email, pw)
+		wantError(t, err, services.ErrCredentials)
+	}
+	store.list[0].Disabled = true
+	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	wantError(t, err, services.ErrDisabled)
+	_, err = a.SignIn(t.Context(), "ada@example.com", "wrong password")
+	wantError(t, err, services.ErrCredentials) // a stranger does not learn that it is disabled
+	store.err = errors.New("down")
+	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	wantError(t, err, store.err)
+}
+
+func TestSignInRenewsTheHash(t *testing.T) {
+	t.Parallel()
+	store := &users{}
+	a := newAccounts(store)
+	old := signUp(t, a, "ada").PasswordHash
+	dearer := cheap
+	dearer.Time = 2
+	a.Hasher = auth.NewHasher(dearer)
+	u, err := a.SignIn(t.Context(), "ada@example.com", password)
+	noError(t, err)
+	if u.PasswordHash == old || store.list[0].PasswordHash != u.PasswordHash {
+		t.Error("the hash was not renewed")
+	}
+	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	noError(t, err)
+	equal(t, store.list[0].PasswordHash, u.PasswordHash)
+}
+
+// meanwhile is a store in which something else happens before each update.
+type meanwhile struct {
+	*users
+	before func()
+}
+
+func (s *meanwhile) UpdateUser(ctx context.Context, id string, change func(*models.User) error) (models.User, error) {
+	s.before()
+	return s.users.UpdateUser(ctx, id, change)
+}
+
+// A change must not undo what happened since the request began.
+func TestChangesUndoNothing(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*services.Accounts, models.User) error{
+		"rename": func(a *services.Accounts, u models.User) error {
+			return a.Rename(context.Background(), u.ID, "countess")
+		},
+		"password": func(a *services.Accounts, u models.User) error {
+			return a.ChangePassword(context.Background(), u, password, "another good one")
+		},
+		"sign in": func(a *services.Accounts, u models.User) error {
+			dearer := cheap
+			dearer.Time = 2
+			a.Hasher = auth.NewHasher(dearer)
+			_, err := a.SignIn(context.Background(), u.Email, password)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := &users{}
+			a := newAccounts(store)
+			ada := signUp(t, a, "ada")
+			a.Store = &meanwhile{store, func() { store.list[0].Role, store.list[0].Disabled = models.Viewer, true }}
+			noError(t, change(a, ada))
+			if u := store.list[0]; u.Role != models.Viewer || !u.Disabled {
+				t.Errorf("what the admin did is undone: %+v", u)
+			}
+		})
+	}
+}
+
+func TestChangePassword(t *testing.T) {
+	t.Parallel()
+	store := &users{}
+	a := newAccounts(store)
+	ada := signUp(t, a, "ada")
+	wantInvalid(t, a.ChangePassword(t.Context(), ada, "wrong", "another good one"), "old")
+	wantInvalid(t, a.ChangePassword(t.Context(), ada, "wrong", "short"), "old", "password")
+	equal(t, store.list[0].PasswordHash, ada.PasswordHash)
+	noError(t, a.ChangePassword(t.Context(), ada, password, "another good one"))
+	// A second request that still saw the old password comes too late.
+	wantInvalid(t, a.ChangePassword(t.Context(), ada, password, "yet another one"), "old")
+	_, err := a.SignIn(t.Context(), "ada@example.com", "another good one")
+	noError(t, err)
+	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	wantError(t, err, services.ErrCredentials)
+}
+
+func TestRenameAndChange(t *testing.T) {
+	t.Parallel()
+	store := &users{}
+	a := newAccounts(store)
+	ada := signUp(t, a, "ada")
+	wantInvalid(t, a.Rename(t.Context(), ada.ID, "Not a name"), "name")
+	noError(t, a.Rename(t.Context(), ada.ID, "countess"))
+	equal(t, store.list[0].Name, "countess")
+	_, err := a.Change(t.Context(), ada.ID, "owner", false)
+	wantInvalid(t, err, "role")
+	_, err = a.Change(t.Context(), "nobody", models.Viewer, false)
+	wantError(t, err, services.ErrNotFound)
+	got, err := a.Change(t.Context(), ada.ID, models.Operator, true)
+	noError(t, err)
+	equal(t, got, store.list[0])
+	equal(t, got.Role, models.Operator)
+	equal(t, got.Disabled, true)
+}
+
+func TestPermissionsGrow(t *testing.T) {
+	t.Parallel()
+	p := services.Permissions()
+	equal(t, len(p), len(models.Roles()))
+	equal(t, p[string(models.Viewer)], []string{services.MayWatch})
+	for i, r := range models.Roles()[1:] { // each role may less than the one before
+		if len(p[string(r)]) >= len(p[string(models.Roles()[i])]) {
+			t.Errorf("%s may as much as %s", r, models.Roles()[i])
+		}
+	}
+	for role, may := range p {
+		for _, permission := range may {
+			if permission == services.MayAdmin && role != string(models.Admin) {
+				t.Errorf("%s may administer", role)
+			}
+		}
+	}
+}

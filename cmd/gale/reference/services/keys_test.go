@@ -1,0 +1,98 @@
+package services_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/galeweb/gale/auth/apikey"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+)
+
+func TestCreateKey(t *testing.T) {
+	t.Parallel()
+	store := &keys{}
+	s := services.NewKeys(store, clock)
+	for _, name := range []string{"", "Probe", "a b", "-", strings.Repeat("a", 33)} {
+		_, err := s.Create(t.Context(), "u", name)
+		wantInvalid(t, err, "name")
+	}
+	equal(t, len(store.created), 0)
+	plain, err := s.Create(t.Context(), "u", "probe")
+	noError(t, err)
+	parsed, err := apikey.Parse(services.KeyPrefix, plain)
+	noError(t, err)
+	k := store.created[0]
+	equal(t, k.ID, parsed.ID)
+	equal(t, k.Hash, parsed.Hash)
+	equal(t, k.UserID, "u")
+	equal(t, k.CreatedAt, now.UTC())
+	store.err = &services.TakenError{Field: "name"}
+	_, err = s.Create(t.Context(), "u", "probe")
+	wantError(t, err, store.err)
+}
+
+func TestRevokeKey(t *testing.T) {
+	t.Parallel()
+	store := &keys{}
+	noError(t, services.NewKeys(store, clock).Revoke(t.Context(), "u", "k"))
+	equal(t, store.revoked, []string{"u k " + now.UTC().Format(time.RFC3339)})
+}
+
+// A key in use by many requests at once is written down once a minute.
+func TestUsedIsNotedOnceInAWhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &keys{}
+		s := services.NewKeys(store, time.Now)
+		go s.Run(t.Context())
+		begin := time.Now().UTC()
+		use := func() {
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() { s.Used("k", time.Minute) })
+			}
+			wg.Wait()
+			synctest.Wait()
+		}
+		use()
+		time.Sleep(59 * time.Second)
+		use()
+		equal(t, len(store.touched), 1)
+		time.Sleep(time.Second)
+		store.err = errors.New("locked") // is no reason to stop
+		use()
+		time.Sleep(time.Minute)
+		use()
+		equal(t, store.touched, []time.Time{begin, begin.Add(time.Minute), begin.Add(2 * time.Minute)})
+	})
+}
+
+// Nobody waits while the database cannot be written, and memory does not grow.
+func TestUsedOfManyKeys(t *testing.T) {
+	t.Parallel()
+	store := &keys{}
+	s := services.NewKeys(store, clock)
+	const n = 10_001 // one more than are remembered
+	for i := range n {
+		s.Used(fmt.Sprint(i), time.Minute)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	store.wait = func(touched int) {
+		if touched == 256 { // what is more was dropped
+			stop()
+		}
+	}
+	go func() {
+		defer close(done)
+		s.Run(ctx)
+	}()
+	<-done
+	equal(t, len(store.touched), 256)
+}
