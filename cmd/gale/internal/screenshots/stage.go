@@ -44,6 +44,7 @@ type stage struct {
 	url   string
 	key   string
 	clock *clock
+	next  time.Time // when the next packets are due
 }
 
 const (
@@ -96,13 +97,13 @@ func (s *stage) set(ctx context.Context, browser *e2e.Browser) error {
 		return err
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	second := 0
-	for at := begin; at.Before(time.Now()); at = at.Add(time.Second) {
-		s.clock.set(at)
+	s.next = begin
+	for second := 0; s.next.Before(time.Now()); second++ {
+		s.clock.set(s.next)
 		if err := s.send(ctx, packets(random, second)); err != nil {
 			return err
 		}
-		second++
+		s.next = s.next.Add(time.Second)
 	}
 	s.clock.set(time.Time{})
 	return nil
@@ -127,15 +128,14 @@ func (s *stage) play(ctx context.Context) func() error {
 	done := make(chan error, 1)
 	go func() {
 		random := rand.New(rand.NewPCG(3, 4))
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
 		for second := 120; ; second++ {
 			select {
-			case <-tick.C:
+			case <-time.After(time.Until(s.next)):
 			case <-ctx.Done():
 				done <- nil
 				return
 			}
+			s.next = s.next.Add(time.Second)
 			if err := s.send(ctx, packets(random, second)); err != nil && ctx.Err() == nil {
 				done <- err
 				return
