@@ -137,7 +137,7 @@ type site struct {
 
 func serve(t *testing.T) *site {
 	t.Helper()
-	s, err := e2e.Serve(t.Context(), "127.0.0.1:0", filepath.Join(t.TempDir(), "relay.db"))
+	s, err := e2e.Serve(t.Context(), e2e.Options{Addr: "127.0.0.1:0", Database: filepath.Join(t.TempDir(), "relay.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
