@@ -29,7 +29,7 @@ func (r Role) Valid() bool { return r == Admin || r == Operator || r == Viewer }
 type User struct {
 	ID           string
 	Name         string // the handle shown to others, unique
-	Email        string // lower case, unique, shown to nobody else
+	Email        string // lower case, unique; shown to admins only
 	PasswordHash string
 	Role         Role
 	Disabled     bool
