@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// child is set in the environment of the processes that the tests start: they
+// are this test binary, being relay.
+const child = "TEST_BINARY_IS_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(child) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// process is a running relay and a client for it.
+type process struct {
+	*http.Client
+	t   *testing.T
+	cmd *exec.Cmd
+	log *output
+}
+
+// start runs relay on a database and waits until it listens.
+func start(t *testing.T, databaseURL string, settings ...string) *process {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "main") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s")
+	p := &process{t: t, cmd: command(t, append(settings, "RELAY_ADDR=unix:"+socket, "RELAY_DATABASE_URL="+databaseURL)...), log: &output{want: socket, found: make(chan struct{})}}
+	p.cmd.Stderr = p.log
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: 100, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	p.Client = &http.Client{Transport: transport, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		p.kill()
+		if t.Failed() {
+			t.Logf("relay said:\n%s", p.log.text())
+		}
+	})
+	select {
+	case <-p.log.found:
+	case <-time.After(time.Minute):
+		t.Fatalf("relay did not start:\n%s", p.log.text())
+	}
+	return p
+}
+
+// command is relay with an environment of nothing but settings.
+func command(t *testing.T, settings ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append([]string{child + "=1", "RELAY_OPS_ADDR=off", "PATH=" + os.Getenv("PATH")}, settings...)
+	return cmd
+}
+
+// kill ends the process as a power cut would.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}
+
+// do sends a request and returns its answer, which was read to the end.
+func (p *process) do(method, path, contentType, credential, body string) (status int, header http.Header, text string, err error) {
+	r, err := http.NewRequest(method, "http://relay"+path, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, "", err
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	if name, value, ok := strings.Cut(credential, ": "); ok {
+		r.Header.Set(name, value)
+	}
+	answer, err := p.Do(r)
+	if err != nil {
+		return 0, nil, "", err
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, answer.Header, string(content), err
+}
+
+// must does the same for a request whose status is known.
+func (p *process) must(status int, method, path, contentType, credential, body string) (http.Header, string) {
+	p.t.Helper()
+	got, header, text, err := p.do(method, path, contentType, credential, body)
+	if err != nil || got != status {
+		p.t.Fatalf("%s %s: %d %v, want %d: %s", method, path, got, err, status, text)
+	}
+	return header, text
+}
+
+// output keeps what a process says and notes when it has said a certain thing.
+type output struct {
+	want  string
+	found chan struct{}
+
+	mu   sync.Mutex
+	once sync.Once
+	buf  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.buf.Write(p)
+	if strings.Contains(o.buf.String(), o.want) {
+		o.once.Do(func() { close(o.found) })
+	}
+	return len(p), nil
+}
+
+func (o *output) text() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+func TestStartAndStop(t *testing.T) {
+	t.Parallel()
+	p := start(t, "sqlite:relay.db")
+	p.must(http.StatusOK, http.MethodGet, "/", "", "", "")
+	// A request that has begun is answered before the end.
+	conn, err := p.Transport.(*http.Transport).DialContext(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const form = "email=a%40example.com&password=12345678"
+	if _, err := io.WriteString(conn, "POST /sign-in HTTP/1.1\r\nHost: relay\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 39\r\nExpect: 100-continue\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	reader := bufio.NewReader(conn)
+	if line, err := reader.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("answer is %q, %v", line, err)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, form); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reader.ReadString('\n'); err != nil { // the end of 100 Continue
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(reader, nil)
+	if err != nil || answer.StatusCode != http.StatusUnprocessableEntity {
+		t.Fatalf("answer is %+v, %v", answer, err)
+	}
+	_, _ = io.Copy(io.Discard, answer.Body)
+	_ = conn.Close()
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("relay ended with %v", err)
+	}
+}
+
+// Every mistake in the configuration is told, with its name and no secret.
+func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []struct{ settings, says []string }{
+		{[]string{"RELAY_ENV=test", "RELAY_SIGN_UP=perhaps", "RELAY_LOG_LEVEL=loud"}, []string{"RELAY_ENV", "RELAY_SIGN_UP", "RELAY_LOG_LEVEL"}},
+		{[]string{"RELAY_TRUSTED_PROXIES=10.0.0.0/8,everybody"}, []string{"TRUSTED_PROXIES", "everybody"}},
+		{[]string{"RELAY_SESSION_IDLE=2h", "RELAY_SESSION_LIFE=1h"}, []string{"SESSION_IDLE"}},
+		{[]string{"RELAY_DATABASE_URL=mysql://u:hunter2@h/d"}, []string{"relay: "}},
+		{[]string{"RELAY_DATABASE_URL=sqlite:no/such/folder/relay.db"}, []string{"does not exist"}},
+	} {
+		cmd := command(t, append(bad.settings, "RELAY_ADDR=127.0.0.1:0")...)
+		text, err := cmd.CombinedOutput()
+		if err == nil {
+			t.Errorf("%v: relay started", bad.settings)
+		}
+		for _, says := range bad.says {
+			if !strings.Contains(string(text), says) {
+				t.Errorf("%v: does not say %q: %s", bad.settings, says, text)
+			}
+		}
+		if strings.Contains(string(text), "hunter2") {
+			t.Errorf("the password is told: %s", text)
+		}
+	}
+}
