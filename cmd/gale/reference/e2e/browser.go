@@ -128,6 +128,9 @@ func (t *Tab) Go(url string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("open %s: %w", url, err)
 	}
+	if answer == nil {
+		return 0, fmt.Errorf("open %s: nothing was asked for", url) // about:blank and the like
+	}
 	return int(answer.Status), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,8 +27,9 @@ func run(m *testing.M) int {
 	if addr := os.Getenv(childAddr); addr != "" {
 		return child(addr)
 	}
+	flag.Parse() // testing.Short asks it
 	_, err := e2e.Chromium()
-	if err == nil {
+	if err == nil && !testing.Short() {
 		if browser, err = e2e.Launch(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -41,6 +43,9 @@ func run(m *testing.M) int {
 // GALE_REQUIRE_SERVICES is set, as in CI.
 func open(t *testing.T, v e2e.View) *tab {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("drives a browser, which takes long")
+	}
 	if browser == nil {
 		_, err := e2e.Chromium()
 		if os.Getenv(galetest.RequireServices) != "" {
@@ -132,7 +137,7 @@ type site struct {
 
 func serve(t *testing.T) *site {
 	t.Helper()
-	s, err := e2e.Serve(t.Context(), "127.0.0.1:0", filepath.Join(t.TempDir(), "relay.db"))
+	s, err := e2e.Serve(t.Context(), e2e.Options{Addr: "127.0.0.1:0", Database: filepath.Join(t.TempDir(), "relay.db")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func TestErrorPages(t *testing.T) {
 	r := serve(t)
 	r.prepare(b, "boiler")
 	viewer.visit(r.URL+"/sign-up", 200)
-	viewer.submit("main form button", "#name", "linus", "#email", "linus@example.com", "#password", password)
+	viewer.submit("main form button", "#name", longUser, "#email", "long@example.com", "#password", password)
 	page{path: "/admin/users", status: 403}.check(viewer, r.URL)
 	if _, err := r.DB.Exec(context.WithoutCancel(t.Context()), "ALTER TABLE channels RENAME TO lost"); err != nil {
 		t.Fatal(err)
@@ -124,7 +124,10 @@ func TestNothingJumps(t *testing.T) {
 	}
 }
 
+// Names as long as they may be, or nearly.
 var longName = strings.Repeat("a-long-name-", 5) + "x"
+
+const longUser = "a-user-with-the-longest-name-of1"
 
 // populate makes users, channels and packets of all sizes.
 func (r *site) populate() {
@@ -142,9 +145,8 @@ func (r *site) populate() {
 		"words": strings.Repeat("some words ", 200), "word": strings.Repeat("x", 2000),
 	}})
 	b.submit("nav form button")
-	long := "a-user-with-the-longest-name-of1"
 	b.visit(r.URL+"/sign-up", 200)
-	b.submit("main form button", "#name", long, "#email", long+"@"+strings.Repeat("mail.", 12)+"example.com", "#password", password)
+	b.submit("main form button", "#name", longUser, "#email", longUser+"@"+strings.Repeat("mail.", 12)+"example.com", "#password", password)
 }
 
 // page is one to look at.

@@ -22,7 +22,7 @@ const (
 
 // child serves relay until it is killed.
 func child(addr string) int {
-	s, err := e2e.Serve(context.Background(), addr, os.Getenv(childFile))
+	s, err := e2e.Serve(context.Background(), e2e.Options{Addr: addr, Database: os.Getenv(childFile)})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -70,7 +70,7 @@ func TestRestart(t *testing.T) {
 		t.Parallel()
 		a, b := open(t, e2e.View{}), open(t, e2e.View{})
 		file := filepath.Join(t.TempDir(), "relay.db")
-		first, err := e2e.Serve(t.Context(), "127.0.0.1:0", file)
+		first, err := e2e.Serve(t.Context(), e2e.Options{Addr: "127.0.0.1:0", Database: file})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestRestart(t *testing.T) {
 				}
 			},
 			func() {
-				s, err := e2e.Serve(t.Context(), first.Addr, file)
+				s, err := e2e.Serve(t.Context(), e2e.Options{Addr: first.Addr, Database: file})
 				if err != nil {
 					t.Fatal(err)
 				}

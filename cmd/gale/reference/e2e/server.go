@@ -32,13 +32,19 @@ type Server struct {
 	err  error
 }
 
-// Serve starts relay on addr, such as 127.0.0.1:0 for a free port, with the
-// SQLite database in file. Stop ends it.
-func Serve(ctx context.Context, addr, file string) (*Server, error) {
+// Options say how relay runs.
+type Options struct {
+	Addr     string           // such as 127.0.0.1:0 for a free port
+	Database string           // the file of an SQLite database
+	Now      func() time.Time // defaults to time.Now
+}
+
+// Serve starts relay. Stop ends it.
+func Serve(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{done: make(chan struct{})}
 	logger := slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	var err error
-	if s.DB, err = db.Open(ctx, "sqlite:"+file, db.Options{Drivers: database.Drivers(), Logger: logger}); err != nil {
+	if s.DB, err = db.Open(ctx, "sqlite:"+o.Database, db.Options{Drivers: database.Drivers(), Logger: logger}); err != nil {
 		return nil, err
 	}
 	if err := database.Migrate(obs.WithLogger(ctx, logger), s.DB); err != nil {
@@ -46,7 +52,7 @@ func Serve(ctx context.Context, addr, file string) (*Server, error) {
 	}
 	built, err := app.New(app.Options{
 		Config: config.Config{SignUp: true, SessionLife: time.Hour, SessionIdle: time.Hour},
-		DB:     s.DB, Logger: logger,
+		DB:     s.DB, Logger: logger, Now: o.Now,
 		Hasher: auth.HasherOptions{MemoryKiB: 64, Time: 1}, // passwords of an hour need no better
 	})
 	if err != nil {
@@ -57,7 +63,7 @@ func Serve(ctx context.Context, addr, file string) (*Server, error) {
 	go func() {
 		defer close(s.done)
 		s.err = gale.Run(ctx, built.Handler(), gale.Options{
-			Name: "relay", Addr: addr, OpsAddr: "off", Logger: logger, Banner: io.Discard,
+			Name: "relay", Addr: o.Addr, OpsAddr: "off", Logger: logger, Banner: io.Discard,
 			DrainTimeout: 5 * time.Second,
 			OnDrain:      []func(context.Context){built.Drain},
 			Close:        []func(context.Context) error{func(context.Context) error { return s.DB.Close() }, built.Close},

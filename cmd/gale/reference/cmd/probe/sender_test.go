@@ -80,7 +80,8 @@ func TestRetriesInOrderUntilTaken(t *testing.T) {
 		}
 		took := time.Since(start)
 		assert.True(t, took >= 7*time.Second && took < 9*time.Second, "Retry-After: waited "+took.String())
-		assert.Equal(t, out.String(), "relay answers 503 Service Unavailable; keeps the samples and tries again\nrelay answers again; sends what waits\n")
+		assert.Equal(t, out.String(), "relay answers 503 Service Unavailable; keeps the samples and tries again\n"+
+			"relay answers again; sends what waits\n")
 	})
 }
 
