@@ -18,25 +18,27 @@ const (
 )
 
 // oldWords matches the module's path and the name as a word of its own, as in
-// relay.db, Relay-Stored and RELAY_ADDR.
-var oldWords = regexp.MustCompile(`\b(?:` + regexp.QuoteMeta(oldModule) + `|relay|Relay|RELAY)(?:_|\b)`)
+// relay.db, Relay-Stored and RELAY_ADDR, with what is before it: the start, a
+// character that is part of no word, or an escape as in "\nrelay".
+var oldWords = regexp.MustCompile(`(^|\W|\\[abfnrtv])(` + regexp.QuoteMeta(oldModule) + `\b|relay\b|Relay\b|RELAY_|RELAY\b)`)
 
 // text puts the project's name and module in place of the old ones.
 func (p Project) text(s string) string {
-	return oldWords.ReplaceAllStringFunc(s, func(old string) string {
+	return oldWords.ReplaceAllStringFunc(s, func(match string) string {
+		parts := oldWords.FindStringSubmatch(match)
+		before, old := parts[1], parts[2]
 		switch old {
 		case oldModule:
-			return p.module()
+			return before + p.module()
 		case oldName:
-			return p.Name()
+			return before + p.Name()
 		case "Relay":
-			return title(p.Name())
+			return before + title(p.Name())
 		case "RELAY_":
-			return p.EnvPrefix()
-		case "RELAY":
-			return strings.TrimSuffix(p.EnvPrefix(), "_")
+			return before + p.EnvPrefix()
+		default: // RELAY
+			return before + strings.TrimSuffix(p.EnvPrefix(), "_")
 		}
-		return old // relay_ and Relay_ begin other words
 	})
 }
 

@@ -24,6 +24,7 @@ func TestRename(t *testing.T) {
 		{"README.md", "# relay\n\nRelay stores. RELAY_ADDR, $RELAY, relay.db, `Relay-Stored`.\n", "README.md", "# my-app\n\nMy-App stores. MY_APP_ADDR, $MY_APP, my-app.db, `My-App-Stored`.\n"},
 		{"docs/a.md", "relays relayed RELAYED unrelay relay_x X_RELAY_Y", "docs/a.md", "relays relayed RELAYED unrelay relay_x X_RELAY_Y"},
 		{".env.example", "#RELAY_DATABASE_URL=sqlite:relay.db\n", ".env.example", "#MY_APP_DATABASE_URL=sqlite:my-app.db\n"},
+		{"a.js", `"\nrelay\trelay relay" + '\relay'`, "a.js", `"\nmy-app\tmy-app my-app" + '\my-app'`},
 		{"static/css/relay.css", "/* relay */", "static/css/my-app.css", "/* my-app */"},
 		{"static/js/x.min.js", "relay()", "static/js/x.min.js", "relay()"},
 		{"static/licenses/x.txt", "relay", "static/licenses/x.txt", "relay"},
