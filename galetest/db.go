@@ -31,7 +31,8 @@ type DBOptions struct {
 
 // DB returns a database of the test's own, empty but for the migrations: a
 // SQLite file in the test's directory, or a Postgres schema that is dropped
-// afterwards. It is closed when the test ends.
+// afterwards and whose commits do not wait for the disk. It is closed when the
+// test ends.
 func DB(tb testing.TB, o DBOptions) *db.DB {
 	tb.Helper()
 	if o.Driver == nil {
@@ -78,7 +79,10 @@ func schema(tb testing.TB, o DBOptions) string {
 			tb.Errorf("galetest: %s: %v", statement, err)
 		}
 	}
-	admin := openDB(tb, o.Driver, address)
+	q := u.Query()
+	q.Set("synchronous_commit", "off") // no test outlives a power failure
+	u.RawQuery = q.Encode()
+	admin := openDB(tb, o.Driver, u.String())
 	run(tb.Context(), admin, "CREATE SCHEMA "+name)
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
@@ -88,7 +92,6 @@ func schema(tb testing.TB, o DBOptions) string {
 			tb.Errorf("galetest: close the database: %v", err)
 		}
 	})
-	q := u.Query()
 	q.Set("search_path", name)
 	u.RawQuery = q.Encode()
 	return u.String()

@@ -81,9 +81,11 @@ func TestDBMakesAndDropsASchema(t *testing.T) {
 	assert.NoError(t, err)
 	assert.Equal(t, u.Query().Get("search_path"), name)
 	assert.Equal(t, u.Query().Get("sslmode"), "disable")
+	assert.Equal(t, u.Query().Get("synchronous_commit"), "off")
+	const admin = address + "&synchronous_commit=off"
 	assert.Equal(t, f.log, []string{
-		"open " + address, "CREATE SCHEMA " + name, "open " + u.String(), "INSERT INTO boats",
-		"close " + u.String(), "DROP SCHEMA " + name + " CASCADE", "close " + address,
+		"open " + admin, "CREATE SCHEMA " + name, "open " + u.String(), "INSERT INTO boats",
+		"close " + u.String(), "DROP SCHEMA " + name + " CASCADE", "close " + admin,
 	})
 }
 

@@ -15,6 +15,8 @@ type inserter struct {
 	columns int
 	sizes   []insertStatement // largest first
 	args    []any
+
+	added, inserted int // rows
 }
 
 type insertStatement struct {
@@ -22,10 +24,12 @@ type insertStatement struct {
 	text string
 }
 
-func newInserter(tx *db.Tx, insert string, columns int) *inserter {
+// newInserter returns an inserter whose statements are insert, the values, and
+// end.
+func newInserter(tx *db.Tx, insert string, columns int, end string) *inserter {
 	in := &inserter{tx: tx, columns: columns}
 	for _, n := range []int{64, 8, 1} {
-		in.sizes = append(in.sizes, insertStatement{n, insert + tuples(n, columns)})
+		in.sizes = append(in.sizes, insertStatement{n, insert + tuples(n, columns) + end})
 	}
 	return in
 }
@@ -43,6 +47,7 @@ func tuples(rows, columns int) string {
 }
 
 func (in *inserter) add(ctx context.Context, values ...any) error {
+	in.added++
 	in.args = append(in.args, values...)
 	if len(in.args) == in.sizes[0].rows*in.columns {
 		return in.flush(ctx)
@@ -55,9 +60,11 @@ func (in *inserter) flush(ctx context.Context) error {
 	rest := in.args
 	for _, s := range in.sizes {
 		for n := s.rows * in.columns; len(rest) >= n; rest = rest[n:] {
-			if _, err := in.tx.Exec(ctx, s.text, rest[:n]...); err != nil {
+			inserted, err := in.tx.Exec(ctx, s.text, rest[:n]...)
+			if err != nil {
 				return err
 			}
+			in.inserted += int(inserted)
 		}
 	}
 	clear(in.args)

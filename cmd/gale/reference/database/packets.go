@@ -85,6 +85,11 @@ func (p *Packets) Append(ctx context.Context, c models.Channel, sender string, d
 	return done.receipts, err
 }
 
+const (
+	insertPackets = "INSERT INTO packets (id, channel_id, kind, sender, client_id, payload, created_at) VALUES "
+	unlessStored  = " ON CONFLICT (channel_id, sender, client_id) WHERE client_id IS NOT NULL DO NOTHING"
+)
+
 // write stores submissions in a transaction.
 func (p *Packets) write(ctx context.Context, tx *db.Tx, subs []submission) ([]stored, error) {
 	total := 0
@@ -100,40 +105,67 @@ func (p *Packets) write(ctx context.Context, tx *db.Tx, subs []submission) ([]st
 		return nil, err
 	}
 	id := last - int64(total)
-	known, counts := clientIDs{}, map[int64]int{}
+	mine := clientIDs{}
 	results := make([]stored, len(subs))
-	rows := newInserter(tx, "INSERT INTO packets (id, channel_id, kind, sender, client_id, payload, created_at) VALUES ", 7)
+	rows := newInserter(tx, insertPackets, 7, unlessStored)
 	for i, s := range subs {
-		if err := known.load(ctx, tx, s); err != nil {
-			return nil, err
-		}
-		r := stored{receipts: make([]models.Receipt, len(s.drafts)), packets: make([]models.Packet, 0, len(s.drafts))}
+		receipts := make([]models.Receipt, len(s.drafts))
 		for j, d := range s.drafts {
 			var clientID any
 			if d.ClientID != "" {
 				key := clientKey{s.channel.ID, s.sender, d.ClientID}
-				if was, ok := known[key]; ok {
-					r.receipts[j] = models.Receipt{ID: was, Duplicate: true}
+				if was, ok := mine[key]; ok {
+					receipts[j] = models.Receipt{ID: was, Duplicate: true}
 					continue
 				}
-				known[key], clientID = id+1, d.ClientID
+				mine[key], clientID = id+1, d.ClientID
 			}
 			id++
-			r.receipts[j].ID = id
-			r.packets = append(r.packets, models.Packet{
-				ID: id, Kind: d.Kind, Sender: s.sender, Payload: d.Payload, ClientID: d.ClientID, CreatedAt: at,
-			})
+			receipts[j].ID = id
 			if err := rows.add(ctx, id, s.channel.ID, d.Kind, s.sender, clientID, string(d.Payload), at); err != nil {
 				return nil, err
 			}
 		}
-		results[i] = r
-		counts[s.channel.ID] += len(r.packets)
+		results[i].receipts = receipts
 	}
 	if err := rows.flush(ctx); err != nil {
 		return nil, err
 	}
+	if rows.inserted < rows.added {
+		if err := findRepeated(ctx, tx, subs, results); err != nil {
+			return nil, err
+		}
+	}
+	counts := map[int64]int{}
+	for i, s := range subs {
+		for j, r := range results[i].receipts {
+			if d := s.drafts[j]; !r.Duplicate {
+				results[i].packets = append(results[i].packets, models.Packet{
+					ID: r.ID, Kind: d.Kind, Sender: s.sender, Payload: d.Payload, ClientID: d.ClientID, CreatedAt: at,
+				})
+			}
+		}
+		counts[s.channel.ID] += len(results[i].packets)
+	}
 	return results, count(ctx, tx, counts, at)
+}
+
+// findRepeated gives the drafts that were not inserted the ids under which they
+// are stored. Most transactions repeat nothing and need not ask.
+func findRepeated(ctx context.Context, tx *db.Tx, subs []submission, results []stored) error {
+	known := clientIDs{}
+	for i, s := range subs {
+		if err := known.load(ctx, tx, s); err != nil {
+			return err
+		}
+		for j, d := range s.drafts {
+			r := &results[i].receipts[j]
+			if was, ok := known[clientKey{s.channel.ID, s.sender, d.ClientID}]; ok && was != r.ID {
+				*r = models.Receipt{ID: was, Duplicate: true}
+			}
+		}
+	}
+	return nil
 }
 
 // count adds to the number of packets that channels got in this second. Counting
@@ -173,14 +205,14 @@ type clientKey struct {
 	sender, clientID string
 }
 
-// clientIDs are the packets that the drafts of a transaction may repeat.
+// clientIDs are ids of packets that drafts repeat.
 type clientIDs map[clientKey]int64
 
 // load finds which client ids of s are stored.
 func (known clientIDs) load(ctx context.Context, tx *db.Tx, s submission) error {
 	// Ids in a statement. It is one of a few sizes, so that it stays prepared;
 	// the last id is repeated to fill it.
-	sizes := [...]int{1, 8, 64, 512}
+	sizes := [...]int{1, 8, 64}
 	most := sizes[len(sizes)-1]
 	var args []any
 	ask := func() error {

@@ -52,6 +52,7 @@ func postgresSchema(t *testing.T) string {
 	})
 	query := address.Query()
 	query.Set("search_path", schema)
+	query.Set("synchronous_commit", "off") // it is not Postgres that is killed
 	address.RawQuery = query.Encode()
 	return address.String()
 }
