@@ -16,7 +16,7 @@ import (
 	"github.com/galeweb/gale/web"
 )
 
-// stall is how long a reader of an export may take nothing of it.
+// stall is how long a reader of an export may take for a few packets.
 const stall = time.Minute
 
 // Export streams all packets of a channel, oldest first, one JSON line each.
@@ -47,8 +47,9 @@ func (h *Packets) Export(w http.ResponseWriter, r *http.Request) error {
 }
 
 // unstalled moves the write deadline on while seq is read: a reader may take as
-// long as the data does, but one that takes nothing for the time of stall is
-// cut off.
+// long as the data does, but one that stops is cut off after the time of
+// stall. (While seq runs, lines may be on their way by NDJSON's clock; deadlines
+// can be moved meanwhile.)
 func unstalled(control *http.ResponseController, seq iter.Seq2[models.Packet, error]) iter.Seq2[models.Packet, error] {
 	return func(yield func(models.Packet, error) bool) {
 		var moved time.Time
