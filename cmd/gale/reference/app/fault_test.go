@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"context"
+	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/drivers/galepgx"
+	"github.com/galeweb/gale/drivers/galesqlite"
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/obs"
 )
@@ -224,4 +229,40 @@ func TestDatabaseGone(t *testing.T) {
 		s.Get("/hub.js").Status(http.StatusOK)
 		s.Get("/sign-in").Status(http.StatusOK)
 	})
+}
+
+// Postgres restarts: all connections are lost at once. Some requests are told to
+// come back, and with their client ids nothing is lost or doubled.
+func TestPostgresConnectionsLost(t *testing.T) {
+	t.Parallel()
+	address, err := url.Parse(galetest.Require(t, "postgres"))
+	noError(t, err)
+	admin, err := db.Open(t.Context(), address.String(), db.Options{Drivers: database.Drivers()})
+	noError(t, err)
+	t.Cleanup(func() { noError(t, admin.Close()) })
+	name := "lost-" + rand.Text()
+	query := address.Query()
+	query.Set("application_name", name)
+	address.RawQuery = query.Encode()
+	runSite(t, galetest.Engine, galesqlite.Driver(), func(t *testing.T, s *site) {
+		c := s.furnish()
+		s.ExpectLog("503")
+		s.Server().Log().Logger().Error("a 503 may come, or not")
+		for i := range 5 {
+			_, err := db.All[bool](t.Context(), admin,
+				"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND query NOT LIKE 'CREATE SCHEMA%'", name)
+			noError(t, err)
+			until(t, func() bool {
+				r := c.Post(sendPath, fmt.Sprintf(`{"kind":"k","payload":{},"client_id":"%d"}`, i))
+				if r.Raw.StatusCode < 300 {
+					return true
+				}
+				busy(t, r)
+				return false
+			})
+		}
+		equal(t, len(stored(c, "open")), 5)
+	}, []setting{func(tb testing.TB, s *site) {
+		s.db = galetest.DB(tb, galetest.DBOptions{Driver: galepgx.Driver(), URL: address.String(), Migrations: database.Migrations()})
+	}})
 }
