@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/galeweb/gale/internal/assert"
 )
+
+var downloading = regexp.MustCompile(`(?m)^go: downloading .*\n`)
 
 // A new project builds, vets, passes its tests, is formatted and tidy, and
 // runs. The name has a dash and the module another last element: where a
@@ -88,7 +91,8 @@ func TestNewRun(t *testing.T) {
 	assert.True(t, os.IsNotExist(err), "a refused project was made")
 }
 
-// goCommand runs a command in dir and returns what it wrote.
+// goCommand runs a command in dir and returns what it wrote, save for what the
+// go command says of modules that the cache did not have yet.
 func goCommand(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
@@ -97,5 +101,5 @@ func goCommand(t *testing.T, dir string, args ...string) string {
 	if err != nil {
 		t.Errorf("%v: %v\n%s", args, err, out)
 	}
-	return string(out)
+	return downloading.ReplaceAllString(string(out), "")
 }

@@ -43,7 +43,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer d.Close()
-	if err := database.Migrate(ctx, d); err != nil {
+	if err := database.Migrate(obs.WithLogger(ctx, logger), d); err != nil {
 		return err
 	}
 	service, err := app.New(app.Options{Config: cfg, DB: d, Logger: logger, Metrics: metrics})
