@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/galetest"
 )
@@ -46,15 +47,15 @@ func TestLive(t *testing.T) {
 	onEach(t, func(t *testing.T, s *site) {
 		c := s.furnish()
 		socket, m := watch(s.Stranger(), "open")
-		equal(t, m.Type, "subscribed")
+		assert.Equal(t, m.Type, "subscribed")
 		c.Post(sendPath, `{"kind":"a","payload":{"n":1},"client_id":"1"}`).Status(http.StatusCreated)
 		c.Post(sendPath, `{"kind":"a","payload":{"n":1},"client_id":"1"}`).Status(http.StatusOK)
 		c.Post(sendPath, `[{"kind":"b","payload":{},"client_id":"1"},{"kind":"c","payload":{}}]`).Status(http.StatusCreated)
 		c.Post("/api/v1/channels/closed/packets", `{"kind":"secret","payload":{}}`).Status(http.StatusCreated)
 		c.Do(ndjson(c, "open", lineOf("", 4))).Status(http.StatusCreated)
 		live := next(socket, 3)
-		equal(t, live, stored(c, "open")) // the same form as by the API
-		equal(t, live[1].Kind, "c")
+		assert.Equal(t, live, stored(c, "open")) // the same form as by the API
+		assert.Equal(t, live[1].Kind, "c")
 	})
 }
 
@@ -81,7 +82,7 @@ func TestWhoMayWatch(t *testing.T) {
 		_, closed := watch(s.Stranger(), "closed")
 		_, none := watch(s.Stranger(), "none")
 		closed.Topic, none.Topic = "", ""
-		equal(t, closed, none) // nobody finds private names by trying
+		assert.Equal(t, closed, none) // nobody finds private names by trying
 	})
 }
 
@@ -94,10 +95,10 @@ func TestDrain(t *testing.T) {
 		s.app.Drain(t.Context())
 		socket.Closed(1012)
 		c.Post(sendPath, `{"kind":"a","payload":{}}`).Status(http.StatusCreated) // while there are requests, they are served
-		noError(t, s.app.Close(t.Context()))
+		assert.NoError(t, s.app.Close(t.Context()))
 		s.ExpectLog("status=503")
 		busy(t, c.Post(sendPath, `{"kind":"a","payload":{}}`))
-		equal(t, len(stored(c, "open")), 2)
+		assert.Equal(t, len(stored(c, "open")), 2)
 	})
 }
 
@@ -113,8 +114,8 @@ func TestHomeByPages(t *testing.T) {
 		admin.Get("/?after=ch").Status(http.StatusOK).Contains("T ci").Contains("Open")
 		var p page[struct{ Name string }]
 		s.Get("/api/v1/channels?limit=64").Status(http.StatusOK).JSON(&p)
-		equal(t, len(p.Items), 64)
+		assert.Equal(t, len(p.Items), 64)
 		s.Get("/api/v1/channels?limit=64&cursor=" + p.Next).Status(http.StatusOK).JSON(&p)
-		equal(t, len(p.Items), 2)
+		assert.Equal(t, len(p.Items), 2)
 	})
 }

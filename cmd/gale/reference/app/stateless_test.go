@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/drivers/galepgx"
 	"github.com/galeweb/gale/galetest"
@@ -67,14 +68,14 @@ func alternate(t *testing.T, s *site) {
 			}
 		}
 	}
-	equal(t, len(stored(program, "open")), 3)
+	assert.Equal(t, len(stored(program, "open")), 3)
 	lines := lineOf("", 1) + lineOf("", 2)
 	for i := range 2 {
 		r := ndjson(program, "open", lines)
 		r.Header.Set("Idempotency-Key", "k")
 		var got sum
 		program.Do(r).Status(http.StatusCreated).JSON(&got)
-		equal(t, got, []sum{{2, 0}, {0, 2}}[i])
+		assert.Equal(t, got, []sum{{2, 0}, {0, 2}}[i])
 	}
 	_, id := s.key(browser, "other")
 	browser.Post("/profile/keys/"+id+"/revoke", nil).Status(http.StatusSeeOther)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 )
@@ -14,7 +15,7 @@ func newChannel(t testing.TB, s *database.Store, name string, public bool) model
 		newUser(t, s, "owner")
 	}
 	c, err := s.CreateChannel(t.Context(), models.Channel{Name: name, Title: "The " + name, Public: public, OwnerID: "id-owner", CreatedAt: start})
-	noError(t, err)
+	assert.NoError(t, err)
 	return c
 }
 
@@ -23,10 +24,10 @@ func TestChannels(t *testing.T) {
 		ctx := t.Context()
 		c := newChannel(t, s, "wind", true)
 		got, err := s.Channel(ctx, "wind")
-		noError(t, err)
-		equal(t, got, c)
+		assert.NoError(t, err)
+		assert.Equal(t, got, c)
 		_, err = s.Channel(ctx, "calm")
-		wantError(t, err, services.ErrNotFound)
+		assert.ErrorIs(t, err, services.ErrNotFound)
 		_, err = s.CreateChannel(ctx, models.Channel{Name: "wind", Title: "x", OwnerID: "id-owner", CreatedAt: start})
 		taken(t, err, "name")
 		newChannel(t, s, "air", false)
@@ -47,12 +48,12 @@ func TestChannels(t *testing.T) {
 			{true, "a\x00", 10, ""},
 		} {
 			channels, err := s.Channels(ctx, list.all, list.after, list.limit)
-			noError(t, err)
+			assert.NoError(t, err)
 			names := ""
 			for _, c := range channels {
 				names += c.Name + " "
 			}
-			equal(t, names, list.want)
+			assert.Equal(t, names, list.want)
 		}
 	})
 }

@@ -1,15 +1,14 @@
 package database_test
 
 import (
-	"errors"
 	"io/fs"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/db/migrate"
@@ -38,27 +37,6 @@ func storeTest(t *testing.T, body func(t *testing.T, s *database.Store)) {
 	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) { body(t, database.New(d)) })
 }
 
-func noError(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatalf("unexpected error: %v", err)
-	}
-}
-
-func wantError(t testing.TB, err, want error) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Fatalf("error is %v, want %v", err, want)
-	}
-}
-
-func equal[T any](t testing.TB, got, want T) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("got  %+v\nwant %+v", got, want)
-	}
-}
-
 // start is the present of these tests; microseconds are what is kept.
 var start = time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 
@@ -68,7 +46,7 @@ func newUser(t testing.TB, s *database.Store, name string) models.User {
 	u, err := s.CreateUser(t.Context(), models.User{
 		ID: "id-" + name, Name: name, Email: name + "@example.com", PasswordHash: "hash of " + name, Role: models.Viewer, CreatedAt: start,
 	})
-	noError(t, err)
+	assert.NoError(t, err)
 	return u
 }
 
@@ -81,7 +59,7 @@ func tables(t *testing.T, d *db.DB) []string {
 			"AND relname NOT LIKE 'goose_%' AND relname NOT LIKE '%_pkey' AND relname NOT LIKE '%_key'"
 	}
 	names, err := db.All[string](t.Context(), d, query)
-	noError(t, err)
+	assert.NoError(t, err)
 	slices.Sort(names)
 	return names
 }
@@ -89,20 +67,20 @@ func tables(t *testing.T, d *db.DB) []string {
 func TestMigrationsLeadUpAndBack(t *testing.T) {
 	onEach(t, nil, func(t *testing.T, d *db.DB) {
 		m, err := migrate.New(d, database.Migrations(), migrate.Options{})
-		noError(t, err)
+		assert.NoError(t, err)
 		applied, err := m.Up(t.Context())
-		noError(t, err)
-		equal(t, len(applied), 3)
+		assert.NoError(t, err)
+		assert.Equal(t, len(applied), 3)
 		first := tables(t, d)
 		for range applied {
 			_, err := m.Down(t.Context())
-			noError(t, err)
+			assert.NoError(t, err)
 		}
-		equal(t, tables(t, d), nil)
-		noError(t, database.Migrate(t.Context(), d))
-		noError(t, database.Migrate(t.Context(), d)) // nothing left to do
-		equal(t, tables(t, d), first)
-		equal(t, newUser(t, database.New(d), "ada").Role, models.Admin)
+		assert.Equal(t, tables(t, d), nil)
+		assert.NoError(t, database.Migrate(t.Context(), d))
+		assert.NoError(t, database.Migrate(t.Context(), d)) // nothing left to do
+		assert.Equal(t, tables(t, d), first)
+		assert.Equal(t, newUser(t, database.New(d), "ada").Role, models.Admin)
 	})
 }
 
@@ -110,16 +88,16 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 func TestSessionTable(t *testing.T) {
 	onEach(t, nil, func(t *testing.T, d *db.DB) {
 		text, err := fs.ReadFile(database.Migrations(), "00001_accounts.sql")
-		noError(t, err)
+		assert.NoError(t, err)
 		if !strings.Contains(string(text), session.Schema) {
 			t.Error("00001_accounts.sql does not have session.Schema word for word; copy it, in a new migration if this one was released")
 		}
-		noError(t, database.Migrate(t.Context(), d))
+		assert.NoError(t, database.Migrate(t.Context(), d))
 		store := session.NewSQLStore(d)
 		r := session.Record{Hash: session.Hash{1}, ID: "a", User: "u", Created: start.Truncate(time.Millisecond), Seen: start.Truncate(time.Millisecond), Expires: start.Add(time.Hour).Truncate(time.Millisecond)}
-		noError(t, store.Save(t.Context(), r))
+		assert.NoError(t, store.Save(t.Context(), r))
 		got, err := store.Load(t.Context(), r.Hash)
-		noError(t, err)
-		equal(t, got.User, "u")
+		assert.NoError(t, err)
+		assert.Equal(t, got.User, "u")
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 )
@@ -18,7 +19,7 @@ func TestFilters(t *testing.T) {
 		p.append("bob/probe", draft("a", ""), draft("b", "")) // 3 4
 		sea := newChannel(t, p.store, "sea", true)
 		_, err := p.Append(t.Context(), sea, "ada", []models.Draft{draft("a", "")}) // 5
-		noError(t, err)
+		assert.NoError(t, err)
 		for _, list := range []struct {
 			f    services.Filter
 			want []int64
@@ -39,10 +40,10 @@ func TestFilters(t *testing.T) {
 			{services.Filter{Kind: "' OR 1=1 --"}, nil},
 		} {
 			ids, more := p.list(list.f, 10)
-			equal(t, ids, list.want)
-			equal(t, more, false)
+			assert.Equal(t, ids, list.want)
+			assert.Equal(t, more, false)
 			slices.Sort(list.want)
-			equal(t, p.export(list.f), list.want) // always oldest first
+			assert.Equal(t, p.export(list.f), list.want) // always oldest first
 		}
 	})
 }
@@ -75,7 +76,7 @@ func TestPages(t *testing.T) {
 				if !oldestFirst {
 					slices.Reverse(got)
 				}
-				equal(t, got, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+				assert.Equal(t, got, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
 			}
 		}
 	})
@@ -91,12 +92,12 @@ func TestPageIsBoundedInBytes(t *testing.T) {
 		}
 		p.append("ada", drafts...)
 		ids, more := p.list(services.Filter{}, 1000)
-		equal(t, len(ids), n-10)
-		equal(t, more, true)
+		assert.Equal(t, len(ids), n-10)
+		assert.Equal(t, more, true)
 		ids, more = p.list(services.Filter{Before: ids[len(ids)-1]}, 1000)
-		equal(t, len(ids), 10)
-		equal(t, more, false)
-		equal(t, len(p.export(services.Filter{})), n)
+		assert.Equal(t, len(ids), 10)
+		assert.Equal(t, more, false)
+		assert.Equal(t, len(p.export(services.Filter{})), n)
 	})
 }
 
@@ -105,7 +106,7 @@ func TestPageIsBoundedInBytes(t *testing.T) {
 func TestSinceAndUntil(t *testing.T) {
 	packetTest(t, func(t *testing.T, p *packetStore) {
 		empty, _ := p.list(services.Filter{Since: start, Until: start.Add(time.Hour)}, 10)
-		equal(t, len(empty), 0)
+		assert.Equal(t, len(empty), 0)
 		sea := newChannel(t, p.store, "sea", true)
 		p.append("ada", draft("k", "1"), draft("k", "2")) // 1 2
 		for range 20 {
@@ -113,7 +114,7 @@ func TestSinceAndUntil(t *testing.T) {
 		}
 		p.clock.Advance(time.Hour)
 		_, err := p.Append(t.Context(), sea, "ada", []models.Draft{draft("k", ""), draft("k", "")}) // 23 24
-		noError(t, err)
+		assert.NoError(t, err)
 		p.append("ada", draft("k", ""), draft("k", "")) // 25 26
 		p.clock.Advance(time.Hour)
 		p.append("ada", draft("k", "")) // 27
@@ -140,7 +141,7 @@ func TestSinceAndUntil(t *testing.T) {
 			{time.Unix(1<<40, 0), time.Time{}, nil},
 			{third, start, nil},
 		} {
-			equal(t, p.export(services.Filter{Since: list.since, Until: list.until}), list.want)
+			assert.Equal(t, p.export(services.Filter{Since: list.since, Until: list.until}), list.want)
 		}
 	})
 }
@@ -155,11 +156,11 @@ func TestExportOverSeveralPages(t *testing.T) {
 				want = append(want, int64(len(want)+1))
 			}
 			p.append("ada", drafts...)
-			equal(t, p.export(services.Filter{}), want) // one page exactly, then two, then three
-			equal(t, len(p.export(services.Filter{After: 499})), 500*i+1)
+			assert.Equal(t, p.export(services.Filter{}), want) // one page exactly, then two, then three
+			assert.Equal(t, len(p.export(services.Filter{After: 499})), 500*i+1)
 		}
 		for packet, err := range p.Export(t.Context(), p.wind.ID, services.Filter{}) {
-			noError(t, err)
+			assert.NoError(t, err)
 			if packet.ID == 700 {
 				break // leaves nothing open, or the database would not close
 			}
@@ -173,24 +174,24 @@ func TestRate(t *testing.T) {
 		rate := func(since time.Time, seconds int) []int {
 			t.Helper()
 			counts, err := p.Rate(t.Context(), p.wind.ID, since, seconds)
-			noError(t, err)
+			assert.NoError(t, err)
 			return counts
 		}
-		equal(t, rate(since, 3), []int{0, 0, 0})
+		assert.Equal(t, rate(since, 3), []int{0, 0, 0})
 		p.append("ada", draft("k", "1"), draft("k", "2"), draft("k", "2"))
 		p.append("bob", draft("k", ""))
 		p.append("ada", draft("k", "1")) // a duplicate is none
 		sea := newChannel(t, p.store, "sea", true)
 		_, err := p.Append(t.Context(), sea, "ada", []models.Draft{draft("k", "")})
-		noError(t, err)
+		assert.NoError(t, err)
 		p.clock.Advance(2 * time.Second)
 		p.append("ada", draft("k", ""))
-		equal(t, rate(since, 4), []int{3, 0, 1, 0})
-		equal(t, rate(since.Add(2*time.Second), 2), []int{1, 0})
-		equal(t, rate(since.Add(-time.Second), 2), []int{0, 3})
+		assert.Equal(t, rate(since, 4), []int{3, 0, 1, 0})
+		assert.Equal(t, rate(since.Add(2*time.Second), 2), []int{1, 0})
+		assert.Equal(t, rate(since.Add(-time.Second), 2), []int{0, 3})
 		p.clock.Advance(time.Hour)
 		p.append("ada", draft("k", ""))
-		equal(t, rate(since, 4), []int{0, 0, 0, 0}) // forgotten
-		equal(t, rate(since.Add(time.Hour), 4), []int{0, 0, 1, 0})
+		assert.Equal(t, rate(since, 4), []int{0, 0, 0, 0}) // forgotten
+		assert.Equal(t, rate(since.Add(time.Hour), 4), []int{0, 0, 1, 0})
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
@@ -52,7 +53,7 @@ func run(t *testing.T, p *database.Packets) {
 	go func() { done <- p.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		noError(t, <-done)
+		assert.NoError(t, <-done)
 	})
 }
 
@@ -63,14 +64,14 @@ func draft(kind, clientID string) models.Draft {
 func (p *packetStore) append(sender string, drafts ...models.Draft) []models.Receipt {
 	p.t.Helper()
 	receipts, err := p.Append(p.t.Context(), p.wind, sender, drafts)
-	noError(p.t, err)
+	assert.NoError(p.t, err)
 	return receipts
 }
 
 func (p *packetStore) list(f services.Filter, limit int) (ids []int64, more bool) {
 	p.t.Helper()
 	packets, more, err := p.Packets.Packets(p.t.Context(), p.wind.ID, f, limit)
-	noError(p.t, err)
+	assert.NoError(p.t, err)
 	for _, packet := range packets {
 		ids = append(ids, packet.ID)
 	}
@@ -80,7 +81,7 @@ func (p *packetStore) list(f services.Filter, limit int) (ids []int64, more bool
 func (p *packetStore) export(f services.Filter) (ids []int64) {
 	p.t.Helper()
 	for packet, err := range p.Export(p.t.Context(), p.wind.ID, f) {
-		noError(p.t, err)
+		assert.NoError(p.t, err)
 		ids = append(ids, packet.ID)
 	}
 	return ids
@@ -90,37 +91,37 @@ func TestAppend(t *testing.T) {
 	packetTest(t, func(t *testing.T, p *packetStore) {
 		const payload = "{\"deg\": 21.50, \"big\": 12345678901234567890, \"text\": \"K\u00f6ln \\u0000\"}"
 		receipts := p.append("ada", models.Draft{Kind: "t", Payload: jsontext.Value(payload), ClientID: "a1"}, draft("u", ""))
-		equal(t, receipts, []models.Receipt{{ID: 1}, {ID: 2}})
+		assert.Equal(t, receipts, []models.Receipt{{ID: 1}, {ID: 2}})
 		packets, more, err := p.Packets.Packets(t.Context(), p.wind.ID, services.Filter{}, 10)
-		noError(t, err)
-		equal(t, more, false)
+		assert.NoError(t, err)
+		assert.Equal(t, more, false)
 		want := []models.Packet{
 			{ID: 2, Kind: "u", Sender: "ada", Payload: jsontext.Value(`{"n":1}`), CreatedAt: start},
 			{ID: 1, Kind: "t", Sender: "ada", Payload: jsontext.Value(payload), ClientID: "a1", CreatedAt: start},
 		}
-		equal(t, packets, want)
-		equal(t, p.committed, []models.Packet{want[1], want[0]})
+		assert.Equal(t, packets, want)
+		assert.Equal(t, p.committed, []models.Packet{want[1], want[0]})
 	})
 }
 
 func TestDuplicates(t *testing.T) {
 	packetTest(t, func(t *testing.T, p *packetStore) {
 		// In one array.
-		equal(t, p.append("ada", draft("k", "1"), draft("k", "1"), draft("k", "2")),
+		assert.Equal(t, p.append("ada", draft("k", "1"), draft("k", "1"), draft("k", "2")),
 			[]models.Receipt{{ID: 1}, {ID: 1, Duplicate: true}, {ID: 2}})
 		// Sent again, in another order, with something new between.
-		equal(t, p.append("ada", draft("k", "2"), draft("k", "3"), draft("k", "1")),
+		assert.Equal(t, p.append("ada", draft("k", "2"), draft("k", "3"), draft("k", "1")),
 			[]models.Receipt{{ID: 2, Duplicate: true}, {ID: 5}, {ID: 1, Duplicate: true}}) // a number is spent on what repeats
 		// Another sender's, and another channel's, are others.
-		equal(t, p.append("bob", draft("k", "1"))[0].Duplicate, false)
+		assert.Equal(t, p.append("bob", draft("k", "1"))[0].Duplicate, false)
 		sea := newChannel(t, p.store, "sea", true)
 		receipts, err := p.Append(t.Context(), sea, "ada", []models.Draft{draft("k", "1")})
-		noError(t, err)
-		equal(t, receipts[0].Duplicate, false)
+		assert.NoError(t, err)
+		assert.Equal(t, receipts[0].Duplicate, false)
 		// Without a client id nothing repeats.
-		equal(t, p.append("ada", draft("k", ""), draft("k", ""))[1].Duplicate, false)
-		equal(t, len(p.export(services.Filter{})), 6)
-		equal(t, len(p.committed), 7) // with sea's; no duplicate
+		assert.Equal(t, p.append("ada", draft("k", ""), draft("k", ""))[1].Duplicate, false)
+		assert.Equal(t, len(p.export(services.Filter{})), 6)
+		assert.Equal(t, len(p.committed), 7) // with sea's; no duplicate
 	})
 }
 
@@ -132,14 +133,14 @@ func TestManyDuplicates(t *testing.T) {
 			drafts = append(drafts, draft("k", fmt.Sprint(i)))
 		}
 		for _, r := range p.append("ada", drafts...) {
-			equal(t, r.Duplicate, false)
+			assert.Equal(t, r.Duplicate, false)
 		}
 		for i, r := range p.append("ada", drafts...) {
-			equal(t, r, models.Receipt{ID: int64(i + 1), Duplicate: true})
+			assert.Equal(t, r, models.Receipt{ID: int64(i + 1), Duplicate: true})
 		}
 		for _, n := range []int{1, 2, 8, 9, 64, 65, 512, 513} {
 			for i, r := range p.append("ada", drafts[:n]...) {
-				equal(t, r, models.Receipt{ID: int64(i + 1), Duplicate: true})
+				assert.Equal(t, r, models.Receipt{ID: int64(i + 1), Duplicate: true})
 			}
 		}
 	})
@@ -162,13 +163,13 @@ func TestSameClientIDAtOnce(t *testing.T) {
 		wg.Wait()
 		first := 0
 		for _, r := range receipts {
-			equal(t, r.ID, receipts[0].ID)
+			assert.Equal(t, r.ID, receipts[0].ID)
 			if !r.Duplicate {
 				first++
 			}
 		}
-		equal(t, first, 1)
-		equal(t, len(p.export(services.Filter{})), 1)
+		assert.Equal(t, first, 1)
+		assert.Equal(t, len(p.export(services.Filter{})), 1)
 	})
 }
 
@@ -209,7 +210,7 @@ func TestOrder(t *testing.T) {
 		wg.Wait()
 		before := time.Time{}
 		for packet, err := range p.Export(t.Context(), p.wind.ID, services.Filter{}) {
-			noError(t, err)
+			assert.NoError(t, err)
 			if packet.CreatedAt.Before(before) {
 				t.Fatalf("packet %d is of %v, one before it of %v", packet.ID, packet.CreatedAt, before)
 			}
@@ -223,7 +224,7 @@ func TestAppendWithdrawnOrRefused(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := p.Append(ctx, p.wind, "ada", []models.Draft{draft("k", "")})
-		wantError(t, err, context.Canceled)
+		assert.ErrorIs(t, err, context.Canceled)
 		// A channel that does not exist fails alone.
 		var wg sync.WaitGroup
 		for i := range 8 {
@@ -239,7 +240,7 @@ func TestAppendWithdrawnOrRefused(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		equal(t, len(p.export(services.Filter{})), 7)
+		assert.Equal(t, len(p.export(services.Filter{})), 7)
 	})
 }
 
@@ -262,15 +263,15 @@ func TestOverload(t *testing.T) {
 		}
 		for range 2 { // one fits, 36 MB
 			err := <-results
-			wantError(t, err, db.ErrUnavailable)
-			wantError(t, err, db.ErrOverloaded)
+			assert.ErrorIs(t, err, db.ErrUnavailable)
+			assert.ErrorIs(t, err, db.ErrOverloaded)
 		}
 		run(t, p)
-		noError(t, <-results)
+		assert.NoError(t, <-results)
 		wg.Wait()
 		receipts, err := p.Append(t.Context(), wind, "ada", large[:1])
-		noError(t, err)
-		equal(t, receipts, []models.Receipt{{ID: 601}})
+		assert.NoError(t, err)
+		assert.Equal(t, receipts, []models.Receipt{{ID: 601}})
 	})
 }
 
@@ -280,7 +281,7 @@ func TestAppendAfterTheEnd(t *testing.T) {
 		p := database.NewPackets(d, database.PacketsOptions{})
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
-		noError(t, p.Run(ctx))
+		assert.NoError(t, p.Run(ctx))
 		_, err := p.Append(t.Context(), wind, "ada", []models.Draft{draft("k", "")})
 		if !errors.Is(err, db.ErrClosed) {
 			t.Fatalf("error is %v, want ErrClosed", err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 )
@@ -22,17 +23,17 @@ func taken(t *testing.T, err error, field string) {
 func TestFirstUserIsAdmin(t *testing.T) {
 	storeTest(t, func(t *testing.T, s *database.Store) {
 		_, err := s.User(t.Context(), "nobody")
-		wantError(t, err, services.ErrNotFound)
+		assert.ErrorIs(t, err, services.ErrNotFound)
 		ada, bob := newUser(t, s, "ada"), newUser(t, s, "bob")
-		equal(t, ada.Role, models.Admin)
-		equal(t, bob.Role, models.Viewer)
+		assert.Equal(t, ada.Role, models.Admin)
+		assert.Equal(t, bob.Role, models.Viewer)
 		for _, want := range []models.User{ada, bob} {
 			byID, err := s.User(t.Context(), want.ID)
-			noError(t, err)
-			equal(t, byID, want)
+			assert.NoError(t, err)
+			assert.Equal(t, byID, want)
 			byEmail, err := s.UserByEmail(t.Context(), want.Email)
-			noError(t, err)
-			equal(t, byEmail, want)
+			assert.NoError(t, err)
+			assert.Equal(t, byEmail, want)
 		}
 	})
 }
@@ -57,7 +58,7 @@ func TestOneAdminOfManyAtOnce(t *testing.T) {
 				admins++
 			}
 		}
-		equal(t, admins, 1)
+		assert.Equal(t, admins, 1)
 	})
 }
 
@@ -69,7 +70,7 @@ func TestNameAndAddressAreUnique(t *testing.T) {
 		_, err = s.CreateUser(t.Context(), models.User{ID: "2", Name: "other", Email: ada.Email, Role: models.Viewer, CreatedAt: start})
 		taken(t, err, "email")
 		// What failed left nothing, not even a number.
-		equal(t, newUser(t, s, "other").Role, models.Viewer)
+		assert.Equal(t, newUser(t, s, "other").Role, models.Viewer)
 	})
 }
 
@@ -81,13 +82,13 @@ func TestNameOfAnotherStaysTaken(t *testing.T) {
 			_, err := s.UpdateUser(t.Context(), id, func(u *models.User) error { u.Name = name; return nil })
 			return err
 		}
-		noError(t, rename(ada.ID, "countess"))
+		assert.NoError(t, rename(ada.ID, "countess"))
 		_, err := s.CreateUser(t.Context(), models.User{ID: "2", Name: "ada", Email: "mallory@example.com", Role: models.Viewer, CreatedAt: start})
 		taken(t, err, "name")
 		mallory := newUser(t, s, "mallory")
 		taken(t, rename(mallory.ID, "ada"), "name")
 		taken(t, rename(mallory.ID, "countess"), "name")
-		noError(t, rename(ada.ID, "ada"))
+		assert.NoError(t, rename(ada.ID, "ada"))
 	})
 }
 
@@ -99,19 +100,19 @@ func TestUpdateUser(t *testing.T) {
 			u.Name, u.PasswordHash, u.Role, u.Disabled = "robert", "new", models.Operator, true
 			return nil
 		})
-		noError(t, err)
+		assert.NoError(t, err)
 		bob.Name, bob.PasswordHash, bob.Role, bob.Disabled = "robert", "new", models.Operator, true
-		equal(t, got, bob)
+		assert.Equal(t, got, bob)
 		stored, err := s.User(t.Context(), bob.ID)
-		noError(t, err)
-		equal(t, stored, bob)
+		assert.NoError(t, err)
+		assert.Equal(t, stored, bob)
 
 		refused := errors.New("refused")
 		_, err = s.UpdateUser(t.Context(), bob.ID, func(u *models.User) error { u.Name = "x"; return refused })
-		wantError(t, err, refused)
+		assert.ErrorIs(t, err, refused)
 		for _, id := range []string{"nobody", "\x00", "\xff"} {
 			_, err = s.UpdateUser(t.Context(), id, func(*models.User) error { return nil })
-			wantError(t, err, services.ErrNotFound)
+			assert.ErrorIs(t, err, services.ErrNotFound)
 		}
 	})
 }
@@ -137,8 +138,8 @@ func TestUpdatesAtOnceAreAllKept(t *testing.T) {
 		wg.Wait()
 		bob.Name, bob.PasswordHash, bob.Role, bob.Disabled = "robert", "new", models.Operator, true
 		got, err := s.User(t.Context(), bob.ID)
-		noError(t, err)
-		equal(t, got, bob)
+		assert.NoError(t, err)
+		assert.Equal(t, got, bob)
 	})
 }
 
@@ -149,13 +150,13 @@ func TestLastAdminStays(t *testing.T) {
 			_, err := s.UpdateUser(t.Context(), id, func(u *models.User) error { u.Role, u.Disabled = role, disabled; return nil })
 			return err
 		}
-		wantError(t, set(ada.ID, models.Viewer, false), services.ErrLastAdmin)
-		wantError(t, set(ada.ID, models.Admin, true), services.ErrLastAdmin)
-		noError(t, set(bob.ID, models.Admin, true))
-		wantError(t, set(ada.ID, models.Viewer, false), services.ErrLastAdmin) // a disabled admin does not count
+		assert.ErrorIs(t, set(ada.ID, models.Viewer, false), services.ErrLastAdmin)
+		assert.ErrorIs(t, set(ada.ID, models.Admin, true), services.ErrLastAdmin)
+		assert.NoError(t, set(bob.ID, models.Admin, true))
+		assert.ErrorIs(t, set(ada.ID, models.Viewer, false), services.ErrLastAdmin) // a disabled admin does not count
 		got, err := s.User(t.Context(), ada.ID)
-		noError(t, err)
-		equal(t, got, ada)
+		assert.NoError(t, err)
+		assert.Equal(t, got, ada)
 	})
 }
 
@@ -165,7 +166,7 @@ func TestLastAdminStaysWhenAllStepDownAtOnce(t *testing.T) {
 		for i := range 6 {
 			ids = append(ids, newUser(t, s, fmt.Sprint("admin", i)).ID)
 			_, err := s.UpdateUser(t.Context(), ids[i], func(u *models.User) error { u.Role = models.Admin; return nil })
-			noError(t, err)
+			assert.NoError(t, err)
 		}
 		var wg sync.WaitGroup
 		results := make([]error, len(ids))
@@ -185,11 +186,11 @@ func TestLastAdminStaysWhenAllStepDownAtOnce(t *testing.T) {
 		refused := 0
 		for _, err := range results {
 			if err != nil {
-				wantError(t, err, services.ErrLastAdmin)
+				assert.ErrorIs(t, err, services.ErrLastAdmin)
 				refused++
 			}
 		}
-		equal(t, refused, 1)
+		assert.Equal(t, refused, 1)
 	})
 }
 
@@ -202,7 +203,7 @@ func TestUsersByPages(t *testing.T) {
 		after := ""
 		for {
 			page, err := s.Users(t.Context(), after, 2)
-			noError(t, err)
+			assert.NoError(t, err)
 			if len(page) == 0 {
 				break
 			}
@@ -211,11 +212,11 @@ func TestUsersByPages(t *testing.T) {
 			}
 			after = got[len(got)-1]
 		}
-		equal(t, got, []string{"ada", "bob", "cay", "dan", "eve"})
+		assert.Equal(t, got, []string{"ada", "bob", "cay", "dan", "eve"})
 		for _, after := range []string{"zz", "\xff", "a\x00"} {
 			page, err := s.Users(t.Context(), after, 2)
-			noError(t, err)
-			equal(t, len(page), 0)
+			assert.NoError(t, err)
+			assert.Equal(t, len(page), 0)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 )
@@ -23,7 +24,7 @@ func newAccounts(store *users) *services.Accounts {
 func signUp(t *testing.T, a *services.Accounts, name string) models.User {
 	t.Helper()
 	u, err := a.SignUp(t.Context(), name, name+"@example.com", password)
-	noError(t, err)
+	assert.NoError(t, err)
 	return u
 }
 
@@ -31,15 +32,15 @@ func TestSignUp(t *testing.T) {
 	t.Parallel()
 	a := newAccounts(&users{})
 	u, err := a.SignUp(t.Context(), "ada", "  Ada@Example.COM ", password)
-	noError(t, err)
-	equal(t, u.Role, models.Admin)
-	equal(t, u.Email, "ada@example.com")
-	equal(t, u.CreatedAt, now.UTC())
+	assert.NoError(t, err)
+	assert.Equal(t, u.Role, models.Admin)
+	assert.Equal(t, u.Email, "ada@example.com")
+	assert.Equal(t, u.CreatedAt, now.UTC())
 	if u.ID == "" || strings.Contains(u.PasswordHash, password) {
 		t.Errorf("user is %+v", u)
 	}
 	bob := signUp(t, a, "bob")
-	equal(t, bob.Role, models.Viewer)
+	assert.Equal(t, bob.Role, models.Viewer)
 	if bob.ID == u.ID {
 		t.Error("two users have one id")
 	}
@@ -76,7 +77,7 @@ func TestSignUpRefuses(t *testing.T) {
 		store := &users{}
 		_, err := newAccounts(store).SignUp(t.Context(), bad.name, bad.email, bad.password)
 		wantInvalid(t, err, bad.fields...)
-		equal(t, len(store.list), 0)
+		assert.Equal(t, len(store.list), 0)
 	}
 }
 
@@ -86,11 +87,11 @@ func TestSignUpClosed(t *testing.T) {
 	a.Open = false
 	signUp(t, a, "ada") // the first always may
 	_, err := a.SignUp(t.Context(), "bob", "bob@example.com", password)
-	wantError(t, err, services.ErrSignUpClosed)
+	assert.ErrorIs(t, err, services.ErrSignUpClosed)
 	down := errors.New("down")
 	a.Store = &users{err: down}
 	_, err = a.SignUp(t.Context(), "bob", "bob@example.com", password)
-	wantError(t, err, down)
+	assert.ErrorIs(t, err, down)
 }
 
 func TestSignIn(t *testing.T) {
@@ -99,20 +100,20 @@ func TestSignIn(t *testing.T) {
 	a := newAccounts(store)
 	ada := signUp(t, a, "ada")
 	got, err := a.SignIn(t.Context(), " ADA@example.com", password)
-	noError(t, err)
-	equal(t, got, ada)
+	assert.NoError(t, err)
+	assert.Equal(t, got, ada)
 	for email, pw := range map[string]string{"ada@example.com": password + "!", "bob@example.com": password, "": ""} {
 		_, err := a.SignIn(t.Context(), email, pw)
-		wantError(t, err, services.ErrCredentials)
+		assert.ErrorIs(t, err, services.ErrCredentials)
 	}
 	store.list[0].Disabled = true
 	_, err = a.SignIn(t.Context(), "ada@example.com", password)
-	wantError(t, err, services.ErrDisabled)
+	assert.ErrorIs(t, err, services.ErrDisabled)
 	_, err = a.SignIn(t.Context(), "ada@example.com", "wrong password")
-	wantError(t, err, services.ErrCredentials) // a stranger does not learn that it is disabled
+	assert.ErrorIs(t, err, services.ErrCredentials) // a stranger does not learn that it is disabled
 	store.err = errors.New("down")
 	_, err = a.SignIn(t.Context(), "ada@example.com", password)
-	wantError(t, err, store.err)
+	assert.ErrorIs(t, err, store.err)
 }
 
 func TestSignInRenewsTheHash(t *testing.T) {
@@ -124,13 +125,13 @@ func TestSignInRenewsTheHash(t *testing.T) {
 	dearer.Time = 2
 	a.Hasher = auth.NewHasher(dearer)
 	u, err := a.SignIn(t.Context(), "ada@example.com", password)
-	noError(t, err)
+	assert.NoError(t, err)
 	if u.PasswordHash == old || store.list[0].PasswordHash != u.PasswordHash {
 		t.Error("the hash was not renewed")
 	}
 	_, err = a.SignIn(t.Context(), "ada@example.com", password)
-	noError(t, err)
-	equal(t, store.list[0].PasswordHash, u.PasswordHash)
+	assert.NoError(t, err)
+	assert.Equal(t, store.list[0].PasswordHash, u.PasswordHash)
 }
 
 // meanwhile is a store in which something else happens before each update.
@@ -168,7 +169,7 @@ func TestChangesUndoNothing(t *testing.T) {
 			a := newAccounts(store)
 			ada := signUp(t, a, "ada")
 			a.Store = &meanwhile{store, func() { store.list[0].Role, store.list[0].Disabled = models.Viewer, true }}
-			noError(t, change(a, ada))
+			assert.NoError(t, change(a, ada))
 			if u := store.list[0]; u.Role != models.Viewer || !u.Disabled {
 				t.Errorf("what the admin did is undone: %+v", u)
 			}
@@ -183,14 +184,14 @@ func TestChangePassword(t *testing.T) {
 	ada := signUp(t, a, "ada")
 	wantInvalid(t, a.ChangePassword(t.Context(), ada, "wrong", "another good one"), "old")
 	wantInvalid(t, a.ChangePassword(t.Context(), ada, "wrong", "short"), "old", "password")
-	equal(t, store.list[0].PasswordHash, ada.PasswordHash)
-	noError(t, a.ChangePassword(t.Context(), ada, password, "another good one"))
+	assert.Equal(t, store.list[0].PasswordHash, ada.PasswordHash)
+	assert.NoError(t, a.ChangePassword(t.Context(), ada, password, "another good one"))
 	// A second request that still saw the old password comes too late.
 	wantInvalid(t, a.ChangePassword(t.Context(), ada, password, "yet another one"), "old")
 	_, err := a.SignIn(t.Context(), "ada@example.com", "another good one")
-	noError(t, err)
+	assert.NoError(t, err)
 	_, err = a.SignIn(t.Context(), "ada@example.com", password)
-	wantError(t, err, services.ErrCredentials)
+	assert.ErrorIs(t, err, services.ErrCredentials)
 }
 
 func TestRenameAndChange(t *testing.T) {
@@ -199,24 +200,24 @@ func TestRenameAndChange(t *testing.T) {
 	a := newAccounts(store)
 	ada := signUp(t, a, "ada")
 	wantInvalid(t, a.Rename(t.Context(), ada.ID, "Not a name"), "name")
-	noError(t, a.Rename(t.Context(), ada.ID, "countess"))
-	equal(t, store.list[0].Name, "countess")
+	assert.NoError(t, a.Rename(t.Context(), ada.ID, "countess"))
+	assert.Equal(t, store.list[0].Name, "countess")
 	_, err := a.Change(t.Context(), ada.ID, "owner", false)
 	wantInvalid(t, err, "role")
 	_, err = a.Change(t.Context(), "nobody", models.Viewer, false)
-	wantError(t, err, services.ErrNotFound)
+	assert.ErrorIs(t, err, services.ErrNotFound)
 	got, err := a.Change(t.Context(), ada.ID, models.Operator, true)
-	noError(t, err)
-	equal(t, got, store.list[0])
-	equal(t, got.Role, models.Operator)
-	equal(t, got.Disabled, true)
+	assert.NoError(t, err)
+	assert.Equal(t, got, store.list[0])
+	assert.Equal(t, got.Role, models.Operator)
+	assert.Equal(t, got.Disabled, true)
 }
 
 func TestPermissionsGrow(t *testing.T) {
 	t.Parallel()
 	p := services.Permissions()
-	equal(t, len(p), len(models.Roles()))
-	equal(t, p[string(models.Viewer)], []string{services.MayWatch})
+	assert.Equal(t, len(p), len(models.Roles()))
+	assert.Equal(t, p[string(models.Viewer)], []string{services.MayWatch})
 	for i, r := range models.Roles()[1:] { // each role may less than the one before
 		if len(p[string(r)]) >= len(p[string(models.Roles()[i])]) {
 			t.Errorf("%s may as much as %s", r, models.Roles()[i])

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 )
@@ -13,8 +14,8 @@ func TestCreateChannel(t *testing.T) {
 	t.Parallel()
 	s := &services.Channels{Store: &channels{}, Now: clock}
 	c, err := s.Create(t.Context(), "u", "wind-7", "  The wind ", true)
-	noError(t, err)
-	equal(t, c, models.Channel{ID: 1, Name: "wind-7", Title: "The wind", Public: true, OwnerID: "u", CreatedAt: now.UTC()})
+	assert.NoError(t, err)
+	assert.Equal(t, c, models.Channel{ID: 1, Name: "wind-7", Title: "The wind", Public: true, OwnerID: "u", CreatedAt: now.UTC()})
 	for _, bad := range []struct {
 		name, title string
 		fields      []string
@@ -32,7 +33,7 @@ func TestCreateChannel(t *testing.T) {
 		wantInvalid(t, err, bad.fields...)
 	}
 	_, err = s.Create(t.Context(), "u", strings.Repeat("w", 64), strings.Repeat("ö", 100), false)
-	noError(t, err)
+	assert.NoError(t, err)
 }
 
 func TestVisible(t *testing.T) {
@@ -53,12 +54,12 @@ func TestVisible(t *testing.T) {
 		{"\x00", true, services.ErrNotFound},
 	} {
 		c, err := s.Visible(t.Context(), look.name, look.mayWatch)
-		wantError(t, err, look.want)
+		assert.ErrorIs(t, err, look.want)
 		if err != nil {
-			equal(t, c, models.Channel{}) // nothing leaks beside the error
+			assert.Equal(t, c, models.Channel{}) // nothing leaks beside the error
 		}
 	}
 	store.err = errors.New("down")
 	_, err := s.Visible(t.Context(), "open", true)
-	wantError(t, err, store.err)
+	assert.ErrorIs(t, err, store.err)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -18,27 +17,6 @@ import (
 var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("CET", 3600))
 
 func clock() time.Time { return now }
-
-func noError(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatalf("unexpected error: %v", err)
-	}
-}
-
-func wantError(t testing.TB, err, want error) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Fatalf("error is %v, want %v", err, want)
-	}
-}
-
-func equal[T any](t testing.TB, got, want T) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("got  %+v\nwant %+v", got, want)
-	}
-}
 
 // wantInvalid fails unless err says that exactly these fields are wrong.
 func wantInvalid(t testing.TB, err error, fields ...string) {

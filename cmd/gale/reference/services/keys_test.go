@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth/apikey"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 )
 
@@ -22,26 +23,26 @@ func TestCreateKey(t *testing.T) {
 		_, err := s.Create(t.Context(), "u", name)
 		wantInvalid(t, err, "name")
 	}
-	equal(t, len(store.created), 0)
+	assert.Equal(t, len(store.created), 0)
 	plain, err := s.Create(t.Context(), "u", "probe")
-	noError(t, err)
+	assert.NoError(t, err)
 	parsed, err := apikey.Parse(services.KeyPrefix, plain)
-	noError(t, err)
+	assert.NoError(t, err)
 	k := store.created[0]
-	equal(t, k.ID, parsed.ID)
-	equal(t, k.Hash, parsed.Hash)
-	equal(t, k.UserID, "u")
-	equal(t, k.CreatedAt, now.UTC())
+	assert.Equal(t, k.ID, parsed.ID)
+	assert.Equal(t, k.Hash, parsed.Hash)
+	assert.Equal(t, k.UserID, "u")
+	assert.Equal(t, k.CreatedAt, now.UTC())
 	store.err = &services.TakenError{Field: "name"}
 	_, err = s.Create(t.Context(), "u", "probe")
-	wantError(t, err, store.err)
+	assert.ErrorIs(t, err, store.err)
 }
 
 func TestRevokeKey(t *testing.T) {
 	t.Parallel()
 	store := &keys{}
-	noError(t, services.NewKeys(store, clock).Revoke(t.Context(), "u", "k"))
-	equal(t, store.revoked, []string{"u k " + now.UTC().Format(time.RFC3339)})
+	assert.NoError(t, services.NewKeys(store, clock).Revoke(t.Context(), "u", "k"))
+	assert.Equal(t, store.revoked, []string{"u k " + now.UTC().Format(time.RFC3339)})
 }
 
 // A key in use by many requests at once is written down once a minute.
@@ -63,13 +64,13 @@ func TestUsedIsNotedOnceInAWhile(t *testing.T) {
 		use()
 		time.Sleep(59 * time.Second)
 		use()
-		equal(t, len(store.touched), 1)
+		assert.Equal(t, len(store.touched), 1)
 		time.Sleep(time.Second)
 		store.err = errors.New("locked") // is no reason to stop
 		use()
 		time.Sleep(time.Minute)
 		use()
-		equal(t, store.touched, []time.Time{begin, begin.Add(time.Minute), begin.Add(2 * time.Minute)})
+		assert.Equal(t, store.touched, []time.Time{begin, begin.Add(time.Minute), begin.Add(2 * time.Minute)})
 	})
 }
 
@@ -94,5 +95,5 @@ func TestUsedOfManyKeys(t *testing.T) {
 		s.Run(ctx)
 	}()
 	<-done
-	equal(t, len(store.touched), 256)
+	assert.Equal(t, len(store.touched), 256)
 }

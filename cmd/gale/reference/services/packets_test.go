@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 )
@@ -25,13 +26,13 @@ func TestSendTakes(t *testing.T) {
 		{Kind: "door.open_2-B", Payload: jsontext.Value(` {"a":[1]}`), ClientID: "K\u00f6ln 1"},
 	}
 	receipts, err := s.Send(t.Context(), models.Channel{}, "ada", good)
-	noError(t, err)
-	equal(t, len(receipts), 3)
-	equal(t, store.appended, [][]models.Draft{good})
+	assert.NoError(t, err)
+	assert.Equal(t, len(receipts), 3)
+	assert.Equal(t, store.appended, [][]models.Draft{good})
 	receipts, err = s.Send(t.Context(), models.Channel{}, "ada", nil)
-	noError(t, err)
-	equal(t, len(receipts), 0)
-	equal(t, len(store.appended), 1) // no transaction for nothing
+	assert.NoError(t, err)
+	assert.Equal(t, len(receipts), 0)
+	assert.Equal(t, len(store.appended), 1) // no transaction for nothing
 }
 
 func TestSendRefuses(t *testing.T) {
@@ -65,12 +66,12 @@ func TestSendRefuses(t *testing.T) {
 		if !isBad || len(flaws) != 1 {
 			t.Fatalf("%+v: error is %v, want one flaw", bad.draft, err)
 		}
-		equal(t, flaws[0].Index, 1)
-		equal(t, flaws[0].Pointer, bad.place)
-		equal(t, flaws[0].Code, bad.code)
-		equal(t, len(store.appended), 0) // all or none
+		assert.Equal(t, flaws[0].Index, 1)
+		assert.Equal(t, flaws[0].Pointer, bad.place)
+		assert.Equal(t, flaws[0].Code, bad.code)
+		assert.Equal(t, len(store.appended), 0) // all or none
 	}
 	_, err := (&services.Packets{Store: &packets{}}).Send(t.Context(), models.Channel{}, "ada", []models.Draft{{}, {}})
 	flaws, _ := errors.AsType[services.BadDrafts](err)
-	equal(t, len(flaws), 4) // every flaw of every draft
+	assert.Equal(t, len(flaws), 4) // every flaw of every draft
 }
