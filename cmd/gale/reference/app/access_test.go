@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/router"
@@ -69,7 +70,7 @@ func TestAccess(t *testing.T) {
 			}
 			delete(listed, route.Pattern)
 		}
-		equal(t, listed, map[string]bool{}) // no row without a route
+		assert.Equal(t, listed, map[string]bool{}) // no row without a route
 
 		s.furnish()
 		s.user("olga", models.Operator)
@@ -80,7 +81,7 @@ func TestAccess(t *testing.T) {
 		s.signIn("olga").Post("/profile/keys/"+id+"/revoke", nil).Status(http.StatusSeeOther)
 		disable := func(disabled bool) {
 			_, err := s.store.UpdateUser(t.Context(), dora.ID, func(u *models.User) error { u.Disabled = disabled; return nil })
-			noError(t, err)
+			assert.NoError(t, err)
 		}
 		come := map[string]func() *galetest.Client{
 			"visitor":     func() *galetest.Client { return s.Stranger().Browser() },

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/galetest"
@@ -85,8 +86,8 @@ func TestMassAssignment(t *testing.T) {
 			c.Post("/profile/name", url.Values{"name": {"olga2"}, field: {"admin"}}).Status(http.StatusUnprocessableEntity)
 		}
 		now, err := s.store.User(t.Context(), olga.ID)
-		noError(t, err)
-		equal(t, now, olga)
+		assert.NoError(t, err)
+		assert.Equal(t, now, olga)
 		c.Post("/channels", url.Values{"name": {"new"}, "title": {"New"}, "owner_id": {"x"}}).Status(http.StatusUnprocessableEntity)
 		c.Post("/api/v1/channels", `{"name":"new","title":"New","owner_id":"x"}`).Status(http.StatusBadRequest).Problem("malformed").Contains(`"/owner_id"`)
 		c.Post("/api/v1/channels/open/packets", `{"kind":"k","payload":{},"sender":"ada"}`).Status(http.StatusBadRequest).Contains(`"/sender"`)
@@ -144,8 +145,8 @@ func TestCrossOrigin(t *testing.T) {
 				}
 			}
 		}
-		equal(t, victim.With("Sec-Fetch-Site", "cross-site").RefusedWebSocket("/live"), http.StatusForbidden)
-		equal(t, len(stored(victim, "open")), 0)
+		assert.Equal(t, victim.With("Sec-Fetch-Site", "cross-site").RefusedWebSocket("/live"), http.StatusForbidden)
+		assert.Equal(t, len(stored(victim, "open")), 0)
 		victim.Get("/profile").Status(http.StatusOK).Contains("ada")
 	})
 }
@@ -179,10 +180,10 @@ func TestKeys(t *testing.T) {
 		program := s.Stranger().Bearer(plain)
 		program.Post("/api/v1/channels/open/packets", `{"kind":"k","payload":{}}`).Status(http.StatusCreated)
 		s.Stranger().With("X-Api-Key", plain).Get("/api/v1/channels/closed/packets").Status(http.StatusOK)
-		equal(t, stored(program, "open")[0].Sender, "ada/sensor")
+		assert.Equal(t, stored(program, "open")[0].Sender, "ada/sensor")
 		until(t, func() bool {
 			k, _, err := s.store.Key(t.Context(), id)
-			noError(t, err)
+			assert.NoError(t, err)
 			return k.LastUsedAt != nil && k.LastUsedAt.Equal(s.clock.Now())
 		})
 		// Nobody ends another's key.
@@ -207,8 +208,8 @@ func TestSessions(t *testing.T) {
 		s.clock.Advance(time.Second)
 		there.Get("/profile")
 		sessions, err := db.All[string](t.Context(), s.db, "SELECT id FROM sessions")
-		noError(t, err)
-		equal(t, len(sessions), 3)
+		assert.NoError(t, err)
+		assert.Equal(t, len(sessions), 3)
 		olga := s.signUp("olga")
 		for _, id := range sessions {
 			olga.Post("/profile/sessions/"+id+"/revoke", nil).Status(http.StatusNotFound)
@@ -261,7 +262,7 @@ func TestAdmin(t *testing.T) {
 		program.Post("/api/v1/channels/open/packets", `{"kind":"k","payload":{}}`).Status(http.StatusCreated)
 
 		me, err := s.store.UserByEmail(t.Context(), "ada@example.com")
-		noError(t, err)
+		assert.NoError(t, err)
 		change(me.ID, "viewer", "", http.StatusConflict).Contains("The last admin must stay one.")
 		change(me.ID, "admin", "true", http.StatusConflict)
 	})
@@ -286,14 +287,14 @@ func TestTwoSignUpAtOnceOneIsAdmin(t *testing.T) {
 		}
 		wg.Wait()
 		users, err := s.store.Users(t.Context(), "", 10)
-		noError(t, err)
+		assert.NoError(t, err)
 		admins := 0
 		for _, u := range users {
 			if u.Role == models.Admin {
 				admins++
 			}
 		}
-		equal(t, []int{len(users), admins}, []int{4, 1})
+		assert.Equal(t, []int{len(users), admins}, []int{4, 1})
 	})
 }
 

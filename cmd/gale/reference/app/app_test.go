@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/app"
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/drivers/galepgx"
@@ -153,7 +153,7 @@ func (s *site) user(name string, role models.Role) models.User {
 	if err == nil && u.Role != role {
 		u, err = s.store.UpdateUser(s.t.Context(), u.ID, func(u *models.User) error { u.Role = role; return nil })
 	}
-	noError(s.t, err)
+	assert.NoError(s.t, err)
 	return u
 }
 
@@ -220,18 +220,4 @@ func ndjson(c *galetest.Client, channel, lines string) *http.Request {
 
 func lineOf(clientID string, n int) string {
 	return fmt.Sprintf(`{"kind":"k","client_id":%q,"payload":{"n":%d}}`+"\n", clientID, n)
-}
-
-func noError(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatalf("unexpected error: %v", err)
-	}
-}
-
-func equal[T any](t testing.TB, got, want T) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("got  %+v\nwant %+v", got, want)
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 )
 
@@ -99,7 +100,7 @@ func TestBadPackets(t *testing.T) {
 				}
 			}
 		}
-		equal(t, len(stored(c, "open")), 0)
+		assert.Equal(t, len(stored(c, "open")), 0)
 	})
 }
 
@@ -110,22 +111,22 @@ func TestGoodPackets(t *testing.T) {
 		post := func(body string, status int) string {
 			return strings.TrimSpace(c.Post(path, body).Status(status).Text())
 		}
-		equal(t, post(`{"kind":"k","payload":{"a":[1,2.50,"\u0000",12345678901234567890]},"client_id":"1"}`, 201), `{"id":1}`)
-		equal(t, post(`{"kind":"k","payload":{},"client_id":"1"}`, 200), `{"id":1,"duplicate":true}`)
-		equal(t, post(`{"kind":"k","payload":`+object(models.MaxPayload)+`}`, 201), `{"id":3}`)
-		equal(t, post(`[]`, 201), `{"stored":0,"duplicates":0}`)
-		equal(t, post("[{\"kind\":\"k\",\"payload\":{\n \"a\": 1\n}}, {\"kind\":\"k\",\"payload\":{},\"client_id\":\"1\"}]", 201), `{"stored":1,"duplicates":1,"ids":[4,1]}`)
+		assert.Equal(t, post(`{"kind":"k","payload":{"a":[1,2.50,"\u0000",12345678901234567890]},"client_id":"1"}`, 201), `{"id":1}`)
+		assert.Equal(t, post(`{"kind":"k","payload":{},"client_id":"1"}`, 200), `{"id":1,"duplicate":true}`)
+		assert.Equal(t, post(`{"kind":"k","payload":`+object(models.MaxPayload)+`}`, 201), `{"id":3}`)
+		assert.Equal(t, post(`[]`, 201), `{"stored":0,"duplicates":0}`)
+		assert.Equal(t, post("[{\"kind\":\"k\",\"payload\":{\n \"a\": 1\n}}, {\"kind\":\"k\",\"payload\":{},\"client_id\":\"1\"}]", 201), `{"stored":1,"duplicates":1,"ids":[4,1]}`)
 		many := "[" + strings.Repeat(`{"kind":"k","payload":{}},`, models.MaxBatch-1) + `{"kind":"k","payload":{}}]`
 		if !strings.HasPrefix(post(many, 201), `{"stored":1000,"duplicates":0,"ids":[6,7,`) {
 			t.Error("1,000 packets in an array are not taken")
 		}
 		export := c.Get("/api/v1/channels/open/packets.ndjson").Status(http.StatusOK).HasHeader("Content-Type", "application/x-ndjson").Text()
 		lines := strings.Split(strings.TrimSuffix(export, "\n"), "\n")
-		equal(t, len(lines), 1003) // a payload with line breaks is one line
+		assert.Equal(t, len(lines), 1003) // a payload with line breaks is one line
 		if !strings.Contains(lines[0], `{"a":[1,2.50,"\u0000",12345678901234567890]}`) {
 			t.Errorf("the payload is not what was sent: %s", lines[0])
 		}
-		equal(t, len(stored(c, "open")), 1003)
+		assert.Equal(t, len(stored(c, "open")), 1003)
 		for _, contentType := range []string{"application/json; charset=UTF-8", "application/vnd.relay+json"} {
 			c.With("Content-Type", contentType).Post(path, `{"kind":"k","payload":{}}`).Status(http.StatusCreated)
 		}
@@ -142,7 +143,7 @@ func TestWrongContentType(t *testing.T) {
 				t.Errorf("%q: %d %s", contentType, answer.Raw.StatusCode, answer.Text())
 			}
 		}
-		equal(t, len(stored(c, "open")), 0)
+		assert.Equal(t, len(stored(c, "open")), 0)
 	})
 }
 
@@ -173,14 +174,14 @@ func TestPrivateChannelIsInvisible(t *testing.T) {
 			closed := visitor.Get(fmt.Sprintf(path, "closed")).Status(http.StatusNotFound)
 			none := visitor.Get(fmt.Sprintf(path, "never0")).Status(http.StatusNotFound)
 			id := func(h http.Header) string { return h.Get("X-Request-Id") }
-			equal(t, strings.ReplaceAll(closed.Text(), id(closed.Raw.Header), ""), strings.ReplaceAll(none.Text(), id(none.Raw.Header), ""))
+			assert.Equal(t, strings.ReplaceAll(closed.Text(), id(closed.Raw.Header), ""), strings.ReplaceAll(none.Text(), id(none.Raw.Header), ""))
 			closed.Raw.Header.Del("X-Request-Id")
 			none.Raw.Header.Del("X-Request-Id")
 			for _, h := range []http.Header{closed.Raw.Header, none.Raw.Header} {
 				h.Del("Date")
 				h.Del("Content-Security-Policy") // a nonce
 			}
-			equal(t, closed.Raw.Header, none.Raw.Header)
+			assert.Equal(t, closed.Raw.Header, none.Raw.Header)
 		}
 		for _, path := range []string{"/", "/api/v1/channels"} {
 			if strings.Contains(s.Stranger().Get(path).Status(http.StatusOK).Text(), "closed") {
@@ -275,23 +276,23 @@ func TestList(t *testing.T) {
 				query += "&cursor=" + p.Next
 			}
 		}
-		equal(t, walk("limit=3"), []int64{7, 6, 5, 4, 3, 2, 1})
-		equal(t, walk("limit=3&after=0"), []int64{1, 2, 3, 4, 5, 6, 7})
-		equal(t, walk("limit=2&after=4"), []int64{5, 6, 7})
-		equal(t, walk("limit=2&kind=k0"), []int64{7, 5, 3, 1})
-		equal(t, walk("limit=2&kind=k1&after=0"), []int64{2, 4, 6})
-		equal(t, walk("sender=ada/probe&limit=1000"), []int64{7, 6, 5, 4, 3, 2, 1})
-		equal(t, walk("sender=bob"), nil)
-		equal(t, strings.TrimSpace(c.Get("/api/v1/channels/open/packets?kind=none").Status(200).Text()), `{"items":[]}`)
+		assert.Equal(t, walk("limit=3"), []int64{7, 6, 5, 4, 3, 2, 1})
+		assert.Equal(t, walk("limit=3&after=0"), []int64{1, 2, 3, 4, 5, 6, 7})
+		assert.Equal(t, walk("limit=2&after=4"), []int64{5, 6, 7})
+		assert.Equal(t, walk("limit=2&kind=k0"), []int64{7, 5, 3, 1})
+		assert.Equal(t, walk("limit=2&kind=k1&after=0"), []int64{2, 4, 6})
+		assert.Equal(t, walk("sender=ada/probe&limit=1000"), []int64{7, 6, 5, 4, 3, 2, 1})
+		assert.Equal(t, walk("sender=bob"), nil)
+		assert.Equal(t, strings.TrimSpace(c.Get("/api/v1/channels/open/packets?kind=none").Status(200).Text()), `{"items":[]}`)
 		at := s.clock.Now().Format("2006-01-02T15:04:05.999999Z07:00")
-		equal(t, len(walk("since="+at)), 7)
-		equal(t, len(walk("until="+at)), 0)
+		assert.Equal(t, len(walk("since="+at)), 7)
+		assert.Equal(t, len(walk("until="+at)), 0)
 		browser := s.signIn("ada")
 		browser.Get("/channels/open").Status(http.StatusOK).Contains(`data-last="7"`).Contains("ada/probe")
 		browser.Get("/channels/open?kind=k1&before=5").Status(http.StatusOK).Contains(`data-id="4"`)
 		var rate struct{ Counts []int }
 		c.Get("/api/v1/channels/open/rate").Status(http.StatusOK).JSON(&rate)
-		equal(t, []int{len(rate.Counts), rate.Counts[119], rate.Counts[118]}, []int{120, 7, 0})
-		equal(t, c.Do(c.NewRequest(http.MethodHead, "/api/v1/channels/open/packets.ndjson", nil)).Status(http.StatusOK).Text(), "")
+		assert.Equal(t, []int{len(rate.Counts), rate.Counts[119], rate.Counts[118]}, []int{120, 7, 0})
+		assert.Equal(t, c.Do(c.NewRequest(http.MethodHead, "/api/v1/channels/open/packets.ndjson", nil)).Status(http.StatusOK).Text(), "")
 	})
 }

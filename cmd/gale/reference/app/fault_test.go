@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"context"
+	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,7 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/drivers/galepgx"
+	"github.com/galeweb/gale/drivers/galesqlite"
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/obs"
 )
@@ -57,7 +63,7 @@ func (s *site) lock(t *testing.T) (unlock func()) {
 	<-locked
 	return sync.OnceFunc(func() {
 		close(release)
-		noError(t, <-done)
+		assert.NoError(t, <-done)
 	})
 }
 
@@ -78,13 +84,13 @@ func TestDatabaseLocked(t *testing.T) {
 		busy(t, s.Stranger().Browser().Post("/sign-in", url.Values{"email": {"ada@example.com"}, "password": {password}}))
 		busy(t, s.Stranger().Browser().Post("/sign-up", url.Values{"name": {"eve"}, "email": {"eve@example.com"}, "password": {password}}))
 		// Reading goes on.
-		equal(t, len(stored(c, "open")), 1)
+		assert.Equal(t, len(stored(c, "open")), 1)
 		browser.Get("/channels/open").Status(http.StatusOK)
-		equal(t, s.ready(), http.StatusOK)
+		assert.Equal(t, s.ready(), http.StatusOK)
 		unlock()
 		c.Post(sendPath, `{"kind":"k","payload":{},"client_id":"2"}`).Status(http.StatusCreated)
 		c.Do(ndjson(c, "open", lineOf("3", 3))).Status(http.StatusCreated)
-		equal(t, len(stored(c, "open")), 3)
+		assert.Equal(t, len(stored(c, "open")), 3)
 		browser.Post("/profile/name", url.Values{"name": {"new"}}).Status(http.StatusSeeOther)
 	}, impatient)
 }
@@ -94,7 +100,7 @@ func TestDiskFull(t *testing.T) {
 		c := s.furnish()
 		s.ExpectLog("status=503")
 		_, err := s.db.Exec(t.Context(), "PRAGMA max_page_count = 200") // 800 KiB
-		noError(t, err)
+		assert.NoError(t, err)
 		body := `[` + strings.Repeat(`{"kind":"k","payload":`+object(4000)+`},`, 9) + `{"kind":"k","payload":{}}]`
 		taken := 0
 		for ; taken < 100; taken++ {
@@ -104,16 +110,16 @@ func TestDiskFull(t *testing.T) {
 				break
 			}
 		}
-		equal(t, taken > 2 && taken < 100, true)
-		equal(t, len(stored(c, "open")), 10*taken) // all or none of each
+		assert.Equal(t, taken > 2 && taken < 100, true)
+		assert.Equal(t, len(stored(c, "open")), 10*taken) // all or none of each
 		busy(t, c.Post(sendPath, body))
 		r := ndjson(c, "open", strings.Repeat(`{"kind":"k","payload":`+object(4000)+"}\n", 1000))
 		busy(t, c.Do(r).HasHeader("Relay-Stored", "0"))
-		equal(t, s.ready(), http.StatusOK)
+		assert.Equal(t, s.ready(), http.StatusOK)
 		_, err = s.db.Exec(t.Context(), "PRAGMA max_page_count = 100000")
-		noError(t, err)
+		assert.NoError(t, err)
 		c.Post(sendPath, body).Status(http.StatusCreated)
-		equal(t, len(stored(c, "open")), 10*taken+10)
+		assert.Equal(t, len(stored(c, "open")), 10*taken+10)
 	}, impatient)
 }
 
@@ -147,10 +153,10 @@ func TestPoolOverload(t *testing.T) {
 		busy(t, browser.Get("/channels/open"))
 		busy(t, browser.Get("/profile"))
 		busy(t, s.Stranger().Browser().Get("/"))
-		equal(t, s.ready(), http.StatusServiceUnavailable)
+		assert.Equal(t, s.ready(), http.StatusServiceUnavailable)
 		close(release)
 		readers.Wait()
-		equal(t, s.ready(), http.StatusOK)
+		assert.Equal(t, s.ready(), http.StatusOK)
 		c.Post(sendPath, `{"kind":"k","payload":{}}`).Status(http.StatusCreated)
 		browser.Get("/profile").Status(http.StatusOK)
 	}, impatient)
@@ -165,7 +171,7 @@ func TestWriteOverload(t *testing.T) {
 		c.Post(sendPath, `[]`).Status(http.StatusCreated) // notes the use of the key
 		until(t, func() bool {
 			n, err := db.Get[int](t.Context(), s.db, "SELECT COUNT(*) FROM api_keys WHERE last_used_at IS NOT NULL")
-			noError(t, err)
+			assert.NoError(t, err)
 			return n == 1
 		})
 		unlock := s.lock(t)
@@ -189,7 +195,7 @@ func TestWriteOverload(t *testing.T) {
 		refused := 0
 		for range senders - fit {
 			answer := <-answers
-			equal(t, answer.StatusCode, http.StatusServiceUnavailable)
+			assert.Equal(t, answer.StatusCode, http.StatusServiceUnavailable)
 			refused++
 		}
 		unlock()
@@ -201,10 +207,10 @@ func TestWriteOverload(t *testing.T) {
 				kept++
 			}
 		}
-		equal(t, []int{kept, refused}, []int{fit, senders - fit})
+		assert.Equal(t, []int{kept, refused}, []int{fit, senders - fit})
 		n, err := db.Get[int](t.Context(), s.db, "SELECT COUNT(*) FROM packets")
-		noError(t, err)
-		equal(t, n, 1000*fit)
+		assert.NoError(t, err)
+		assert.Equal(t, n, 1000*fit)
 	}, func(tb testing.TB, s *site) {
 		s.file = filepath.Join(tb.TempDir(), "relay.db")
 		s.db = openFile(tb, s.file+"?synchronous=normal&busy_timeout=20s", db.Options{})
@@ -216,12 +222,48 @@ func TestDatabaseGone(t *testing.T) {
 		c := s.furnish()
 		browser := s.signIn("ada")
 		s.ExpectLog("status=503")
-		noError(t, s.db.Close())
-		equal(t, s.ready(), http.StatusServiceUnavailable)
+		assert.NoError(t, s.db.Close())
+		assert.Equal(t, s.ready(), http.StatusServiceUnavailable)
 		busy(t, c.Post(sendPath, `{"kind":"k","payload":{}}`))
 		busy(t, browser.Get("/"))
 		busy(t, s.Stranger().Browser().Get("/"))
 		s.Get("/hub.js").Status(http.StatusOK)
 		s.Get("/sign-in").Status(http.StatusOK)
 	})
+}
+
+// Postgres restarts: all connections are lost at once. Some requests are told to
+// come back, and with their client ids nothing is lost or doubled.
+func TestPostgresConnectionsLost(t *testing.T) {
+	t.Parallel()
+	address, err := url.Parse(galetest.Require(t, "postgres"))
+	assert.NoError(t, err)
+	admin, err := db.Open(t.Context(), address.String(), db.Options{Drivers: database.Drivers()})
+	assert.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, admin.Close()) })
+	name := "lost-" + rand.Text()
+	query := address.Query()
+	query.Set("application_name", name)
+	address.RawQuery = query.Encode()
+	runSite(t, galetest.Engine, galesqlite.Driver(), func(t *testing.T, s *site) {
+		c := s.furnish()
+		s.ExpectLog("503")
+		s.Server().Log().Logger().Error("a 503 may come, or not")
+		for i := range 5 {
+			_, err := db.All[bool](t.Context(), admin,
+				"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND query NOT LIKE 'CREATE SCHEMA%'", name)
+			assert.NoError(t, err)
+			until(t, func() bool {
+				r := c.Post(sendPath, fmt.Sprintf(`{"kind":"k","payload":{},"client_id":"%d"}`, i))
+				if r.Raw.StatusCode < 300 {
+					return true
+				}
+				busy(t, r)
+				return false
+			})
+		}
+		assert.Equal(t, len(stored(c, "open")), 5)
+	}, []setting{func(tb testing.TB, s *site) {
+		s.db = galetest.DB(tb, galetest.DBOptions{Driver: galepgx.Driver(), URL: address.String(), Migrations: database.Migrations()})
+	}})
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/drivers/galesqlite"
 	"github.com/galeweb/gale/galetest"
@@ -33,21 +34,21 @@ func TestStream(t *testing.T) {
 		}
 		var got sum
 		c.Do(ndjson(c, "open", lines.String())).Status(http.StatusCreated).JSON(&got)
-		equal(t, got, sum{n, 0})
+		assert.Equal(t, got, sum{n, 0})
 		packets := stored(c, "open")
-		equal(t, len(packets), n)
+		assert.Equal(t, len(packets), n)
 		for i, p := range packets {
-			equal(t, p.Payload["n"], any(float64(i))) // in their order
+			assert.Equal(t, p.Payload["n"], any(float64(i))) // in their order
 		}
 		// Without its line break the last line counts too; none at all is no error.
 		c.Do(ndjson(c, "open", strings.TrimSuffix(lineOf("", 1), "\n"))).Status(http.StatusCreated).JSON(&got)
-		equal(t, got, sum{1, 0})
+		assert.Equal(t, got, sum{1, 0})
 		c.Do(ndjson(c, "open", "\n\n")).Status(http.StatusCreated).JSON(&got)
-		equal(t, got, sum{0, 0})
+		assert.Equal(t, got, sum{0, 0})
 		c.Do(ndjson(c, "open", `{"kind":"k","payload":`+object(models.MaxPayload)+"}\n")).Status(http.StatusCreated)
 		// What goes out comes in again.
 		export := c.Get("/api/v1/channels/open/packets.ndjson").Status(http.StatusOK).Text()
-		equal(t, strings.Count(export, "\n"), n+2)
+		assert.Equal(t, strings.Count(export, "\n"), n+2)
 	})
 }
 
@@ -90,15 +91,15 @@ func TestStreamWithABadLine(t *testing.T) {
 			for _, says := range bad.says {
 				answer.Contains(says)
 			}
-			equal(t, len(stored(c, "open"))-had, before)
+			assert.Equal(t, len(stored(c, "open"))-had, before)
 
 			// The line mended, the whole is sent again: nothing is there twice.
 			r = ndjson(c, "open", strings.Replace(lines.String(), "\n"+bad.line+"\n", "\n"+lineOf("", 7), 1))
 			r.Header.Set("Idempotency-Key", fmt.Sprint("try-", i))
 			var got sum
 			c.Do(r).Status(http.StatusCreated).JSON(&got)
-			equal(t, got, sum{11, before})
-			equal(t, len(stored(c, "open"))-had, before+11)
+			assert.Equal(t, got, sum{11, before})
+			assert.Equal(t, len(stored(c, "open"))-had, before+11)
 		}
 	})
 }
@@ -125,7 +126,7 @@ func TestIdempotencyKey(t *testing.T) {
 			r.Header.Set("Idempotency-Key", send.key)
 			var got sum
 			send.c.Do(r).Status(http.StatusCreated).JSON(&got)
-			equal(t, got, send.want)
+			assert.Equal(t, got, send.want)
 		}
 		for _, key := range []string{strings.Repeat("k", 65), "K\u00f6ln", "\xff", "a\tb"} {
 			for _, r := range []*http.Request{ndjson(c, "open", lines), c.NewRequest(http.MethodPost, "/api/v1/channels/open/packets", "[]")} {
@@ -138,7 +139,7 @@ func TestIdempotencyKey(t *testing.T) {
 			keyed.Post("/api/v1/channels/open/packets", body)
 			had := len(stored(c, "open"))
 			keyed.Post("/api/v1/channels/open/packets", body).Contains("duplicate")
-			equal(t, len(stored(c, "open")), had)
+			assert.Equal(t, len(stored(c, "open")), had)
 		}
 	})
 }
@@ -160,13 +161,13 @@ func TestStreamIsStoredAsItComes(t *testing.T) {
 		}()
 		for i := range 3 {
 			_, err := io.WriteString(writer, lineOf("", i))
-			noError(t, err)
+			assert.NoError(t, err)
 			until(t, func() bool { return len(stored(c, "open")) == i+1 })
 		}
-		noError(t, writer.Close())
+		assert.NoError(t, writer.Close())
 		answer := <-done
-		noError(t, answer.Body.Close())
-		equal(t, answer.StatusCode, http.StatusCreated)
+		assert.NoError(t, answer.Body.Close())
+		assert.Equal(t, answer.StatusCode, http.StatusCreated)
 	})
 }
 
@@ -195,19 +196,19 @@ func TestStreamBreaksOff(t *testing.T) {
 		whole := lines.String()
 		half := whole[:len(whole)-20]
 		_, err := fmt.Fprintf(conn, "%sTransfer-Encoding: chunked\r\nIdempotency-Key: k\r\n\r\n%x\r\n%s\r\n", r, len(half), half)
-		noError(t, err)
+		assert.NoError(t, err)
 		until(t, func() bool { return len(stored(c, "open")) >= 500 })
-		noError(t, conn.Close())
+		assert.NoError(t, conn.Close())
 		retry := ndjson(c, "open", whole)
 		retry.Header.Set("Idempotency-Key", "k")
 		var got sum
 		c.Do(retry).Status(http.StatusCreated).JSON(&got)
-		equal(t, got.Stored+got.Duplicates, 800)
+		assert.Equal(t, got.Stored+got.Duplicates, 800)
 		seen := map[any]int{}
 		for _, p := range stored(c, "open") {
 			seen[p.Payload["n"]]++
 		}
-		equal(t, len(seen), 800)
+		assert.Equal(t, len(seen), 800)
 		for n, times := range seen {
 			if times != 1 {
 				t.Fatalf("packet %v is there %d times", n, times)
@@ -216,14 +217,14 @@ func TestStreamBreaksOff(t *testing.T) {
 		// The same with a length that is not kept.
 		conn, r = dial(t, s, c)
 		_, err = fmt.Fprintf(conn, "%sContent-Length: 1000\r\n\r\n{\"kind\":", r)
-		noError(t, err)
-		noError(t, conn.(interface{ CloseWrite() error }).CloseWrite())
+		assert.NoError(t, err)
+		assert.NoError(t, conn.(interface{ CloseWrite() error }).CloseWrite())
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		noError(t, err)
+		assert.NoError(t, err)
 		text, err := io.ReadAll(answer.Body)
-		noError(t, err)
-		equal(t, answer.StatusCode, http.StatusBadRequest)
-		equal(t, answer.Header.Get("Relay-Stored"), "0")
+		assert.NoError(t, err)
+		assert.Equal(t, answer.StatusCode, http.StatusBadRequest)
+		assert.Equal(t, answer.Header.Get("Relay-Stored"), "0")
 		if !strings.Contains(string(text), "ended too early") {
 			t.Errorf("answer is %s", text)
 		}
@@ -235,7 +236,7 @@ func dial(t *testing.T, s *site, c *galetest.Client) (net.Conn, string) {
 	t.Helper()
 	transport := c.HTTP().Transport.(*http.Transport)
 	conn, err := transport.DialContext(t.Context(), "tcp", "gale.test:80")
-	noError(t, err)
+	assert.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	key := c.NewRequest(http.MethodGet, "/", nil).Header.Get("Authorization")
 	return conn, "POST /api/v1/channels/open/packets HTTP/1.1\r\nHost: gale.test\r\nAuthorization: " + key + "\r\nContent-Type: application/x-ndjson\r\n"
@@ -287,7 +288,7 @@ func TestLongStreamAtConstantMemory(t *testing.T) {
 		c.Do(r).Status(http.StatusCreated).JSON(&got)
 		close(done)
 		<-watched
-		equal(t, int64(got.Stored), sent.Load()/int64(len(line)))
+		assert.Equal(t, int64(got.Stored), sent.Load()/int64(len(line)))
 		if most > before+streamMemory {
 			t.Errorf("%d MiB in, the heap grew by %d MiB", size>>20, (most-before)>>20)
 		}

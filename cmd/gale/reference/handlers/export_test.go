@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/db"
 )
@@ -91,9 +92,9 @@ func TestLongExport(t *testing.T) {
 		}}
 		w := &connection{t: t, header: http.Header{}}
 		s.api().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/open/packets.ndjson", nil))
-		equal(t, strings.Count(w.body.String(), "\n"), n)
-		equal(t, w.flushed, w.body.Len()) // within the deadline
-		equal(t, w.deadline, time.Time{})
+		assert.Equal(t, strings.Count(w.body.String(), "\n"), n)
+		assert.Equal(t, w.flushed, w.body.Len()) // within the deadline
+		assert.Equal(t, w.deadline, time.Time{})
 	})
 }
 
@@ -110,8 +111,8 @@ func TestStalledReader(t *testing.T) {
 	}}
 	w := &connection{t: t, header: http.Header{}, stalled: 3}
 	defer func() {
-		equal(t, recover(), any(http.ErrAbortHandler))
-		equal(t, w.writes, 3)
+		assert.Equal(t, recover(), any(http.ErrAbortHandler))
+		assert.Equal(t, w.writes, 3)
 		if read > 200 {
 			t.Errorf("%d packets were read", read)
 		}
@@ -126,16 +127,16 @@ func TestExportFails(t *testing.T) {
 	s := &store{export: numbered(0, db.ErrUnavailable)}
 	address := s.server(t) + "/open/packets.ndjson"
 	r, err := http.Get(address)
-	noError(t, err)
-	noError(t, r.Body.Close())
-	equal(t, r.StatusCode, http.StatusServiceUnavailable)
-	equal(t, r.Header.Get("Content-Type"), "application/problem+json")
-	equal(t, r.Header.Get("Content-Disposition"), "")
+	assert.NoError(t, err)
+	assert.NoError(t, r.Body.Close())
+	assert.Equal(t, r.StatusCode, http.StatusServiceUnavailable)
+	assert.Equal(t, r.Header.Get("Content-Type"), "application/problem+json")
+	assert.Equal(t, r.Header.Get("Content-Disposition"), "")
 	s.export = numbered(100, errors.New("lost"))
 	r, err = http.Get(address)
-	noError(t, err)
+	assert.NoError(t, err)
 	defer r.Body.Close()
-	equal(t, r.StatusCode, http.StatusOK)
+	assert.Equal(t, r.StatusCode, http.StatusOK)
 	if _, err = io.ReadAll(r.Body); err == nil {
 		t.Error("the part was taken for the whole")
 	}

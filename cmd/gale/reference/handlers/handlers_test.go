@@ -9,32 +9,18 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"sync"
 	"testing"
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/handlers"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/router"
 	"github.com/galeweb/gale/web"
 )
-
-func noError(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatalf("unexpected error: %v", err)
-	}
-}
-
-func equal[T any](t testing.TB, got, want T) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("got  %+v\nwant %+v", got, want)
-	}
-}
 
 // store is a PacketStore in memory, and a ChannelStore of one channel, "open".
 type store struct {
@@ -155,7 +141,7 @@ func serve(t *testing.T, h http.Handler) (dial func() net.Conn) {
 func send(t *testing.T, w io.Writer, text string) {
 	t.Helper()
 	_, err := io.WriteString(w, text)
-	noError(t, err)
+	assert.NoError(t, err)
 }
 
 // server serves the API until the test ends, and logs nowhere.

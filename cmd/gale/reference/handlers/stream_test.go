@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/db"
 )
 
@@ -28,9 +29,9 @@ func begin(t *testing.T, conn net.Conn, contentType string) (chunk func(string),
 	return chunk, func() (*http.Response, string) {
 		t.Helper()
 		r, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		noError(t, err)
+		assert.NoError(t, err)
 		text, err := io.ReadAll(r.Body)
-		noError(t, err)
+		assert.NoError(t, err)
 		return r, string(text)
 	}
 }
@@ -47,13 +48,13 @@ func TestSlowStream(t *testing.T) {
 		for i := range n {
 			chunk(line)
 			time.Sleep(time.Second)
-			equal(t, len(s.sizes()), i+1)
+			assert.Equal(t, len(s.sizes()), i+1)
 			time.Sleep(49 * time.Second)
 		}
 		send(t, conn, "0\r\n\r\n")
 		r, text := answer()
-		equal(t, r.StatusCode, http.StatusCreated)
-		equal(t, strings.TrimSpace(text), `{"stored":72,"duplicates":0}`)
+		assert.Equal(t, r.StatusCode, http.StatusCreated)
+		assert.Equal(t, strings.TrimSpace(text), `{"stored":72,"duplicates":0}`)
 	})
 }
 
@@ -66,13 +67,13 @@ func TestSilentStream(t *testing.T) {
 		chunk, answer := begin(t, serve(t, s.api())(), "application/x-ndjson")
 		chunk(line + line + `{"kind":`)
 		r, text := answer()
-		equal(t, r.StatusCode, http.StatusRequestTimeout)
-		equal(t, r.Header.Get("Relay-Stored"), "2")
+		assert.Equal(t, r.StatusCode, http.StatusRequestTimeout)
+		assert.Equal(t, r.Header.Get("Relay-Stored"), "2")
 		if !strings.Contains(text, "line 3: 2 packets before it are stored") {
 			t.Errorf("the answer is %s", text)
 		}
-		equal(t, time.Since(begun).Round(time.Second), time.Minute)
-		equal(t, s.sizes(), []int{2})
+		assert.Equal(t, time.Since(begun).Round(time.Second), time.Minute)
+		assert.Equal(t, s.sizes(), []int{2})
 	})
 }
 
@@ -96,9 +97,9 @@ func TestSlowBody(t *testing.T) {
 			}
 		}()
 		r, _ := answer()
-		equal(t, r.StatusCode, http.StatusRequestTimeout)
-		equal(t, time.Since(begun).Round(time.Second), time.Minute)
-		equal(t, len(s.sizes()), 0)
+		assert.Equal(t, r.StatusCode, http.StatusRequestTimeout)
+		assert.Equal(t, time.Since(begun).Round(time.Second), time.Minute)
+		assert.Equal(t, len(s.sizes()), 0)
 	})
 }
 
@@ -111,8 +112,8 @@ func TestSlowCommit(t *testing.T) {
 			conn := serve(t, s.api())()
 			send(t, conn, fmt.Sprintf("POST /open/packets HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\nContent-Type: %s\r\n\r\n%s", len(body), contentType, body))
 			r, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			noError(t, err)
-			equal(t, r.StatusCode, http.StatusCreated)
+			assert.NoError(t, err)
+			assert.Equal(t, r.StatusCode, http.StatusCreated)
 		})
 	}
 }
@@ -121,10 +122,10 @@ func TestSlowCommit(t *testing.T) {
 func (s *store) post(t *testing.T, lines string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.Post(s.server(t)+"/open/packets", "application/x-ndjson", strings.NewReader(lines))
-	noError(t, err)
+	assert.NoError(t, err)
 	defer r.Body.Close()
 	text, err := io.ReadAll(r.Body)
-	noError(t, err)
+	assert.NoError(t, err)
 	return r, string(text)
 }
 
@@ -133,18 +134,18 @@ func TestChunks(t *testing.T) {
 	t.Parallel()
 	s := &store{}
 	r, _ := s.post(t, strings.Repeat(line, 1200))
-	equal(t, r.StatusCode, http.StatusCreated)
+	assert.Equal(t, r.StatusCode, http.StatusCreated)
 	total := 0
 	for _, n := range s.sizes() {
 		if total += n; n > 500 {
 			t.Errorf("%d lines at once", n)
 		}
 	}
-	equal(t, total, 1200)
+	assert.Equal(t, total, 1200)
 	s = &store{}
 	large := `{"kind":"k","payload":{"x":"` + strings.Repeat("x", 60<<10) + `"}}` + "\n"
 	r, _ = s.post(t, strings.Repeat(large, 100))
-	equal(t, r.StatusCode, http.StatusCreated)
+	assert.Equal(t, r.StatusCode, http.StatusCreated)
 	for _, n := range s.sizes() {
 		if n > 18 {
 			t.Errorf("%d lines of 60 KiB at once", n)
@@ -172,13 +173,13 @@ func TestStreamWhenStoringFails(t *testing.T) {
 				return nil
 			}
 			r, text := s.post(t, lines)
-			equal(t, r.StatusCode, http.StatusServiceUnavailable)
-			equal(t, r.Header.Get("Retry-After") != "", true)
-			equal(t, r.Header.Get("Relay-Stored"), fmt.Sprint(good))
+			assert.Equal(t, r.StatusCode, http.StatusServiceUnavailable)
+			assert.Equal(t, r.Header.Get("Retry-After") != "", true)
+			assert.Equal(t, r.Header.Get("Relay-Stored"), fmt.Sprint(good))
 			if want := fmt.Sprintf("first %d packets of the stream are stored, nothing after", good); !strings.Contains(text, want) {
 				t.Errorf("the answer does not say %q: %s", want, text)
 			}
-			equal(t, len(s.sizes()), 2)
+			assert.Equal(t, len(s.sizes()), 2)
 		})
 	}
 }
@@ -188,8 +189,8 @@ func TestStreamWithAnUnknownError(t *testing.T) {
 	t.Parallel()
 	s := &store{fail: func(int) error { return errors.New("secret") }}
 	r, text := s.post(t, line)
-	equal(t, r.StatusCode, http.StatusInternalServerError)
-	equal(t, r.Header.Get("Relay-Stored"), "0")
+	assert.Equal(t, r.StatusCode, http.StatusInternalServerError)
+	assert.Equal(t, r.Header.Get("Relay-Stored"), "0")
 	if strings.Contains(text, "secret") {
 		t.Errorf("the answer is %s", text)
 	}
