@@ -47,12 +47,24 @@ func LimitBody(w http.ResponseWriter, r *http.Request, n int64) {
 	if ww != nil && r.ProtoMajor == 1 {
 		ww.OnHeader(func() {
 			if b.exceeded.Load() {
-				ww.Header().Set("Connection", "close")
+				tooLarge(ww)
 			}
 		})
 	}
 	b.set(n)
 	r.Body = b
+}
+
+// tooLarge has the server close the connection after the response, and wait a
+// moment before it does: else the reset that unread bytes cause could overtake
+// the response. net/http takes that from a MaxBytesReader and nobody else, and
+// only by its own writer.
+func tooLarge(w http.ResponseWriter) {
+	for u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok; u, ok = w.(interface{ Unwrap() http.ResponseWriter }) {
+		w = u.Unwrap()
+	}
+	w.Header().Set("Connection", "close")
+	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }
 
 // limitedBody is a request body with a limit that can be moved until it is
