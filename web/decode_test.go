@@ -149,7 +149,14 @@ func TestBodyLimits(t *testing.T) {
 				return err
 			}))
 			defer srv.Close()
-			res, err := srv.Client().Post(srv.URL, "application/json", strings.NewReader(tc.body))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL, strings.NewReader(tc.body))
+			assert.NoError(t, err)
+			req.Header.Set("Content-Type", "application/json")
+			// A client that asks first is refused before it sends a byte; one that
+			// does not may find the connection reset before it reads the answer.
+			req.Header.Set("Expect", "100-continue")
+			srv.Client().Transport.(*http.Transport).ExpectContinueTimeout = time.Minute
+			res, err := srv.Client().Do(req)
 			assert.NoError(t, err)
 			_ = res.Body.Close()
 			assert.Equal(t, res.StatusCode, tc.status)
