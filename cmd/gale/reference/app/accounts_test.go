@@ -305,3 +305,17 @@ func TestSignUpClosed(t *testing.T) {
 			Status(http.StatusUnprocessableEntity).Contains("New accounts are not open here")
 	}, func(_ testing.TB, s *site) { s.config.SignUp = false })
 }
+
+func TestUsersByPages(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.furnish()
+		for i := range 60 {
+			name := string(rune('b'+i/26)) + string(rune('a'+i%26))
+			_, err := s.store.CreateUser(t.Context(), models.User{ID: name, Name: name, Email: name + "@example.com", Role: models.Viewer, CreatedAt: s.clock.Now()})
+			assert.NoError(t, err)
+		}
+		admin := s.signIn("ada")
+		admin.Get("/admin/users").Status(http.StatusOK).Contains("/admin/users?after=cw")
+		admin.Get("/admin/users?after=cw").Status(http.StatusOK).Contains("cx@example.com").Contains("dh@example.com")
+	})
+}

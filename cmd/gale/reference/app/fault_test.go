@@ -208,9 +208,7 @@ func TestWriteOverload(t *testing.T) {
 			}
 		}
 		assert.Equal(t, []int{kept, refused}, []int{fit, senders - fit})
-		n, err := db.Get[int](t.Context(), s.db, "SELECT COUNT(*) FROM packets")
-		assert.NoError(t, err)
-		assert.Equal(t, n, 1000*fit)
+		assert.Equal(t, count(t, s), 1000*fit)
 	}, func(tb testing.TB, s *site) {
 		s.file = filepath.Join(tb.TempDir(), "relay.db")
 		s.db = openFile(tb, s.file+"?synchronous=normal&busy_timeout=20s", db.Options{})

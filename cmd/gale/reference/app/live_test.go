@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"net/http"
-	"net/url"
 	"testing"
 
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
@@ -99,23 +98,5 @@ func TestDrain(t *testing.T) {
 		s.ExpectLog("status=503")
 		busy(t, c.Post(sendPath, `{"kind":"a","payload":{}}`))
 		assert.Equal(t, len(stored(c, "open")), 2)
-	})
-}
-
-func TestHomeByPages(t *testing.T) {
-	onSQLite(t, func(t *testing.T, s *site) {
-		s.furnish()
-		admin := s.signIn("ada")
-		for i := range 65 {
-			name := string(rune('a'+i/26)) + string(rune('a'+i%26))
-			admin.Post("/channels", url.Values{"name": {name}, "title": {"T " + name}, "public": {"true"}}).Status(http.StatusSeeOther)
-		}
-		admin.Get("/").Status(http.StatusOK).Contains("/?after=ch")
-		admin.Get("/?after=ch").Status(http.StatusOK).Contains("T ci").Contains("Open")
-		var p page[struct{ Name string }]
-		s.Get("/api/v1/channels?limit=64").Status(http.StatusOK).JSON(&p)
-		assert.Equal(t, len(p.Items), 64)
-		s.Get("/api/v1/channels?limit=64&cursor=" + p.Next).Status(http.StatusOK).JSON(&p)
-		assert.Equal(t, len(p.Items), 2)
 	})
 }

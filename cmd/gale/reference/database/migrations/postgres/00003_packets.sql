@@ -12,6 +12,7 @@ CREATE TABLE packets (
 );
 CREATE INDEX packets_channel ON packets (channel_id, id);
 CREATE INDEX packets_kind ON packets (channel_id, kind, id);
+CREATE INDEX packets_sender ON packets (channel_id, sender, id);
 CREATE UNIQUE INDEX packets_client_id ON packets (channel_id, sender, client_id) WHERE client_id IS NOT NULL;
 
 -- Packets by the second, of the last minutes only.
