@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/galeweb/gale/engine"
 )
 
 // ErrDrain is returned by [Run] when requests or OnDrain functions were cut off
@@ -24,6 +26,7 @@ func (r *runner) drain() error {
 	force := r.signals.force
 	ctx, cancel := context.WithTimeout(force, r.o.DrainTimeout)
 	defer cancel()
+	count := r.countDrain()
 	r.o.Logger.Info("draining", "cause", context.Cause(r.signals.stop), "timeout", r.o.DrainTimeout)
 	r.o.Health.Drain()
 	r.notify(daemon.SdNotifyStopping)
@@ -32,6 +35,7 @@ func (r *runner) drain() error {
 	}
 
 	unfinished := r.finish(ctx)
+	count.cut = r.inflight.running.Load()
 	forced := force.Err() != nil
 	r.cut(errors.New("gale: the drain is over"))
 	_ = r.server.Close()
@@ -45,6 +49,7 @@ func (r *runner) drain() error {
 		_ = r.ops.Close()
 	}
 	r.serving.Wait()
+	count.tell()
 
 	switch {
 	case forced:
@@ -52,8 +57,34 @@ func (r *runner) drain() error {
 	case len(unfinished) > 0:
 		return fmt.Errorf("%w in %v%s", ErrDrain, r.o.DrainTimeout, left(unfinished))
 	}
-	r.o.Logger.Info("drained")
 	return nil
+}
+
+// drainCount is what the drain had to do.
+type drainCount struct {
+	r         *runner
+	conns     int64 // open at its begin
+	longLived int64 // of them those that were taken over, such as WebSockets
+	cut       int64 // handlers that ran when the connections were closed
+}
+
+func (r *runner) countDrain() *drainCount {
+	r.inflight.counting.Store(true)
+	s := r.server.Stats()
+	return &drainCount{r: r, conns: openConns(s), longLived: s.Hijacked}
+}
+
+// openConns is how many connections are open, in whatever state.
+func openConns(s engine.Stats) int64 {
+	return s.Handshaking + s.Reading + s.Active + s.Idle + s.Hijacked + s.Closing
+}
+
+// tell logs the counts: requests that ended since the begin, cut ones among
+// them when they heeded it, connections that were open then, and those still
+// open, which nobody is left to serve.
+func (c *drainCount) tell() {
+	c.r.o.Logger.Info("drained", "requests", c.r.inflight.ended.Load(), "cut", c.cut,
+		"connections", c.conns, "long_lived", c.longLived, "still_open", openConns(c.r.server.Stats()))
 }
 
 func left(unfinished []string) string {

@@ -184,9 +184,9 @@ func (w *StallWatch) look(ctx context.Context, now time.Time) {
 	stacks := w.stacks()
 	var stalls []Stall
 	for _, s := range suspects {
-		frames, ok := stacks[s.Worker]
+		frames := pickStack(stacks[s.Worker])
 		switch {
-		case !ok && !s.missed:
+		case frames == nil && !s.missed:
 			s.missed = true // it has ended just now, or its labels are another's
 		case waitsForClient(frames):
 			s.next = now.Add(now.Sub(s.Start))

@@ -25,8 +25,8 @@ func (f stackFrame) String() string {
 }
 
 // stacks returns the stacks of the goroutines that have the label, by its
-// value.
-func (w *StallWatch) stacks() map[string][]stackFrame {
+// value: a goroutine has the labels of the one that started it.
+func (w *StallWatch) stacks() map[string][][]stackFrame {
 	var buf bytes.Buffer
 	if w.o.Label != "" {
 		_ = pprof.Lookup("goroutine").WriteTo(&buf, 1) // a Buffer takes everything
@@ -37,15 +37,15 @@ func (w *StallWatch) stacks() map[string][]stackFrame {
 // labelledStacks reads a goroutine profile in its text form: a line "1 @" with
 // the program counters of a group of goroutines, then one with their labels.
 // Lines of another form are passed over. The binary form is no more complete.
-func labelledStacks(profile *bytes.Buffer, label string) map[string][]stackFrame {
-	found := map[string][]stackFrame{}
+func labelledStacks(profile *bytes.Buffer, label string) map[string][][]stackFrame {
+	found := map[string][][]stackFrame{}
 	lines := bufio.NewScanner(profile)
 	lines.Buffer(nil, profile.Len()+1)
 	counters := ""
 	for lines.Scan() {
 		if labels, ok := strings.CutPrefix(lines.Text(), "# labels: "); ok {
 			if value, ok := labelValue(labels, label); ok {
-				found[value] = framesOf(counters)
+				found[value] = append(found[value], framesOf(counters))
 			}
 		} else if _, pcs, ok := strings.Cut(lines.Text(), " @ "); ok {
 			counters = pcs
@@ -94,6 +94,34 @@ func framesOf(counters string) []stackFrame {
 	}
 }
 
+// pickStack returns the stack that is the handler's, of those with its label:
+// that of the server's goroutine or, when that only waits for a handler which a
+// middleware runs on another (a timeout does), that one's. Goroutines that the
+// handler started come last.
+func pickStack(stacks [][]stackFrame) []stackFrame {
+	var best []stackFrame
+	rank := 0
+	for _, frames := range stacks {
+		outermost := ""
+		if own := within(frames, func(f string) bool { return hasPrefix(f, "runtime.") }); len(own) > 0 {
+			outermost = own[len(own)-1].function
+		}
+		r := 1
+		switch busy := len(ofHandler(frames)) > 0; {
+		case isServer(outermost) && busy:
+			r = 4
+		case isGale(outermost) && !isServer(outermost) && busy:
+			r = 3
+		case isServer(outermost):
+			r = 2
+		}
+		if r > rank {
+			best, rank = frames, r
+		}
+	}
+	return best
+}
+
 const (
 	galePath     = "github.com/galeweb/gale"
 	exchangePath = galePath + "/internal/exchange."
@@ -136,11 +164,10 @@ func within(frames []stackFrame, outer func(function string) bool) []stackFrame 
 // goroutine is to the outermost function that is not of the server or the
 // middleware, or, when it is in these, to the end of the server.
 func handlerFrames(frames []stackFrame) []string {
-	inner := within(frames, func(f string) bool { return isServer(f) || isGale(f) })
-	if len(withoutRuntime(inner)) == 0 {
-		inner = within(frames, isServer)
+	inner := ofHandler(frames)
+	if len(inner) == 0 {
+		inner = withoutRuntime(within(frames, isServer))
 	}
-	inner = withoutRuntime(inner)
 	var out []string
 	for i, f := range inner {
 		if i == maxFrames {
@@ -149,6 +176,12 @@ func handlerFrames(frames []stackFrame) []string {
 		out = append(out, f.String())
 	}
 	return out
+}
+
+// ofHandler cuts off the server and gale's middleware, and is empty when there
+// is nothing else.
+func ofHandler(frames []stackFrame) []stackFrame {
+	return withoutRuntime(within(frames, func(f string) bool { return isServer(f) || isGale(f) }))
 }
 
 // withoutRuntime cuts off the innermost frames that are the scheduler's.
