@@ -35,7 +35,7 @@ func (r *runner) drain() error {
 	}
 
 	unfinished := r.finish(ctx)
-	count.cut = r.inflight.running.Load()
+	count.finished, count.cut = r.inflight.ended.Load(), r.inflight.running.Load()
 	forced := force.Err() != nil
 	r.cut(errors.New("gale: the drain is over"))
 	_ = r.server.Close()
@@ -65,7 +65,8 @@ type drainCount struct {
 	r         *runner
 	conns     int64 // open at its begin
 	longLived int64 // of them those that were taken over, such as WebSockets
-	cut       int64 // handlers that ran when the connections were closed
+	finished  int64 // requests that ended by themselves
+	cut       int64 // handlers that still ran when the connections were cut
 }
 
 func (r *runner) countDrain() *drainCount {
@@ -79,12 +80,10 @@ func openConns(s engine.Stats) int64 {
 	return s.Handshaking + s.Reading + s.Active + s.Idle + s.Hijacked + s.Closing
 }
 
-// tell logs the counts: requests that ended since the begin, cut ones among
-// them when they heeded it, connections that were open then, and those still
-// open, which nobody is left to serve.
+// tell logs the counts. Connections still open have nobody left to serve them.
 func (c *drainCount) tell() {
-	c.r.o.Logger.Info("drained", "requests", c.r.inflight.ended.Load(), "cut", c.cut,
-		"connections", c.conns, "long_lived", c.longLived, "still_open", openConns(c.r.server.Stats()))
+	c.r.o.Logger.Info("drained", "requests", c.finished, "cut", c.cut, "connections", c.conns,
+		"long_lived", c.longLived, "still_open", openConns(c.r.server.Stats()))
 }
 
 func left(unfinished []string) string {

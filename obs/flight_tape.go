@@ -137,7 +137,7 @@ func (t *flightTape) snapshot(now time.Time, id int) string {
 	name := fmt.Sprintf("%d.trace", id)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.traces = append(t.traces, keptTrace{name, bytes.Clone(data.Bytes())})
+	t.traces = append(t.traces, keptTrace{name, bytes.Clone(data.buf.Bytes())})
 	if n := len(t.traces) - t.keep; n > 0 {
 		t.traces = append([]keptTrace(nil), t.traces[n:]...)
 	}
@@ -162,13 +162,13 @@ var errTraceSize = errors.New("obs: the trace is larger than StallOptions.MaxByt
 
 // boundedBuffer is a buffer that refuses to grow beyond max.
 type boundedBuffer struct {
-	bytes.Buffer
+	buf bytes.Buffer
 	max int
 }
 
 func (b *boundedBuffer) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > b.max {
+	if b.buf.Len()+len(p) > b.max {
 		return 0, errTraceSize
 	}
-	return b.Buffer.Write(p)
+	return b.buf.Write(p)
 }

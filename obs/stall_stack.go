@@ -95,24 +95,21 @@ func framesOf(counters string) []stackFrame {
 }
 
 // pickStack returns the stack that is the handler's, of those with its label:
-// that of the server's goroutine or, when that only waits for a handler which a
-// middleware runs on another (a timeout does), that one's. Goroutines that the
-// handler started come last.
+// that of the server's goroutine or, when that only waits for a handler which
+// middleware.Timeout runs on another, that one's. Goroutines that the handler
+// started come last.
 func pickStack(stacks [][]stackFrame) []stackFrame {
 	var best []stackFrame
 	rank := 0
 	for _, frames := range stacks {
-		outermost := ""
-		if own := within(frames, func(f string) bool { return hasPrefix(f, "runtime.") }); len(own) > 0 {
-			outermost = own[len(own)-1].function
-		}
+		begin, end := ends(frames)
 		r := 1
-		switch busy := len(ofHandler(frames)) > 0; {
-		case isServer(outermost) && busy:
+		switch server := isEngine(begin) || hasPrefix(begin, "net/http.(*Server).", "net/http.(*conn).", "net/http.(*http2serverConn)."); {
+		case server && !hasPrefix(end, galePath+"/middleware.TimeoutWith."):
 			r = 4
-		case isGale(outermost) && !isServer(outermost) && busy:
+		case hasPrefix(begin, galePath+"/middleware."):
 			r = 3
-		case isServer(outermost):
+		case server:
 			r = 2
 		}
 		if r > rank {
@@ -120,6 +117,15 @@ func pickStack(stacks [][]stackFrame) []stackFrame {
 		}
 	}
 	return best
+}
+
+// ends returns the functions in which a goroutine began and in which it is.
+func ends(frames []stackFrame) (begin, end string) {
+	isRuntime := func(f string) bool { return hasPrefix(f, "runtime.") }
+	if frames = withoutRuntime(within(frames, isRuntime)); len(frames) > 0 {
+		return frames[len(frames)-1].function, frames[0].function
+	}
+	return "", ""
 }
 
 const (
