@@ -15,8 +15,8 @@ type inflight struct {
 	// counting is set when the drain begins; ended counts from then on.
 	counting atomic.Bool
 	ended    atomic.Int64
-	once    sync.Once
-	idle    chan struct{}
+	once     sync.Once
+	idle     chan struct{}
 }
 
 func newInflight() *inflight { return &inflight{idle: make(chan struct{})} }
