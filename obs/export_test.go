@@ -23,6 +23,11 @@ type FlightRecorder = flightRecorder
 // SetRecorder replaces the runtime's flight recorder.
 func (w *StallWatch) SetRecorder(r FlightRecorder) { w.tape.recorder = r }
 
+// SetProfileTime has each goroutine profile seem to take d.
+func (w *StallWatch) SetProfileTime(d time.Duration) {
+	w.since = func(time.Time) time.Duration { return d }
+}
+
 // Look does what Run does at each tick, and Begin and End what it does around.
 func (w *StallWatch) Look(ctx context.Context, now time.Time) { w.look(ctx, now) }
 func (w *StallWatch) Begin()                                  { w.tape.begin() }

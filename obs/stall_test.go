@@ -54,6 +54,7 @@ func newStalls(o obs.StallOptions) *stalls {
 	s := &stalls{now: time.Now()}
 	o.Running, o.Label, o.Log = s.running, workerLabel, slog.New(slog.NewTextHandler(&s.log, nil))
 	s.StallWatch = obs.NewStallWatch(o)
+	s.SetProfileTime(0)
 	return s
 }
 
@@ -289,6 +290,20 @@ func TestFloodOfStallsIsCounted(t *testing.T) {
 	assert.Contains(t, s.log.String(), "not_logged_before=50")
 	assert.True(t, len(s.Stalls()) <= 50, "all stalls are kept")
 	assert.Equal(t, s.Stalls()[0].Path, "/60")
+}
+
+// Profiles of very many goroutines are slow; what waits for one is not lost.
+func TestDearProfilesAreFew(t *testing.T) {
+	t.Parallel()
+	s := newStalls(obs.StallOptions{Trace: obs.TraceNever})
+	s.SetProfileTime(400 * time.Millisecond)
+	s.add(obs.RunningRequest{Start: s.now, Worker: "dear"})
+	for after := time.Second; after < 21*time.Second; after += time.Second {
+		s.look(t, after) // the first finds no goroutine
+	}
+	assert.Equal(t, s.lines(), 0)
+	s.look(t, 21*time.Second)
+	assert.Equal(t, s.lines(), 1)
 }
 
 func TestStallWatchRunsUntilItsContextEnds(t *testing.T) {
