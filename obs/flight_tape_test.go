@@ -39,7 +39,7 @@ func (f *fakeRecorder) WriteTo(w io.Writer) (int64, error) {
 // stall reports one more handler; look comes twice since it has no goroutine.
 func (s *stalls) stall(t *testing.T, after time.Duration) {
 	t.Helper()
-	s.add(obs.RunningRequest{Method: "GET", Path: fmt.Sprint("/<", len(s.all), ">"), Start: s.now, Worker: fmt.Sprint("tape", len(s.all))})
+	s.add(obs.RunningRequest{Method: "GET", Path: fmt.Sprint("/<", len(s.all), ">"), Start: s.now.Add(after - 2*time.Second), Worker: fmt.Sprint("tape", len(s.all))})
 	s.look(t, after)
 	s.look(t, after)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,8 +14,9 @@ import (
 
 // StallOptions configure [NewStallWatch].
 type StallOptions struct {
-	// Running returns the requests whose handlers run now, oldest first. It is
-	// called several times a second, by one goroutine. Required.
+	// Running returns the requests whose handlers run now, in any order; those
+	// that wait for their client may be left out. It is called several times a
+	// second, by one goroutine. Required.
 	Running func() []RunningRequest
 	// Label is the key of the goroutine label (runtime/pprof) whose value is
 	// [RunningRequest.Worker]. Without it stalls have no stack.
@@ -79,6 +81,11 @@ const (
 	minStallTick = 10 * time.Millisecond
 	maxStallTick = 250 * time.Millisecond
 
+	// knownFor is how long a reported request is known that is not seen any
+	// more, while there are not more than maxKnown.
+	knownFor = 10 * time.Minute
+	maxKnown = 10_000
+
 	// profileShare bounds what profiles cost, to one in fifty of a CPU: with
 	// 10,000 requests under way one takes from 60 to 400 ms.
 	profileShare = 50
@@ -88,10 +95,10 @@ const (
 // with its stack, and kept for the ops listener together with an execution
 // trace of the seconds before, where one was recorded.
 //
-// Not reported are requests that [LongLived] marked, and handlers that wait for
-// their client, to send more of the body or to take more of the response: the
-// server's own limits are for these. A marked handler is never reported, even
-// if it hangs.
+// Not reported are requests that [LongLived] marked, even when they hang, and
+// handlers that wait for their client, to send more of the body or to take more
+// of the response: the server's own limits are for these, and the budget begins
+// again after.
 //
 // All methods but [StallWatch.Run] may be called at any time by anyone. Logged
 // and shown are method, path, route and request id; never query, header or body.
@@ -101,6 +108,7 @@ type StallWatch struct {
 	known map[stallKey]*stallState // of Run's goroutine only
 	limit stallLimit
 	since func(time.Time) time.Duration // time.Since, save in tests
+	lastLook time.Time
 	// profileAfter is when the next profile may be taken.
 	profileAfter time.Time
 
@@ -118,7 +126,8 @@ type stallKey struct {
 }
 
 type stallState struct {
-	next     time.Time // when to look at it again
+	since    time.Time // from when on it was seen to run at every look
+	seen     time.Time // at which look it was last
 	missed   bool      // its goroutine was not found once
 	reported bool
 }
@@ -198,7 +207,7 @@ func (w *StallWatch) look(ctx context.Context, now time.Time) {
 		case frames == nil && !s.missed:
 			s.missed = true // it has ended just now, or its labels are another's
 		case waitsForClient(frames):
-			s.next = now.Add(now.Sub(s.Start))
+			s.since = now
 		default:
 			s.reported = true
 			stalls = append(stalls, stallOf(s.RunningRequest, frames, now))
@@ -207,27 +216,42 @@ func (w *StallWatch) look(ctx context.Context, now time.Time) {
 	w.report(ctx, stalls, now, room)
 }
 
-// suspects returns who is past the budget and due to be looked at, and forgets
-// the requests that have ended.
+// suspects returns who is past the budget and was not reported.
 func (w *StallWatch) suspects(now time.Time) []suspect {
 	var due []suspect
-	known := map[stallKey]*stallState{}
+	last := w.lastLook
+	w.lastLook = now
 	for _, r := range w.o.Running() {
-		if now.Sub(r.Start) < w.o.Budget || r.Request.isLongLived() {
+		if r.Request.isLongLived() {
 			continue
 		}
 		key := stallKey{r.Worker, r.Start.UnixNano()}
 		state := w.known[key]
-		if state == nil {
-			state = new(stallState)
+		switch {
+		case state == nil && r.Start.Before(last):
+			// It was there at the last look, and waited for its client.
+			state = &stallState{since: now}
+		case state == nil:
+			state = &stallState{since: r.Start}
+		case state.seen.Before(last):
+			state.since = now // it has waited in between
 		}
-		known[key] = state
-		if !state.reported && !now.Before(state.next) {
+		state.seen = now
+		w.known[key] = state
+		if !state.reported && now.Sub(state.since) >= w.o.Budget {
 			due = append(due, suspect{r, state})
 		}
 	}
-	w.known = known
+	w.forget(now)
 	return due
+}
+
+// forget drops the requests that have ended. Those reported may only wait for
+// their clients, and are not to be reported again after.
+func (w *StallWatch) forget(now time.Time) {
+	maps.DeleteFunc(w.known, func(_ stallKey, s *stallState) bool {
+		return s.seen.Before(now) && (!s.reported || now.Sub(s.seen) > knownFor || len(w.known) > maxKnown)
+	})
 }
 
 func stallOf(r RunningRequest, frames []stackFrame, now time.Time) Stall {

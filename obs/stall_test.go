@@ -193,12 +193,41 @@ func TestWaitingForTheClientIsNoStall(t *testing.T) {
 		_, err = io.WriteString(c, "le")
 		assert.NoError(t, err)
 		synctest.Wait()
-		s.look(t, 4*time.Second)
+		s.look(t, 2500*time.Millisecond) // the budget begins again
+		assert.Equal(t, s.lines(), 0)
+		s.look(t, 3*time.Second)
 		assert.Equal(t, s.lines(), 1)
 		assert.Contains(t, s.log.String(), "obs_test.stuckHandler")
 		assert.True(t, !strings.Contains(s.log.String(), "net/http.(*conn)"), "the server's frames were logged")
 		close(release)
 	})
+}
+
+// A server may leave out requests that wait for their clients.
+func TestOnlyWhatRunsAllTheTimeIsAStall(t *testing.T) {
+	t.Parallel()
+	s := newStalls(obs.StallOptions{Budget: time.Second, Trace: obs.TraceNever})
+	r := obs.RunningRequest{Start: s.now, Worker: "w-listed"}
+	tick := time.Duration(0)
+	listed := func(yes bool, ticks int) int {
+		s.all = nil
+		if yes {
+			s.add(r)
+		}
+		for range ticks {
+			tick++
+			s.look(t, tick*250*time.Millisecond)
+		}
+		return s.lines()
+	}
+	assert.Equal(t, listed(false, 20), 0)
+	for range 10 {
+		assert.Equal(t, listed(true, 3), 0)
+		assert.Equal(t, listed(false, 1), 0)
+	}
+	assert.Equal(t, listed(true, 10), 1)
+	assert.Equal(t, listed(false, 10), 1)
+	assert.Equal(t, listed(true, 10), 1)
 }
 
 // What an upstream is slow to send is read by the same code as a body.
@@ -270,20 +299,20 @@ func TestStackBehindATimeout(t *testing.T) {
 func TestFloodOfStallsIsCounted(t *testing.T) {
 	t.Parallel()
 	s := newStalls(obs.StallOptions{Trace: obs.TraceNever})
-	add := func(begin, n int) {
+	add := func(begin, n int, start time.Duration) {
 		for i := range n {
-			s.add(obs.RunningRequest{Path: fmt.Sprint("/", begin+i), Start: s.now, Worker: fmt.Sprint("flood", begin+i)})
+			s.add(obs.RunningRequest{Path: fmt.Sprint("/", begin+i), Start: s.now.Add(start), Worker: fmt.Sprint("flood", begin+i)})
 		}
 	}
-	add(0, 30)
+	add(0, 30, 0)
 	s.look(t, 2*time.Second) // finds no goroutines
 	s.look(t, 3*time.Second)
 	assert.Equal(t, s.lines(), 10)
-	add(30, 30)
+	add(30, 30, 3*time.Second)
 	s.look(t, 4*time.Second)
 	assert.Equal(t, s.lines(), 10)
 	assert.Equal(t, s.Count(), 60)
-	add(60, 1)
+	add(60, 1, 5*time.Second)
 	s.look(t, 20*time.Second)
 	s.look(t, 21*time.Second)
 	assert.Equal(t, s.lines(), 11)
