@@ -73,6 +73,9 @@ func (a *Listener) Close() {
 // HungUp implements [Source].
 func (a *Listener) HungUp() {}
 
+// TakenOver implements [Source].
+func (a *Listener) TakenOver() {}
+
 // Serve implements [Source].
 func (a *Listener) Serve(w *Worker) {
 	for range acceptsATurn {

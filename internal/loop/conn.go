@@ -21,6 +21,9 @@ type Source interface {
 	// HungUp says that the peer of a connection that is being served has gone or
 	// sends nothing more. It must be quick and may run beside Serve.
 	HungUp()
+	// TakenOver says that the watch has taken the loop from Serve. It must be
+	// quick, and runs beside Serve or even after it.
+	TakenOver()
 }
 
 // Conn is a non-blocking socket in a loop. It is meant to be embedded in what
@@ -156,5 +159,11 @@ func (c *Conn) leave(end func(fd int)) {
 	c.loop.set.open.Add(-1)
 }
 
-// Loop returns the loop that c belongs to.
-func (c *Conn) Loop() *Loop { return c.loop }
+// Loop returns the index of the loop that c belongs to.
+func (c *Conn) Loop() int { return c.loop.index }
+
+// Owned reports whether the connection is being served, for statistics.
+func (c *Conn) Owned() bool { return c.state.Load()&busy != 0 }
+
+// Source returns what serves the connection.
+func (c *Conn) Source() Source { return c.src }

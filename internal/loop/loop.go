@@ -19,6 +19,7 @@ const batch = 128
 // comment of their own belong to the leader; leadership changes hands by word.
 type Loop struct {
 	set   *Set
+	index int
 	epfd  int
 	file  *os.File // the epoll instance, with which a leader waits in the runtime's poller
 	raw   syscall.RawConn
@@ -34,11 +35,12 @@ type Loop struct {
 	next, n int
 	poll    func(fd uintptr) bool
 
+	now   Source   // what is served
 	again []Source // those that have had their share of this turn
 	began time.Time
 }
 
-func newLoop(s *Set) (*Loop, error) {
+func newLoop(s *Set, index int) (*Loop, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -48,7 +50,7 @@ func newLoop(s *Set) (*Loop, error) {
 		_ = unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	l := &Loop{set: s, epfd: fd, file: os.NewFile(uintptr(fd), "epoll")}
+	l := &Loop{set: s, index: index, epfd: fd, file: os.NewFile(uintptr(fd), "epoll")}
 	l.wheel.last = s.Now() / int64(tick)
 	l.raw, err = l.file.SyscallConn()
 	if err != nil {

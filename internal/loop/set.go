@@ -66,8 +66,8 @@ func New(o Options) (*Set, error) {
 	s := &Set{o: o, start: time.Now(), stop: make(chan struct{})}
 	s.pool.set = s
 	s.watch.poke = make(chan struct{}, 1)
-	for range o.Loops {
-		l, err := newLoop(s)
+	for i := range o.Loops {
+		l, err := newLoop(s, i)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("loop: %w", err), s.Stop())
 		}
@@ -92,6 +92,9 @@ func (s *Set) Serve(src Source) { s.pool.serve(src) }
 
 // Open returns the number of connections and listeners.
 func (s *Set) Open() int { return int(s.open.Load()) }
+
+// Loops returns the number of loops.
+func (s *Set) Loops() int { return len(s.loops) }
 
 // Takeovers returns how often a loop was taken from work that held it too long.
 func (s *Set) Takeovers() uint64 { return s.takeovers.Load() }

@@ -28,6 +28,8 @@ type echo struct {
 
 func (e *echo) HungUp() { e.once.Do(func() { close(e.hung) }) }
 
+func (e *echo) TakenOver() {}
+
 func (e *echo) Serve(w *Worker) {
 	buf := make([]byte, 4096)
 	for {

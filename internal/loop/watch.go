@@ -42,6 +42,7 @@ func (s *Set) watchLoops() {
 			if word&1 == 1 && word == seen[i] && l.word.CompareAndSwap(word, word+1) {
 				s.takeovers.Add(1)
 				word++
+				l.now.TakenOver()
 				s.pool.takeOver(l, word)
 			}
 			seen[i] = word

@@ -26,7 +26,8 @@ type job struct {
 
 // work serves src as the leader.
 func (w *Worker) work(src Source) {
-	w.loop.word.Store(w.word + 1) // from even to odd: at work; nobody else writes an even word
+	w.loop.now = src
+	w.loop.word.Store(w.word + 1) // from even to odd: at work; nobody else changes an even word
 	w.word++
 	src.Serve(w)
 	w.end()
@@ -70,6 +71,26 @@ func (w *Worker) GiveUp() {
 	if l != nil && l.word.CompareAndSwap(w.word, w.word+1) {
 		l.set.pool.takeOver(l, w.word+1)
 	}
+}
+
+// Lease is the lead of a loop as it was at one time, for goroutines that work
+// for the leader and may have to block. The zero Lease is of no loop.
+type Lease struct {
+	loop *Loop
+	word uint64
+}
+
+// Lease returns the worker's lead as of now; it ends with the next Step.
+func (w *Worker) Lease() Lease { return Lease{w.loop, w.word} }
+
+// GiveUp has another goroutine lead the loop, unless one does already. It
+// reports whether it did. It may be called by any goroutine.
+func (l Lease) GiveUp() bool {
+	if l.loop == nil || !l.loop.word.CompareAndSwap(l.word, l.word+1) {
+		return false
+	}
+	l.loop.set.pool.takeOver(l.loop, l.word+1)
+	return true
 }
 
 // Again has src served after those that wait now. The caller gives src up.
