@@ -147,6 +147,9 @@ func (l *Loop) dispatch(w *Worker, ev *unix.EpollEvent) {
 	if ev.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		news |= hungUp
 	}
+	if ev.Events&unix.EPOLLERR != 0 {
+		news |= broken
+	}
 	if c.post(news) {
 		w.work(c.src)
 	}

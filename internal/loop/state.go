@@ -9,6 +9,7 @@ const (
 	readable                    // there may be something to read since the owner last tried
 	writable                    // there may be room to write since the owner last tried
 	hungUp                      // the peer sends nothing more, or is gone
+	broken                      // the connection is reset
 	kicked                      // a deadline passed, or somebody wants the owner's attention
 	waitsIn                     // the owner sleeps until readable
 	waitsOut                    // the owner, or another goroutine that writes for it, sleeps until writable
@@ -48,7 +49,7 @@ func (c *Conn) post(news uint32) (own bool) {
 		if wake&waitsOut != 0 {
 			c.sleepers.out <- struct{}{}
 		}
-		if !own && news&hungUp != 0 && old&(hungUp|busy) == busy {
+		if !own && news&hungUp != 0 && (old&hungUp == 0 || news&^old&broken != 0) {
 			c.src.HungUp()
 		}
 		return own
@@ -76,8 +77,11 @@ func (c *Conn) Release(owes bool) bool {
 	}
 }
 
-// HungUp reports whether the peer is known to send nothing more.
-func (c *Conn) HungUp() bool { return c.state.Load()&hungUp != 0 }
+// HasHungUp reports whether the peer is known to send nothing more.
+func (c *Conn) HasHungUp() bool { return c.state.Load()&hungUp != 0 }
+
+// Broken reports whether the peer is known to have reset the connection.
+func (c *Conn) Broken() bool { return c.state.Load()&broken != 0 }
 
 // Kick has the connection served soon, or wakes its owner when that sleeps. It
 // may be called by any goroutine.

@@ -42,7 +42,11 @@ func (c *Conn) Expired(now int64) bool {
 func (w *wheel) add(c *Conn, now int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.link(c, now+int64((slots-1)*tick))
+	at := c.deadline.Load()
+	if at == 0 {
+		at = now + int64((slots-1)*tick)
+	}
+	w.link(c, at)
 }
 
 func (w *wheel) move(c *Conn, at int64) {
