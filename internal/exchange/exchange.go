@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net/http"
-	"net/url"
 
 	"github.com/galeweb/gale/internal/http1"
 )
@@ -43,17 +42,13 @@ const headerValues = 12
 type Exchange struct {
 	cfg    *Config
 	req    http.Request
-	url    url.URL
+	parsed http1.Request // as it came; a handler may change req
 	values [headerValues]string
 	ctx    requestContext
 	body   body
 	w      response
 
-	method  string // as it came; a handler may change the request's
-	minor   int8
-	close   bool // the request ends the connection
 	hasBody bool
-	expects bool // Expect: 100-continue
 	outcome Outcome
 	note    note
 }
@@ -91,18 +86,16 @@ func New(c *Config, w Wire, parent context.Context, remoteAddr string, state *tl
 // Parse makes the request of its head, as http1.Scanner found it. After an
 // error only Refuse may be called.
 func (x *Exchange) Parse(head string) *http1.Error {
-	var p http1.Request
-	if err := http1.Parse(head, &p, x.values[:0], x.cfg.Limits); err != nil {
+	p := &x.parsed
+	if err := http1.Parse(head, p, x.values[:0], x.cfg.Limits); err != nil {
 		return err
 	}
-	x.url, x.method, x.minor, x.close = p.URL, p.Method, int8(p.Minor), p.Close
-	x.expects = p.Expect
 	r := &x.req
-	r.Method, r.URL, r.RequestURI, r.Host = p.Method, &x.url, p.Target, p.Host
+	r.Method, r.URL, r.RequestURI, r.Host = p.Method, &p.URL, p.Target, p.Host
 	r.Proto, r.ProtoMajor, r.ProtoMinor = p.Proto, 1, p.Minor
 	r.Header, r.Trailer, r.Close = p.Header, p.Trailer, p.Close
 	r.ContentLength = p.ContentLength
-	x.setBody(&p)
+	x.setBody(p)
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"reflect"
-	"strconv"
 
 	"github.com/galeweb/gale/internal/http1"
 )
@@ -45,8 +44,7 @@ func (w *response) emit(p []byte, last bool) {
 	case w.chunked && len(p) > 0 && len(p) < direct:
 		out = http1.AppendChunk(out, p)
 	case w.chunked && len(p) > 0:
-		out = strconv.AppendInt(out, int64(len(p)), 16)
-		out = append(out, "\r\n"...)
+		out = http1.AppendChunkSize(out, len(p))
 		w.send(out)
 		w.send(p)
 		out = append(out[:0], "\r\n"...)
@@ -58,7 +56,7 @@ func (w *response) emit(p []byte, last bool) {
 		out = out[:0]
 	}
 	if last && w.chunked {
-		out = http1.AppendChunkEnd(out, w.finalTrailer())
+		out = http1.AppendChunkEnd(out, http1.Trailers(w.trailers, w.header))
 	}
 	w.send(out)
 	b.out = out
@@ -69,37 +67,39 @@ func (w *response) emit(p []byte, last bool) {
 func (w *response) appendHead(out, p []byte, last bool) []byte {
 	w.headSent = true
 	x := w.x
-	keep := x.cfg.keepAlive() && !w.mustClose()
-	if keep && x.hasBody && !w.duplex && !x.close && !asksClose(w.snapshot) {
-		settled, large := x.body.settle()
-		if large {
-			x.body.tooLarge.Store(true)
-		}
-		keep = settled
-	}
 	r := http1.Response{
-		Minor: int(x.minor), Method: x.method, Status: w.status, Header: w.snapshot,
-		Body: p, Complete: last, KeepAlive: keep, RequestClose: x.close, Date: x.cfg.Date(),
+		Minor: x.parsed.Minor, Method: x.parsed.Method, Status: w.status, Header: w.snapshot, Body: p, Complete: last,
+		KeepAlive: x.cfg.keepAlive(), RequestClose: x.parsed.Close, Close: w.closing, Date: x.cfg.Date(),
+	}
+	if x.hasBody {
+		w.settleInput(&r)
 	}
 	out, f := http1.AppendResponse(out, &r)
-	w.chunked, w.noBody = f.Chunked, !f.Body
-	w.closing = w.closing || f.Close || !keep
-	if f.Length >= 0 && w.length == -1 {
+	if f.Trailers {
+		w.trailers = http1.AnnouncedTrailers(w.snapshot)
+	}
+	w.chunked, w.noBody, w.closing = f.Chunked, !f.Body, f.Close
+	if w.length == -1 {
 		w.length = f.Length
 	}
 	return out
 }
 
+// settleInput sees to the body of the request before the head of r goes out.
+func (w *response) settleInput(r *http1.Response) {
+	b := &w.x.body
+	r.TooLarge = b.tooLarge.Load() || limitHit(w.x.req.Body)
+	r.Close = r.Close || b.unanswered()
+	if w.duplex || r.TooLarge || r.Close || r.RequestClose || !r.KeepAlive || asksClose(r.Header) {
+		return
+	}
+	settled, large := b.settle()
+	r.Close, r.TooLarge = !settled, large
+}
+
 func asksClose(h http.Header) bool {
 	v := h["Connection"]
 	return len(v) > 0 && v[0] == "close"
-}
-
-// mustClose is whether something in the request's body rules out that the
-// connection is kept.
-func (w *response) mustClose() bool {
-	b := &w.x.body
-	return w.closing || w.x.hasBody && (b.tooLarge.Load() || b.unanswered() || limitHit(w.x.req.Body))
 }
 
 // unanswered is whether the client asked before it sent the body, and the body

@@ -20,12 +20,7 @@ func (x *Exchange) Serve() (out Outcome) {
 			out = x.outcome
 		}
 	}()
-	if x.unknownExpectation() {
-		x.w.Header().Set("Connection", "close")
-		x.w.WriteHeader(http.StatusExpectationFailed)
-	} else {
-		x.cfg.Handler.ServeHTTP(&x.w, &x.req)
-	}
+	x.cfg.Handler.ServeHTTP(&x.w, &x.req)
 	x.finish()
 	finished = true
 	return x.outcome
@@ -34,11 +29,6 @@ func (x *Exchange) Serve() (out Outcome) {
 // Outcome returns what Serve has returned, or would have if its goroutine had
 // lived: the caller's deferred functions may ask. Before the end it says Abort.
 func (x *Exchange) Outcome() Outcome { return x.outcome }
-
-// unknownExpectation is whether the client expects what no server can do.
-func (x *Exchange) unknownExpectation() bool {
-	return !x.expects && x.req.Header.Get("Expect") != ""
-}
 
 // finish ends the exchange after its handler has returned.
 func (x *Exchange) finish() {
