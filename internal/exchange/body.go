@@ -188,7 +188,8 @@ func (b *body) setTrailer() {
 }
 
 // Close implements io.Closer. It reads the rest of the body off when that is
-// little, so that the connection can be kept.
+// little, so that the connection can be kept; but it does not wait for a client
+// that waits for 100 Continue.
 func (b *body) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -196,7 +197,7 @@ func (b *body) Close() error {
 		return nil
 	}
 	var err error
-	if !b.eof && (b.chunks != nil || b.remain <= maxUnread) {
+	if !b.eof && !b.expects && (b.chunks != nil || b.remain <= maxUnread) {
 		err = b.readOff(maxUnread)
 	}
 	b.early = !b.eof
@@ -205,9 +206,9 @@ func (b *body) Close() error {
 }
 
 // readOff drops what is left of the body, up to limit bytes. Whether it came to
-// the end is in b.eof. It does not wait for a client that waits for us.
+// the end is in b.eof.
 func (b *body) readOff(limit int) error {
-	if b.err != nil || b.answer.Load() || b.over() {
+	if b.err != nil || b.over() {
 		return b.err
 	}
 	buf := b.x.cfg.buffers.get()

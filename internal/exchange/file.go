@@ -66,7 +66,7 @@ func (w *response) plain() bool {
 	if w.headSent {
 		return !w.chunked
 	}
-	h := w.snapshot
+	h := w.buffer().header
 	_, typed := h["Content-Type"]
 	return typed && w.length != -1 && len(h["Transfer-Encoding"]) == 0
 }

@@ -68,7 +68,7 @@ func (w *response) appendHead(out, p []byte, last bool) []byte {
 	w.headSent = true
 	x := w.x
 	r := http1.Response{
-		Minor: x.parsed.Minor, Method: x.parsed.Method, Status: w.status, Header: w.snapshot, Body: p, Complete: last,
+		Minor: x.parsed.Minor, Method: x.parsed.Method, Status: w.status, Header: w.buffer().header, Body: p, Complete: last,
 		KeepAlive: x.cfg.keepAlive(), RequestClose: x.parsed.Close, Close: w.closing, Date: x.cfg.Date(),
 	}
 	if x.hasBody {
@@ -76,7 +76,7 @@ func (w *response) appendHead(out, p []byte, last bool) []byte {
 	}
 	out, f := http1.AppendResponse(out, &r)
 	if f.Trailers {
-		w.trailers = http1.AnnouncedTrailers(w.snapshot)
+		w.trailers = http1.AnnouncedTrailers(w.buffer().header)
 	}
 	w.chunked, w.noBody, w.closing = f.Chunked, !f.Body, f.Close
 	if w.length == -1 {
@@ -88,9 +88,8 @@ func (w *response) appendHead(out, p []byte, last bool) []byte {
 // settleInput sees to the body of the request before the head of r goes out.
 func (w *response) settleInput(r *http1.Response) {
 	b := &w.x.body
-	r.TooLarge = b.tooLarge.Load() || limitHit(w.x.req.Body)
-	r.Close = r.Close || b.unanswered()
-	if w.duplex || r.TooLarge || r.Close || r.RequestClose || !r.KeepAlive || asksClose(r.Header) {
+	r.Close = r.Close || w.x.overLimit() || b.unanswered()
+	if w.duplex || r.Close || r.RequestClose || !r.KeepAlive || asksClose(r.Header) {
 		return
 	}
 	settled, large := b.settle()
@@ -109,6 +108,9 @@ func (b *body) unanswered() bool {
 	defer b.mu.Unlock()
 	return b.expects && !b.eof
 }
+
+// overLimit is whether more of the body came than a limit allows.
+func (x *Exchange) overLimit() bool { return x.body.tooLarge.Load() || limitHit(x.req.Body) }
 
 // limitHit is whether body is an http.MaxBytesReader that has reached its
 // limit. It tells net/http's own server through a method that no other type

@@ -19,7 +19,6 @@ type response struct {
 	mu       sync.Mutex  // guards what follows
 	wire     Wire        // nil once the exchange is over or hijacked
 	header   http.Header // the handler's
-	snapshot http.Header // of header when the status was set
 	buf      *buffer
 	waiting  int   // bytes in buf.data
 	length   int64 // the declared Content-Length, or -1
@@ -40,11 +39,13 @@ type response struct {
 func (w *response) Header() http.Header {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.ownHeader()
+}
+
+// ownHeader makes the handler's header when it is first asked for.
+func (w *response) ownHeader() http.Header {
 	if w.header == nil {
 		w.header = make(http.Header)
-		if w.status != 0 && !w.headSent {
-			w.snapshot = http.Header{} // what was set after the status does not count
-		}
 	}
 	return w.header
 }
@@ -79,10 +80,13 @@ func (w *response) setStatus(status int) {
 		return
 	}
 	w.status = status
+	if w.x.hasBody && w.x.overLimit() {
+		w.ownHeader().Set("Connection", "close")
+	}
 	if w.header == nil {
 		return
 	}
-	w.snapshot = w.header.Clone()
+	w.buffer().snapshot(w.header)
 	v := w.header["Content-Length"]
 	if len(v) == 0 || v[0] == "" {
 		return

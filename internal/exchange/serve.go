@@ -20,7 +20,11 @@ func (x *Exchange) Serve() (out Outcome) {
 			out = x.outcome
 		}
 	}()
-	x.cfg.Handler.ServeHTTP(&x.w, &x.req)
+	if x.generalOptions() {
+		x.w.Header().Set("Content-Length", "0")
+	} else {
+		x.cfg.Handler.ServeHTTP(&x.w, &x.req)
+	}
 	x.finish()
 	finished = true
 	return x.outcome
@@ -29,6 +33,13 @@ func (x *Exchange) Serve() (out Outcome) {
 // Outcome returns what Serve has returned, or would have if its goroutine had
 // lived: the caller's deferred functions may ask. Before the end it says Abort.
 func (x *Exchange) Outcome() Outcome { return x.outcome }
+
+// generalOptions is whether the client asks what the server as a whole can do:
+// like net/http, which answers this itself unless told not to.
+func (x *Exchange) generalOptions() bool {
+	return x.parsed.Target == "*" && x.parsed.Method == http.MethodOptions &&
+		(x.cfg.HTTP == nil || !x.cfg.HTTP.DisableGeneralOptionsHandler)
+}
 
 // finish ends the exchange after its handler has returned.
 func (x *Exchange) finish() {
