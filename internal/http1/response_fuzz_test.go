@@ -128,9 +128,10 @@ func (a *answer) own() (head, all []byte, framing http1.Framing) {
 			all = append(all, body...)
 		}
 	}
-	short := a.method != "HEAD" && declared >= 0 && a.status >= 200 && a.status != 204 && a.status != 304 &&
-		int64(len(body)) != declared
-	if !framing.Close && !short && a.keepAlives {
+	// net/http also closes after a body that is longer than declared, of which it sends nothing.
+	wrong := a.method != "HEAD" && declared >= 0 && a.status >= 200 && a.status != 204 && a.status != 304 &&
+		int64(len(a.body)) != declared
+	if !framing.Close && !wrong && a.keepAlives {
 		all = append(all, kept...)
 	}
 	return head, all, framing
