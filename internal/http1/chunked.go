@@ -203,8 +203,8 @@ func (c *Chunked) trailerLine(line string) {
 		c.state, c.raw = chunkDone, nil
 		return
 	}
-	key, value, _, err := field(line)
-	if err == nil && isForbiddenTrailer(key) {
+	f, _, err := parseField(line)
+	if err == nil && isForbiddenTrailer(f.key) {
 		err = bad("bad_trailer", "a trailer field came that may not be one")
 	}
 	if err != nil {
@@ -218,7 +218,7 @@ func (c *Chunked) trailerLine(line string) {
 	if c.fields == nil {
 		c.fields = make(http.Header)
 	}
-	c.fields[key] = append(c.fields[key], value)
+	c.fields[f.key] = append(c.fields[f.key], f.value)
 }
 
 // isForbiddenTrailer reports whether the field frames, routes or ends a message,

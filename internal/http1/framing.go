@@ -6,59 +6,58 @@ import (
 	"strings"
 )
 
-// The fields that may come but once.
-const (
-	seenHost = iota
-	seenLength
-	seenCoding
-)
-
-// special takes the fields that frame or route a message, and says whether key
-// is one that does not belong into the header.
-func (p *parser) special(key, value string) (taken bool, err *Error) {
-	switch key {
-	case "Host":
-		p.hostField = value
-		return true, p.once(seenHost, "repeated_host", "there is more than one Host field")
-	case "Content-Length":
-		p.length = value
-		return false, p.once(seenLength, "repeated_length", "there is more than one Content-Length field")
-	case "Transfer-Encoding":
-		p.coding = value
-		return true, p.once(seenCoding, "repeated_coding", "there is more than one Transfer-Encoding field")
+// special takes a field that routes or frames a message, which may come but
+// once.
+func (p *parser) special(f field) *Error {
+	again := p.seen.has(f.name)
+	p.seen.add(f.name)
+	switch f.name {
+	case nameHost:
+		p.hostField = f.value
+		if again {
+			return bad("repeated_host", "there is more than one Host field")
+		}
+	case nameContentLength:
+		p.length = f.value
+		if again {
+			return bad("repeated_length", "there is more than one Content-Length field")
+		}
+	case nameTransferEncoding:
+		p.coding = f.value
+		if again {
+			return bad("repeated_coding", "there is more than one Transfer-Encoding field")
+		}
 	}
-	return false, nil
-}
-
-func (p *parser) once(bit uint, kind, reason string) *Error {
-	if p.seen>>bit&1 != 0 {
-		return bad(kind, reason)
-	}
-	p.seen |= 1 << bit
 	return nil
 }
 
 // framing settles the length of the body, and whether the connection ends.
 func (p *parser) framing() *Error {
 	r := p.r
-	if p.seen>>seenCoding&1 != 0 {
+	if p.seen.has(nameTransferEncoding) {
 		if err := p.transferEncoding(); err != nil {
 			return err
 		}
-	} else if p.seen>>seenLength&1 != 0 {
+	} else if p.seen.has(nameContentLength) {
 		n, ok := parseLength(p.length)
 		if !ok {
 			return bad("bad_length", "the Content-Length is not a number of bytes")
 		}
 		r.ContentLength = n
 	}
-	r.Close = wantsClose(r.Minor, r.Header["Connection"])
-	if r.Chunked {
+	r.Close = r.Minor == 0
+	if p.seen.has(nameConnection) {
+		r.Close = wantsClose(r.Minor, r.Header["Connection"])
+	}
+	if r.Chunked && p.seen.has(nameTrailer) {
 		if err := p.trailer(); err != nil {
 			return err
 		}
 	}
-	return p.expect()
+	if p.seen.has(nameExpect) {
+		return p.expect()
+	}
+	return nil
 }
 
 // transferEncoding allows nothing but one "chunked" in HTTP/1.1, without a
@@ -68,7 +67,7 @@ func (p *parser) transferEncoding() *Error {
 	if p.r.Minor == 0 {
 		return bad("coding_in_http10", "HTTP/1.0 has no Transfer-Encoding")
 	}
-	if p.seen>>seenLength&1 != 0 {
+	if p.seen.has(nameContentLength) {
 		return bad("both_lengths", "there are both Transfer-Encoding and Content-Length")
 	}
 	if !foldEqual(p.coding, "chunked") {
@@ -129,10 +128,7 @@ func wantsClose(minor int, connection []string) bool {
 // trailer takes the announced names of trailer fields out of the header.
 func (p *parser) trailer() *Error {
 	r := p.r
-	values, ok := r.Header["Trailer"]
-	if !ok {
-		return nil
-	}
+	values := r.Header["Trailer"]
 	delete(r.Header, "Trailer")
 	names := make(http.Header)
 	for _, list := range values {
@@ -142,7 +138,7 @@ func (p *parser) trailer() *Error {
 			if name = trim(name); name == "" {
 				continue
 			}
-			key, ok := canonical(name)
+			key, _, ok := canonical(name)
 			if !ok || isForbiddenTrailer(key) {
 				return bad("bad_trailer", "a trailer field is announced that may not be one")
 			}

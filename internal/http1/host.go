@@ -18,7 +18,7 @@ const (
 // host judges the Host field and settles p.r.Host.
 func (p *parser) host() *Error {
 	r := p.r
-	if p.seen&(1<<seenHost) == 0 {
+	if !p.seen.has(nameHost) {
 		if r.Minor > 0 {
 			return bad("missing_host", "HTTP/1.1 needs a Host field")
 		}

@@ -38,7 +38,7 @@ func Parse(head string, into *Request, values []string, l Limits) *Error {
 type parser struct {
 	r      *Request
 	values []string
-	seen   uint64 // a bit for each special field that came
+	seen   seen // names that came
 
 	hostField, length, coding string // values of the fields of these names
 	form                      form
@@ -96,54 +96,72 @@ func (p *parser) header(rest string, l Limits) *Error {
 	}
 	p.r.Header = make(http.Header, max(count-1, 0)) // Host is not put there
 	for left := count; len(rest) > 0; left-- {
-		key, value, n, err := field(rest)
+		f, n, err := parseField(rest)
 		if err != nil {
 			return err
 		}
 		rest = rest[n:]
-		if special, err := p.special(key, value); err != nil {
-			return err
-		} else if !special {
-			p.add(key, value, left)
+		if f.name != unknown && f.name <= nameTransferEncoding {
+			if err := p.special(f); err != nil {
+				return err
+			}
+			if f.name != nameContentLength {
+				continue
+			}
 		}
+		p.add(f, left)
 	}
-	p.fixPragma()
+	if p.seen.has(namePragma) {
+		p.fixPragma()
+	}
 	return nil
 }
 
-// field parses the field line that s starts with and returns the length of the
-// line with its CRLF.
-func field(s string) (key, value string, n int, err *Error) {
+// field is a field line that was parsed.
+type field struct {
+	key, value string
+	name       common
+}
+
+// parseField parses the field line that s starts with and returns the length of
+// the line with its CRLF.
+func parseField(s string) (f field, n int, err *Error) {
 	end := strings.IndexByte(s, '\n')
 	if end < 1 || s[end-1] != '\r' {
-		return "", "", 0, bad("bare_lf", "a line of the head ends without CR")
+		return f, 0, bad("bare_lf", "a line of the head ends without CR")
 	}
 	line := s[:end-1]
-	if line == "" {
-		return "", "", 0, bad("bad_head", "there is an empty line within the head")
-	}
-	if isBlank(line[0]) {
-		return "", "", 0, bad("obs_fold", "a header line starts with white space")
-	}
 	colon := strings.IndexByte(line, ':')
 	if colon < 0 {
-		return "", "", 0, bad("no_colon", "a header line has no colon")
+		return f, 0, badLine(line)
 	}
-	key, ok := canonical(line[:colon])
-	if !ok {
-		return "", "", 0, badName(line[:colon])
+	var ok bool
+	if f.key, f.name, ok = canonical(line[:colon]); !ok {
+		return f, 0, badName(line[:colon])
 	}
-	value = trim(line[colon+1:])
-	if !isValue(value) {
-		return "", "", 0, badValue(value)
+	f.value = trim(line[colon+1:])
+	if !isValue(f.value) {
+		return f, 0, badValue(f.value)
 	}
-	return key, value, end + 1, nil
+	return f, end + 1, nil
+}
+
+func badLine(line string) *Error {
+	switch {
+	case line == "":
+		return bad("bad_head", "there is an empty line within the head")
+	case isBlank(line[0]):
+		return bad("obs_fold", "a header line starts with white space")
+	}
+	return bad("no_colon", "a header line has no colon")
 }
 
 func badName(name string) *Error {
 	switch {
 	case name == "":
 		return bad("empty_name", "a field has no name")
+	case isBlank(name[0]):
+		return bad("obs_fold", "a header line starts with white space")
 	case isBlank(name[len(name)-1]):
 		return bad("space_before_colon", "there is white space before the colon of a field")
 	}
@@ -159,18 +177,21 @@ func badValue(value string) *Error {
 
 // add puts a field into the header; left is how many lines have not been
 // parsed, this one included.
-func (p *parser) add(key, value string, left int) {
+func (p *parser) add(f field, left int) {
 	h := p.r.Header
-	if old, ok := h[key]; ok {
-		h[key] = append(old, value)
-		return
+	if f.name == unknown || p.seen.has(f.name) && f.name != nameContentLength {
+		if old, ok := h[f.key]; ok {
+			h[f.key] = append(old, f.value)
+			return
+		}
 	}
+	p.seen.add(f.name)
 	if len(p.values) == cap(p.values) {
 		p.values = make([]string, 0, left)
 	}
-	p.values = append(p.values, value)
+	p.values = append(p.values, f.value)
 	n := len(p.values)
-	h[key] = p.values[n-1 : n : n]
+	h[f.key] = p.values[n-1 : n : n]
 }
 
 // fixPragma does what net/http does for requests of caches of HTTP/1.0: see RFC
