@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -78,7 +79,7 @@ func twoCores() (cores, error) {
 		}
 	}
 	if len(found) < 2 {
-		return cores{}, fmt.Errorf("one core only; the server and the load need one each")
+		return cores{}, errors.New("one core only; the server and the load need one each")
 	}
 	return cores{server: found[0], load: found[1]}, nil
 }
@@ -129,12 +130,15 @@ func (b *bench) roundsOf(w work) int {
 
 func (b *bench) header(ctx context.Context, took time.Duration) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "Written by `bench/http`; how to repeat and read it: [README.md](README.md).\n\n")
+	s.WriteString("Written by `bench/http`; how to repeat and read it: [README.md](README.md).\n\n")
 	fmt.Fprintf(&s, "- %s, in %v; gale at commit %s; command: `cd bench && GOWORK=off go run ./http %s`\n",
 		time.Now().UTC().Format("2006-01-02 15:04 UTC"), took.Round(time.Second), launch.Commit(ctx, b.repository), strings.Join(os.Args[1:], " "))
 	fmt.Fprintf(&s, "- %s, %d cores, Linux %s; server on core %d, load on core %d, loopback\n",
 		cpuModel(read("/proc/cpuinfo")), runtime.NumCPU(), read("/proc/sys/kernel/osrelease"), b.cores.server, b.cores.load)
 	fmt.Fprintf(&s, "- median of %d rounds of %v after %v, a fresh process for each, peers in turn; memory and allocations: one round\n", b.rounds, b.measured, b.warmUp)
+	if b.idleShare > 1 {
+		fmt.Fprintf(&s, "- **a quick run**: one in %d of the idle connections, and figures that say nothing\n", b.idleShare)
+	}
 	fmt.Fprintf(&s, "- %s; GOGC=%s for all servers in Go, save where a row says otherwise; GOMAXPROCS is 1, from the one core\n", runtime.Version(), gogc)
 	for _, v := range b.versions(ctx) {
 		fmt.Fprintf(&s, "- %s\n", v)

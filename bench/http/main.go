@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -89,7 +90,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 		*wantPeers = judged
 	}
 	if b.rounds < 1 || b.measured <= 0 || b.warmUp < 0 || o.profileTime <= 0 {
-		return o, fmt.Errorf("-rounds, -time and -profile-time must be positive")
+		return o, errors.New("-rounds, -time and -profile-time must be positive")
 	}
 	var err error
 	if b.peers, err = pick(peers(), *wantPeers, func(p peer) string { return p.id }); err != nil {

@@ -51,24 +51,33 @@ func (p *pipes) close() {
 	}
 }
 
-// Ask writes line to the process's standard input and returns the line that it
-// then writes to its standard output, which begins with "ok", without that; one
-// that begins otherwise is an error. One call at a time.
+// Ask writes line to the process's standard input and returns what follows "ok"
+// in the line that it then writes to its standard output; one that begins with
+// "error" is an error, and others are its log, which some libraries write there.
+// One call at a time.
 func (p *Process) Ask(line string) (string, error) {
 	if _, err := p.pipes.in.WriteString(line + "\n"); err != nil {
 		return "", fmt.Errorf("launch: ask %s: %w\n%s", p.cmd.Path, err, p.Tail())
 	}
-	reply, err := p.pipes.replies.ReadString('\n')
-	if err != nil {
-		return "", fmt.Errorf("launch: %s ended when asked: %w\n%s", p.cmd.Path, err, p.Tail())
+	for {
+		line, err := p.pipes.replies.ReadString('\n')
+		if err != nil {
+			return "", fmt.Errorf("launch: %s ended when asked: %w\n%s", p.cmd.Path, err, p.Tail())
+		}
+		if reply, ok, err := parseReply(line); ok {
+			return reply, err
+		}
 	}
-	return parseReply(reply)
 }
 
-func parseReply(line string) (string, error) {
-	line = strings.TrimSpace(line)
-	if rest, ok := strings.CutPrefix(line, "ok"); ok && (rest == "" || rest[0] == ' ') {
-		return strings.TrimSpace(rest), nil
+// parseReply says whether line is a reply at all.
+func parseReply(line string) (reply string, ok bool, err error) {
+	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	switch word {
+	case "ok":
+		return rest, true, nil
+	case "error":
+		return "", true, errors.New("launch: the process says: " + rest)
 	}
-	return "", errors.New("launch: the process says: " + line)
+	return "", false, nil
 }

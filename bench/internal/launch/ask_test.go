@@ -13,7 +13,7 @@ func TestAskAndCores(t *testing.T) {
 	if err != nil {
 		t.Skip("no sh")
 	}
-	const script = `while read line; do case $line in cores) echo ok $(grep Cpus_allowed_list /proc/self/status);; fail) echo error no;; end) exit;; *) echo ok $line;; esac; done`
+	const script = `while read line; do case $line in cores) echo ok $(grep Cpus_allowed_list /proc/self/status);; fail) echo error no;; end) exit;; *) echo log; echo ok $line;; esac; done`
 	p, err := Start(t.Context(), Command{Binary: sh, Args: []string{"-c", script}, Log: filepath.Join(t.TempDir(), "log"), Cores: []int{0}, Asked: true})
 	if err != nil {
 		t.Fatal(err)
@@ -39,12 +39,15 @@ func TestAskAndCores(t *testing.T) {
 func TestParseReply(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{"ok\n": "", "ok a b\n": "a b"} {
-		if got, err := parseReply(line); got != want || err != nil {
-			t.Errorf("%q: %q, %v", line, got, err)
+		if got, ok, err := parseReply(line); got != want || !ok || err != nil {
+			t.Errorf("%q: %q, %v, %v", line, got, ok, err)
 		}
 	}
-	for _, line := range []string{"", "okay\n", "error x\n"} {
-		if _, err := parseReply(line); err == nil {
+	if _, ok, err := parseReply("error x y\n"); !ok || err == nil {
+		t.Error("an error is taken for an answer")
+	}
+	for _, line := range []string{"", "okay\n", "[gnet] INFO\n"} {
+		if _, ok, _ := parseReply(line); ok {
 			t.Errorf("%q is taken", line)
 		}
 	}

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/galeweb/gale/bench/http/internal/peer"
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/app/server"
 	"github.com/cloudwego/hertz/pkg/common/hlog"
+	"github.com/galeweb/gale/bench/http/internal/peer"
 )
 
 func main() {
@@ -17,7 +17,9 @@ func main() {
 		hlog.SetLevel(hlog.LevelError)
 		var mixed peer.Mixed
 		h := server.New(server.WithHostPorts(o.Addr))
-		plain := func(_ context.Context, c *app.RequestContext) { c.Data(http.StatusOK, "text/plain", []byte(peer.Hello)) }
+		plain := func(_ context.Context, c *app.RequestContext) {
+			c.Data(http.StatusOK, "text/plain", []byte(peer.Hello))
+		}
 		h.GET("/plain", plain)
 		h.POST("/json", echo)
 		h.GET("/sleep", func(ctx context.Context, c *app.RequestContext) { peer.Block(); plain(ctx, c) })
