@@ -115,7 +115,7 @@ func (b *bench) run(ctx context.Context) (report, error) {
 			}
 		}
 	}
-	r.header = b.header(ctx, time.Since(begin))
+	r.header = b.header(ctx, time.Since(begin), r.results.foreign(b.works))
 	return r, nil
 }
 
@@ -128,7 +128,7 @@ func (b *bench) roundsOf(w work) int {
 	return 1
 }
 
-func (b *bench) header(ctx context.Context, took time.Duration) string {
+func (b *bench) header(ctx context.Context, took time.Duration, foreign spread) string {
 	var s strings.Builder
 	s.WriteString("Written by `bench/http`; how to repeat and read it: [README.md](README.md).\n\n")
 	fmt.Fprintf(&s, "- %s, in %v; gale at commit %s; command: `cd bench && GOWORK=off go run ./http %s`\n",
@@ -136,6 +136,7 @@ func (b *bench) header(ctx context.Context, took time.Duration) string {
 	fmt.Fprintf(&s, "- %s, %d cores, Linux %s; server on core %d, load on core %d, loopback\n",
 		cpuModel(read("/proc/cpuinfo")), runtime.NumCPU(), read("/proc/sys/kernel/osrelease"), b.cores.server, b.cores.load)
 	fmt.Fprintf(&s, "- median of %d rounds of %v after %v, a fresh process for each, peers in turn; memory and allocations: one round\n", b.rounds, b.measured, b.warmUp)
+	fmt.Fprintf(&s, "- others on the machine took %.0f %% of a core in the median round and %.0f %% in the worst\n", 100*foreign.median, 100*foreign.high)
 	if b.idleShare > 1 {
 		fmt.Fprintf(&s, "- **a quick run**: one in %d of the idle connections, and figures that say nothing\n", b.idleShare)
 	}

@@ -18,6 +18,7 @@ type figures struct {
 	busy      float64 // the part of its core that the server used
 	bytes     float64 // for a connection or a request
 	objects   float64 // allocated for a request
+	foreign   float64 // seconds of a core that neither the server nor the load had, each second
 }
 
 // measure runs one round with a fresh server and a fresh load.
@@ -53,7 +54,8 @@ func underLoadFigures(r load.Result) (figures, error) {
 	ms := func(d time.Duration) float64 { return float64(d) / 1e6 }
 	return figures{
 		cpu: r.CPU.Seconds() / n * 1e6, user: r.User.Seconds() / n * 1e6, rate: n / r.Time.Seconds(), busy: r.CPU.Seconds() / r.Time.Seconds(),
-		p50: ms(r.Streams[0].P50), p99: ms(r.Streams[0].P99),
+		foreign: max(0, (r.Machine-r.CPU-r.LoadCPU).Seconds()/r.Time.Seconds()),
+		p50:     ms(r.Streams[0].P50), p99: ms(r.Streams[0].P99),
 	}, nil
 }
 

@@ -37,9 +37,33 @@ func (r results) of(work, peer string, c column) (spread, bool) {
 	for _, f := range rounds {
 		all = append(all, c(f))
 	}
+	return spreadOf(all), true
+}
+
+func spreadOf(all []float64) spread {
 	slices.Sort(all)
 	n := len(all)
-	return spread{low: all[0], median: (all[(n-1)/2] + all[n/2]) / 2, high: all[n-1]}, true
+	return spread{low: all[0], median: (all[(n-1)/2] + all[n/2]) / 2, high: all[n-1]}
+}
+
+// foreign returns how much of a core other processes took in the rounds under
+// load of all peers.
+func (r results) foreign(works []work) spread {
+	var all []float64
+	for _, w := range works {
+		if w.kind != underLoad {
+			continue
+		}
+		for _, rounds := range r[w.id] {
+			for _, f := range rounds {
+				all = append(all, f.foreign)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return spread{}
+	}
+	return spreadOf(all)
 }
 
 // ratio returns how many times base's median a peer's is.

@@ -37,6 +37,21 @@ func TestSpread(t *testing.T) {
 	}
 }
 
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	r := results{}
+	for _, v := range []float64{0.3, 0.1, 0.2} {
+		r.add("plain", "gale", figures{rate: 1, foreign: v})
+	}
+	r.add("idle10k", "gale", figures{foreign: 9})
+	if got := r.foreign(works()); got != (spread{0.1, 0.2, 0.3}) {
+		t.Errorf("got %+v", got)
+	}
+	if got := (results{}).foreign(works()); got != (spread{}) {
+		t.Errorf("nothing: %+v", got)
+	}
+}
+
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	r := results{}
@@ -94,9 +109,9 @@ func TestUnderLoadFigures(t *testing.T) {
 	t.Parallel()
 	got, err := underLoadFigures(load.Result{
 		Streams: []load.StreamResult{{Requests: 300_000, P50: time.Millisecond, P99: 2 * time.Millisecond}, {Requests: 200_000, P99: time.Second}},
-		Time:    2 * time.Second, CPU: time.Second, User: 250 * time.Millisecond,
+		Time:    2 * time.Second, CPU: time.Second, User: 250 * time.Millisecond, LoadCPU: time.Second, Machine: 3 * time.Second,
 	})
-	want := figures{cpu: 2, user: 0.5, rate: 250_000, p50: 1, p99: 2, busy: 0.5}
+	want := figures{cpu: 2, user: 0.5, rate: 250_000, p50: 1, p99: 2, busy: 0.5, foreign: 0.5}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}

@@ -39,6 +39,7 @@ type Result struct {
 	CPU     time.Duration // user and system time of the server's process
 	User    time.Duration // user time alone, to 10 ms
 	LoadCPU time.Duration // of the client itself
+	Machine time.Duration // of all processes, to 10 ms for each core
 	All     int           // requests answered with the warm-up's
 }
 

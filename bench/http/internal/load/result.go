@@ -6,7 +6,10 @@ import (
 )
 
 func (c *client) result(before, after clocks, took time.Duration) Result {
-	r := Result{Time: took, CPU: after.server - before.server, User: after.user - before.user, LoadCPU: after.own - before.own, All: c.all}
+	r := Result{
+		Time: took, CPU: after.server - before.server, User: after.user - before.user,
+		LoadCPU: after.own - before.own, Machine: after.machine - before.machine, All: c.all,
+	}
 	for _, st := range c.streams {
 		r.Streams = append(r.Streams, summarize(st.latencies))
 	}
