@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -17,7 +18,7 @@ type away struct {
 type absent struct {
 	c       *conn
 	start   time.Time
-	worker  string
+	worker  uint32
 	waiting int // for the client: then it is not the handler that stalls
 }
 
@@ -31,7 +32,7 @@ func (a *away) add(c *conn, x *exchange.Exchange) {
 	if a.all == nil {
 		a.all = map[*exchange.Exchange]*absent{}
 	}
-	a.all[x] = &absent{c: c, start: time.Now(), worker: c.label}
+	a.all[x] = &absent{c: c, start: time.Now(), worker: c.worker.Load()}
 }
 
 // remove forgets x, which is no longer its connection's, and returns how long
@@ -68,7 +69,7 @@ func (a *away) running(s *Server) []Running {
 		}
 		method, path := x.Asked()
 		all = append(all, Running{
-			Method: method, Path: path, Start: e.start, Worker: e.worker, Note: x.Note(),
+			Method: method, Path: path, Start: e.start, Worker: strconv.FormatUint(uint64(e.worker), 10), Note: x.Note(),
 		})
 	}
 	slices.SortFunc(all, func(a, b Running) int { return a.Start.Compare(b.Start) })

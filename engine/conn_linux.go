@@ -27,6 +27,7 @@ type conn struct {
 
 	cur    atomic.Pointer[exchange.Exchange] // being served; read by any goroutine
 	phase  atomic.Uint32                     // read by any goroutine
+	worker atomic.Uint32                     // that serves cur; read by any goroutine
 	cutOff atomic.Bool                       // to be closed; set by any goroutine
 
 	turn  *turn      // while it is served

@@ -36,7 +36,7 @@ func (f facade) Close() error {
 	return nil
 }
 
-func (f facade) LocalAddr() net.Addr  { return f.c.localAddr() }
+func (f facade) LocalAddr() net.Addr  { return f.c.LocalAddr() }
 func (f facade) RemoteAddr() net.Addr { return f.c.peer() }
 
 func (f facade) SetDeadline(time.Time) error      { return errServersOwn }
@@ -53,7 +53,8 @@ func (c *conn) peer() net.Addr {
 	return &net.UnixAddr{Name: c.remote, Net: "unix"}
 }
 
-func (c *conn) localAddr() net.Addr {
+// LocalAddr implements exchange.Wire.
+func (c *conn) LocalAddr() net.Addr {
 	if a := c.Conn.LocalAddr(); a != nil {
 		return a
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -14,38 +16,41 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/galeweb/gale/internal/exchange"
-	"github.com/galeweb/gale/internal/http1"
 	"github.com/galeweb/gale/internal/loop"
 )
 
 // native serves connections by event loops.
 type native struct {
 	s      *Server
+	log    *slog.Logger
 	set    *loop.Set
 	config exchange.Config
-	limits http1.Limits
+	pool   bool // see Pool
 
-	predictor predictor
-	overload  overload
-	away      away
-	counts    []counts // one for each loop, so that loops do not share cache lines
-	turns     turnTimes
+	turns      turns
+	predictor  predictor
+	overload   overload
+	away       away
+	handshakes gate
+
+	accepted  atomic.Uint64
+	handed    atomic.Uint64
+	hijacked  atomic.Int64
+	counts    []counts // one for each loop
+	turnTimes turnTimes
 	refused   tally // by limit
 	bad       tally // by the parser's kind
 	takeovers tally // by route
-	handed    atomic.Uint64
-	hijacked  atomic.Int64
-	accepted  atomic.Uint64
 
-	handshakes chan struct{} // holds a token for each handshake under way
-	h2         *handover
+	draining atomic.Bool
+	drain    chan struct{} // closed when draining
 
 	mu        sync.Mutex
 	listeners map[*listener]struct{}
-	draining  atomic.Bool
-	drain     chan struct{} // closed when draining
-	live      int64         // connections and Serve calls, guarded by mu
-	stopping  bool
+	live      int           // connections and Serve calls
+	detached  int           // handlers that run on hijacked connections
+	stopping  bool          // the loops end
+	empty     chan struct{} // closed when stopping
 	stopped   chan struct{} // closed when the loops have ended
 }
 
@@ -62,33 +67,33 @@ type listener struct {
 
 func newNative(s *Server, mode Mode) (*native, error) {
 	n := &native{
-		s: s, limits: s.headLimits(),
-		listeners: map[*listener]struct{}{}, drain: make(chan struct{}), stopped: make(chan struct{}),
+		s: s, log: s.log(), pool: mode == Pool, handshakes: newGate(s.maxHandshakes()),
+		listeners: map[*listener]struct{}{},
+		drain:     make(chan struct{}), empty: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	n.predictor.init(mode)
-	n.overload.init(s)
-	if most := s.limit(s.MaxHandshakes, defaultHandshakes); most > 0 {
-		n.handshakes = make(chan struct{}, most)
-	}
+	n.predictor.init(mode, s.routeOf)
+	n.overload.init(s.maxQueueing(), s.Unsheddable)
 	n.config = exchange.Config{
-		Handler: s.Handler, HTTP: s.http, Log: s.log(), Date: new(dateLine).get,
-		MaxBody:   int64(s.limit(int(s.MaxBodyBytes), defaultBody)),
-		KeepAlive: s.keepsAlive, Drain: n.drain, Limits: n.limits,
+		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: new(dateLine).get, Drain: n.drain,
+		MaxBody: s.maxBody(), Limits: s.headLimits(),
+		KeepAlive: func() bool { return !n.draining.Load() && !s.noAlive.Load() },
 	}
-	options := loop.Options{Label: WorkerLabel, OnTurn: n.turn}
-	if mode == AlwaysInline || mode == Pool || mode == AlwaysSlow {
+	options := loop.Options{Label: WorkerLabel, OnTurn: n.turned}
+	if mode != Loop {
 		options.Watch = -1
-	}
-	if s.Labels != nil {
-		options.Labels = s.Labels
 	}
 	set, err := loop.New(options)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("engine: %w", err)
 	}
 	n.set = set
 	n.counts = make([]counts, set.Loops())
 	return n, nil
+}
+
+func (n *native) turned(d time.Duration) {
+	n.turnTimes.add(d)
+	n.overload.waited(d, time.Now())
 }
 
 // canServe reports whether l's sockets may be taken past its Accept: any other
@@ -113,7 +118,7 @@ func (n *native) serve(l net.Listener, config *tls.Config) error {
 	var err error
 	ln.loop, err = n.set.Listen(l.(syscall.Conn), ln.accepted, func(err error) {
 		n.refused.add("files")
-		n.config.Log.Error("engine: accepting pauses", "err", err)
+		n.log.Error("engine: accepting pauses", "err", err)
 	})
 	if err != nil {
 		return err
@@ -151,8 +156,8 @@ func (ln *listener) accepted(_ *loop.Worker, fd int, peer unix.Sockaddr) {
 	n.accepted.Add(1)
 	remote := loop.Addr(peer)
 	key := addrKey(remote)
-	if !n.s.limits.take(key) {
-		n.refused.add(n.s.limits.which(key))
+	if limit := n.s.limits.take(key); limit != "" {
+		n.refused.add(limit)
 		_ = unix.Close(fd)
 		return
 	}
@@ -164,8 +169,8 @@ func (ln *listener) accepted(_ *loop.Worker, fd int, peer unix.Sockaddr) {
 	}
 	c.open()
 	if err := n.set.Add(&c.Conn, fd, c); err != nil {
-		n.config.Log.Error("engine: a connection was lost", "err", err)
-		c.gone()
+		n.log.Error("engine: a connection was lost", "err", err)
+		c.close()
 	}
 }
 
@@ -214,20 +219,27 @@ func (n *native) stopIfDone() {
 		return
 	}
 	n.stopping = true
+	close(n.empty)
 	// Not on this goroutine: it may be one that Stop waits for.
 	go func() {
 		defer close(n.stopped)
 		if err := n.set.Stop(); err != nil {
-			n.config.Log.Error("engine: closing the loops", "err", err)
+			n.log.Error("engine: the loops did not end well", "err", err)
 		}
 	}()
+}
+
+// detach counts the handlers that run on hijacked connections.
+func (n *native) detach(by int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.detached += by
 }
 
 // quiesce closes the listeners and the connections that have nothing to do.
 func (n *native) quiesce() {
 	n.mu.Lock()
-	first := !n.draining.Swap(true)
-	if first {
+	if !n.draining.Swap(true) {
 		close(n.drain)
 	}
 	for ln := range n.listeners {
@@ -235,27 +247,37 @@ func (n *native) quiesce() {
 	}
 	n.stopIfDone()
 	n.mu.Unlock()
-	n.each(func(c *conn) { c.Kick() })
+	n.dropIdle()
 }
 
-func (n *native) shutdown(ctx context.Context) error {
-	n.quiesce()
+// dropIdle has every connection look whether it may stay.
+func (n *native) dropIdle() { n.each(func(c *conn) { c.Kick() }) }
+
+// wait returns when there are no connections, and the loops have ended, or with
+// the error of ctx. Handlers that run on hijacked connections are not waited
+// for, though they run on goroutines of the loops.
+func (n *native) wait(ctx context.Context) error {
 	select {
-	case <-n.stopped:
-		return nil
+	case <-n.empty:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	n.mu.Lock()
+	busy := n.detached > 0
+	n.mu.Unlock()
+	if !busy {
+		<-n.stopped
+	}
+	return nil
 }
 
 func (n *native) close() {
 	n.quiesce()
 	n.each(func(c *conn) { c.cut(http.ErrServerClosed) })
-	n.mu.Lock()
-	idle := n.stopping
-	n.mu.Unlock()
-	if idle {
-		<-n.stopped
+	select {
+	case <-n.empty:
+		_ = n.wait(context.Background())
+	default: // handlers still run; the last one ends the loops
 	}
 }
 

@@ -19,6 +19,10 @@ const requestsATurn = 64
 // Serve implements loop.Source.
 func (c *conn) Serve(w *loop.Worker) {
 	n := c.n
+	if n.pool && w.Leads() {
+		n.set.Serve(c)
+		return
+	}
 	t := c.attach(w)
 	ended := false
 	defer func() {
@@ -72,6 +76,8 @@ func (c *conn) serve() {
 		return
 	case phaseResumed:
 		c.phase.Store(phaseReading)
+		c.lease = c.turn.w.Lease()
+		c.worker.Store(c.turn.w.ID)
 		if !c.exchange(c.cur.Load()) {
 			return
 		}
@@ -131,6 +137,8 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 		return c.finish(endLinger)
 	}
 	c.tell(http.StateActive)
+	c.lease = w.Lease()
+	c.worker.Store(w.ID)
 	c.cur.Store(x)
 	if !w.Leads() || !n.predictor.slow(x.Request()) {
 		return c.exchange(x)
@@ -152,7 +160,6 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 func (c *conn) exchange(x *exchange.Exchange) bool {
 	n, t := c.n, c.turn
 	w, led := t.w, t.w.Leads()
-	c.lease = w.Lease()
 	c.setDeadlines()
 	if t.r < t.e {
 		x.Pipelined()
@@ -162,7 +169,9 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 	}
 	if !led {
 		n.away.add(c, x)
-		n.overload.waited(t)
+		if now := time.Now(); !t.queued.IsZero() {
+			n.overload.waited(now.Sub(t.queued), now)
+		}
 	}
 	t.began = false
 	out := x.Serve()

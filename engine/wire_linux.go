@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"syscall"
 	"time"
@@ -205,6 +206,24 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 	c.writeBy.Store(nanos(t))
 	c.Poke()
 	return nil
+}
+
+// Hijack gives the connection away. Its handler mostly goes on for long.
+func (c *conn) Hijack() (net.Conn, error) {
+	c.leaveLoop()
+	if err := c.Flush(); err != nil {
+		return nil, err
+	}
+	c.clearDeadlines()
+	n := c.n
+	n.detach(1)
+	conn, err := c.takeOut()
+	if err != nil {
+		n.detach(-1)
+		return nil, err
+	}
+	c.tell(http.StateHijacked)
+	return conn, nil
 }
 
 // unsent returns the bytes that the socket has not taken. outMu is held.

@@ -106,6 +106,7 @@ func (b *body) readLength(p []byte) (int, error) {
 	b.taken += int64(n)
 	if b.remain == 0 {
 		b.eof = true
+		b.x.bodyEnded()
 		return n, io.EOF
 	}
 	return n, nil
@@ -165,6 +166,7 @@ func (b *body) decode(p []byte) (int, error) {
 			return n, bad
 		case done:
 			b.eof = true
+			b.x.bodyEnded()
 			b.setTrailer()
 			return n, io.EOF
 		case n > 0:

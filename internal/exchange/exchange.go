@@ -48,6 +48,7 @@ type Exchange struct {
 	body   body
 	w      response
 
+	input   input
 	hasBody bool
 	outcome Outcome
 	note    note
@@ -103,6 +104,7 @@ func (x *Exchange) setBody(p *http1.Request) {
 	if !p.Chunked && p.ContentLength <= 0 {
 		x.req.Body = http.NoBody
 		x.body.eof, x.body.closed = true, true
+		x.input.Store(bodyRead)
 		return
 	}
 	x.req.Body, x.hasBody = &x.body, true

@@ -17,7 +17,7 @@ const idleWorker = 10 * time.Second
 type pool struct {
 	set  *Set
 	away atomic.Int64 // workers that serve a source and lead no loop
-	ids  atomic.Uint64
+	ids  atomic.Uint32
 
 	mu     sync.Mutex
 	idle   []*Worker
@@ -46,14 +46,14 @@ func (p *pool) do(j job) {
 		return
 	}
 	p.mu.Unlock()
-	w := &Worker{set: p.set, jobs: make(chan job, 1), Label: strconv.FormatUint(p.ids.Add(1), 10)}
+	w := &Worker{set: p.set, jobs: make(chan job, 1), ID: p.ids.Add(1)}
 	p.set.running.Go(func() { p.run(w, j) })
 }
 
 func (p *pool) run(w *Worker, j job) {
 	ctx := p.set.o.Labels
 	if p.set.o.Label != "" {
-		ctx = pprof.WithLabels(ctx, pprof.Labels(p.set.o.Label, w.Label))
+		ctx = pprof.WithLabels(ctx, pprof.Labels(p.set.o.Label, strconv.FormatUint(uint64(w.ID), 10)))
 	}
 	pprof.SetGoroutineLabels(ctx)
 	ended := false
