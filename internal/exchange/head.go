@@ -89,7 +89,9 @@ func (w *response) appendHead(out, p []byte, last bool) []byte {
 func (w *response) settleInput(r *http1.Response) {
 	b := &w.x.body
 	r.Close = r.Close || w.x.overLimit() || b.unanswered()
-	if w.duplex || r.Close || r.RequestClose || !r.KeepAlive || asksClose(r.Header) {
+	// A body of unknown length in HTTP/1.0 ends with the connection.
+	endless := r.Minor == 0 && w.length == -1 && !r.Complete && bodyAllowed(r.Status) && r.Method != http.MethodHead
+	if w.duplex || endless || r.Close || r.RequestClose || !r.KeepAlive || asksClose(r.Header) {
 		return
 	}
 	settled, large := b.settle()
