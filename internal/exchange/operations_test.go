@@ -21,8 +21,10 @@ type operation struct {
 
 func drawOperation(t *rapid.T) operation {
 	n := rapid.SampledFrom([]int{0, 1, 13, 511, 512, 2047, 2048, 2049, 5000, 9000}).Draw(t, "n")
-	key := rapid.SampledFrom([]string{"X-A", "X-B", "Content-Type", "Content-Length", "Connection", "Trailer", "Date",
-		http.TrailerPrefix + "X-P", "Content-Encoding", "Transfer-Encoding"}).Draw(t, "key")
+	key := rapid.SampledFrom([]string{
+		"X-A", "X-B", "Content-Type", "Content-Length", "Connection", "Trailer", "Date",
+		http.TrailerPrefix + "X-P", "Content-Encoding", "Transfer-Encoding",
+	}).Draw(t, "key")
 	value := rapid.SampledFrom([]string{"", "1", "5", "2049", "close", "keep-alive", "X-A", "identity", "text/x"}).Draw(t, "value")
 	code := rapid.SampledFrom([]int{200, 201, 204, 304, 404, 500, 102, 103}).Draw(t, "code")
 	switch rapid.IntRange(0, 7).Draw(t, "kind") {
