@@ -142,10 +142,11 @@ func (h *head) settleConnection() {
 	} else if h.Minor == 0 || h.RequestClose {
 		h.framing.Close = true
 	}
-	if !h.KeepAlive || h.Close || h.TooLarge || h.connection == "close" {
+	if !h.KeepAlive || h.Close || h.connection == "close" {
 		h.framing.Close = true
 	}
-	if h.TooLarge {
+	if h.TooLarge && !h.framing.Close {
+		h.framing.Close = true
 		h.drop |= dropConnection
 		h.addConnection = "close"
 	}
@@ -189,7 +190,7 @@ func (h *head) settleClose() {
 	if !h.framing.Close || h.isSwitch() {
 		return
 	}
-	if h.KeepAlive && !h.TooLarge && hasToken(h.connection, "close") {
+	if h.KeepAlive && h.drop&dropConnection == 0 && hasToken(h.connection, "close") {
 		return
 	}
 	h.drop |= dropConnection

@@ -30,8 +30,8 @@ type Response struct {
 	// handler want, as after a request body that was not read to its end.
 	Close bool
 	// TooLarge says that the request's body is too large to be read to its end
-	// after the handler: it implies Close, and Connection: close is written
-	// whatever the handler has set.
+	// after the handler: it implies Close, and where nothing else does,
+	// Connection: close takes the place of what the handler has set.
 	TooLarge bool
 	// Date is a Date field ready to be written, "Date: …\r\n"; nil for none. A
 	// handler that has set Date, be it to nil, has its own way.
