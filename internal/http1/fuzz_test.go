@@ -31,7 +31,7 @@ func FuzzRequest(f *testing.F) {
 		f.Add(v.data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > 4<<10 || skipped(data) > 8 { // beyond, empty lines are forgiven by call
+		if len(data) > 1<<10 || skipped(data) > 8 { // beyond, empty lines are forgiven by call
 			return
 		}
 		agree(t, data, feedAll(t, data))

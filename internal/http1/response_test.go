@@ -76,6 +76,7 @@ func TestManyFieldsAreSortedToo(t *testing.T) {
 		}
 		got, _ := http1.AppendResponse(nil, &http1.Response{Minor: 1, Status: 304, Header: h, KeepAlive: true})
 		assert.Equal(t, string(got), "HTTP/1.1 304 Not Modified\r\n"+want.String()+"\r\n")
+		assert.Equal(t, string(http1.AppendChunkEnd(nil, h)), "0\r\n"+want.String()+"\r\n")
 	}
 }
 

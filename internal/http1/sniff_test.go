@@ -21,6 +21,7 @@ func TestContentTypesAreThoseOfNetHTTP(t *testing.T) {
 	tails := []string{
 		"", "x", "ello, world!", "\x00", "\x01rest", " \t\r\n text", "\x7f", "\xff\xfe", "\x1b[0m",
 		"123ftypmp42abcdefgh", strings.Repeat("a", 33) + "LPmore", strings.Repeat("y", 511) + "\x00", strings.Repeat("z\n", 600),
+		strings.Repeat("z\x00", 9), strings.Repeat("\x7f\x1b", 9),
 	}
 	for c := range 256 {
 		for _, tail := range tails {
