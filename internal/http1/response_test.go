@@ -28,6 +28,10 @@ func TestResponsesThatDifferFromNetHTTP(t *testing.T) {
 			"Transfer-Encoding: chunked\r\n",
 		},
 		{
+			"a second length in lower case",
+			http1.Response{Method: "GET", Header: http.Header{"content-length": {"5"}}, Complete: true}, "Content-Length: 0\r\n",
+		},
+		{
 			"a coding in lower case", http1.Response{Method: "GET", Header: http.Header{"transfer-encoding": {"x"}}},
 			"Transfer-Encoding: chunked\r\n",
 		},

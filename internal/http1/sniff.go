@@ -26,8 +26,8 @@ func noSignature(p []byte) bool {
 	default:
 		return false
 	}
-	// Two signatures stand behind bytes of any kind: MP4's box, and a font's.
-	return !(len(p) >= 12 && string(p[4:8]) == "ftyp") && !(len(p) >= 36 && p[34] == 'L' && p[35] == 'P')
+	// The signature of a kind of font stands behind bytes of any kind.
+	return len(p) < 36 || p[34] != 'L' || p[35] != 'P'
 }
 
 func isText(p []byte) bool {
