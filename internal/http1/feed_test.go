@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"reflect"
 	"testing"
 
 	"github.com/galeweb/gale/internal/http1"
@@ -125,8 +126,8 @@ func feedAllWithin(t testing.TB, l http1.Limits, data []byte) outcome {
 			got.Taken, got.Body, got.Request = whole.Taken, whole.Body, whole.Request
 			got.Trailer = whole.Trailer
 		}
-		if d := cmp.Diff(whole, got); d != "" {
-			t.Fatalf("%q differs %s %d (-whole +split):\n%s", data, how, at, d)
+		if !reflect.DeepEqual(whole, got) { // a hundred times quicker than the difference
+			t.Fatalf("%q differs %s %d (-whole +split):\n%s", data, how, at, cmp.Diff(whole, got))
 		}
 	}
 	same(feedWithin(l, data, 1, everyByte(len(data))...), "by bytes", 0)
