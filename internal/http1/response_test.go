@@ -24,15 +24,18 @@ func TestResponsesThatDifferFromNetHTTP(t *testing.T) {
 		{"a length that is no number", http1.Response{Method: "HEAD", Header: http.Header{"Content-Length": {"+5"}}}, ""},
 		{"several lengths", http1.Response{Method: "GET", Header: http.Header{"Content-Length": {"5", "6"}}}, "Content-Length: 5\r\n"},
 		{
-			"a length in lower case", http1.Response{Method: "GET", Header: http.Header{"content-length": {"5"}}},
+			"a length in lower case",
+			http1.Response{Method: "GET", Header: http.Header{"content-length": {"5"}}},
 			"Transfer-Encoding: chunked\r\n",
 		},
 		{
 			"a second length in lower case",
-			http1.Response{Method: "GET", Header: http.Header{"content-length": {"5"}}, Complete: true}, "Content-Length: 0\r\n",
+			http1.Response{Method: "GET", Header: http.Header{"content-length": {"5"}}, Complete: true},
+			"Content-Length: 0\r\n",
 		},
 		{
-			"a coding in lower case", http1.Response{Method: "GET", Header: http.Header{"transfer-encoding": {"x"}}},
+			"a coding in lower case",
+			http1.Response{Method: "GET", Header: http.Header{"transfer-encoding": {"x"}}},
 			"Transfer-Encoding: chunked\r\n",
 		},
 	} {
