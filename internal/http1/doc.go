@@ -23,7 +23,7 @@
 //	what                                                   gale      net/http
 //	a line that ends in LF alone                           400       a line
 //	a line that starts with white space (obs-fold)         400       joined
-//	a space before the colon of a field                    400       a name with a space
+//	a space before the colon of a field                    400       400, by its server only
 //	Content-Length and Transfer-Encoding                   400       the latter
 //	Content-Length twice, of equal value                   400       one
 //	Content-Length of more than 19 digits                  400       when below 2^63
@@ -31,7 +31,7 @@
 //	a malformed Transfer-Encoding                          400       501
 //	Host missing from CONNECT in HTTP/1.1                  400       served
 //	Host that is not name, address or [address], and port  400       when its bytes are a host's
-//	% in a host, user information before one               400       decoded
+//	% in a host, user information before one               400       served
 //	a port beyond 65535                                    400       served
 //	bytes beyond ASCII in a target                         400       served
 //	a target in absolute form that is not http or https    400       served
@@ -59,8 +59,8 @@
 //   - A Content-Length that is not a number of at most 19 digits is never sent,
 //     and of several only the first. Nor is a field whose name is Content-Length
 //     or Transfer-Encoding in other case, or such a trailer field.
-//   - A request of HTTP/1.0 with both close and keep-alive in Connection is one
-//     that closes, and these are told apart by commas only.
+//   - Of close and keep-alive in the Connection of an HTTP/1.0 request, close
+//     counts, and in every request such words are told apart by commas only.
 //   - [AppendInterim] is for HTTP/1.1: net/http also sends 1xx to HTTP/1.0.
 //
 // # Limits
