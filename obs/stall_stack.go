@@ -136,7 +136,7 @@ const (
 // isEngine reports whether the function belongs to gale's server, below every
 // handler.
 func isEngine(function string) bool {
-	return hasPrefix(function, "runtime.", "runtime/pprof.", galePath+"/engine.", galePath+"/internal/")
+	return hasPrefix(function, "runtime.", "runtime/pprof.", "sync.(*WaitGroup).Go.", galePath+"/engine.", galePath+"/internal/")
 }
 
 // isServer adds net/http's own, which is the server in the std mode.
