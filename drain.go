@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-
-	"github.com/galeweb/gale/engine"
 )
 
 // ErrDrain is returned by [Run] when requests or OnDrain functions were cut off
@@ -72,18 +70,12 @@ type drainCount struct {
 func (r *runner) countDrain() *drainCount {
 	r.inflight.counting.Store(true)
 	s := r.server.Stats()
-	return &drainCount{r: r, conns: openConns(s), longLived: s.Hijacked}
+	open := s.Handshaking + s.Reading + s.Active + s.Idle + s.Hijacked + s.Closing
+	return &drainCount{r: r, conns: open, longLived: s.Hijacked}
 }
 
-// openConns is how many connections are open, in whatever state.
-func openConns(s engine.Stats) int64 {
-	return s.Handshaking + s.Reading + s.Active + s.Idle + s.Hijacked + s.Closing
-}
-
-// tell logs the counts. Connections still open have nobody left to serve them.
 func (c *drainCount) tell() {
-	c.r.o.Logger.Info("drained", "requests", c.finished, "cut", c.cut, "connections", c.conns,
-		"long_lived", c.longLived, "still_open", openConns(c.r.server.Stats()))
+	c.r.o.Logger.Info("drained", "requests", c.finished, "cut", c.cut, "connections", c.conns, "long_lived", c.longLived)
 }
 
 func left(unfinished []string) string {

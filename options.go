@@ -76,8 +76,9 @@ type Options struct {
 	Middleware []func(http.Handler) http.Handler
 
 	// StallBudget is the time after which a handler that runs is logged, once,
-	// with its stack; see [obs.StallWatch] for what is not reported. Defaults to
-	// 1 s; negative for no watch.
+	// with its stack; see [obs.StallWatch] for what is not reported. HTTP/2 and
+	// the mode [engine.Std] are not watched. Defaults to 1 s; negative for no
+	// watch.
 	StallBudget time.Duration
 	// StallTrace says when the runtime's flight recorder is on, from which a
 	// stall gets a trace of the seconds before, on the ops listener. Defaults to

@@ -1,6 +1,7 @@
 package gale_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +19,7 @@ import (
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/router"
 	"github.com/galeweb/gale/web"
+	"github.com/galeweb/gale/ws"
 )
 
 func TestRoutesOfTheHandler(t *testing.T) {
@@ -66,22 +68,24 @@ func newStuck() stuck {
 		_, err := io.ReadAll(r.Body)
 		return err
 	})
+	socket := &ws.Handler{Open: func(c *ws.Conn) error { // runs as long as the connection
+		for m, err := range c.Messages() {
+			if err != nil {
+				return err
+			}
+			if err := c.Send(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+	s.router.Handle("GET /socket", socket)
 	s.router.Get("/quick", func(w http.ResponseWriter, r *http.Request) error { return web.Text(w, 200, "quick") })
 	return s
 }
 
 //go:noinline
 func (s stuck) hang() { <-s.release }
-
-// eventually waits for what others are about to do.
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for begin := time.Now(); !done(); runtime.Gosched() {
-		if time.Since(begin) > 20*time.Second {
-			t.Fatalf("%s: was not seen", what)
-		}
-	}
-}
 
 // The one test of a real engine, with a real flight recorder, of which there is
 // one a process.
@@ -115,10 +119,18 @@ func TestStalledHandlerOnTheEngine(t *testing.T) {
 	assert.NoError(t, err)
 	_, err = io.WriteString(upload, "POST /upload HTTP/1.1\r\nHost: gale.test\r\nContent-Length: 10\r\n\r\nhalf")
 	assert.NoError(t, err)
-	stalled := func() int { return strings.Count(r.log.String(), "handler is past its budget") }
+	stalled := func(log string) int { return strings.Count(log, "handler is past its budget") }
+	socket, err := ws.Dial(t.Context(), url+"/socket", ws.DialOptions{})
+	assert.NoError(t, err)
+	assert.NoError(t, socket.SendText("hello"))
+	for m, err := range socket.Messages() {
+		assert.NoError(t, err)
+		assert.Equal(t, string(m.Data), "hello")
+		break
+	}
 	for i := range 2 {
 		ask(fmt.Sprintf("/slow/%d?token=secret", i))
-		eventually(t, "stall", func() bool { return stalled() == i+1 })
+		r.log.wait(t, "stall", func(log string) bool { return stalled(log) == i+1 })
 	}
 
 	// Nothing is told twice, and nobody waits for those that hang.
@@ -129,8 +141,8 @@ func TestStalledHandlerOnTheEngine(t *testing.T) {
 		_, body := get(t, c, url+"/quick")
 		assert.Equal(t, body, "quick")
 	}
-	assert.Equal(t, stalled(), 2)
 	log := r.log.String()
+	assert.Equal(t, stalled(log), 2)
 	for _, want := range []string{
 		`route="GET /slow/{id}"`, "path=/slow/0 ", "path=/slow/1 ", "request_id=", `waits="channel receive"`,
 		"gale_test.stuck.hang (watch_test.go:", "trace=/debug/stalls/2.trace",
@@ -149,14 +161,60 @@ func TestStalledHandlerOnTheEngine(t *testing.T) {
 
 	close(s.release)
 	asking.Wait()
-	eventually(t, "takeovers", func() bool {
-		_, metrics := get(t, operator, ops+"/metrics")
-		return strings.Contains(metrics, `gale_server_takeovers_total{route="GET /slow/{id}"}`)
-	})
+	// It is counted after the answer has gone.
+	const taken = `gale_server_takeovers_total{route="GET /slow/{id}"}`
+	for begin := time.Now(); ; {
+		if _, metrics := get(t, operator, ops+"/metrics"); strings.Contains(metrics, taken) {
+			break
+		}
+		assert.True(t, time.Since(begin) < 20*time.Second, "no takeover was counted")
+	}
 	assert.NoError(t, upload.Close())
+	socket.Close(ws.CodeNormal, "")
+	<-socket.Done()
 	r.terminate()
 	assert.NoError(t, r.wait())
 	assert.Contains(t, r.log.String(), "msg=drained")
+}
+
+func TestDrainCounts(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("net/http's server does not count connections")
+	}
+	begun, end := make(chan struct{}), make(chan struct{})
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/idle" {
+			return
+		}
+		begun <- struct{}{}
+		if r.URL.Path == "/cut" {
+			<-r.Context().Done()
+			return
+		}
+		<-end
+	})
+	r := start(t, app, gale.Options{
+		Addr: "127.0.0.1:0", StallBudget: -1, DrainTimeout: time.Second,
+		OnDrain:   []func(context.Context){func(context.Context) { close(end) }},
+		Configure: func(s *engine.Server) { s.Mode = engine.Loop },
+	})
+	for _, path := range []string{"/idle", "/finish", "/finish", "/cut"} {
+		c, err := net.Dial("tcp", r.addr.String())
+		assert.NoError(t, err)
+		defer c.Close()
+		_, err = io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: gale.test\r\n\r\n")
+		assert.NoError(t, err)
+		if path == "/idle" {
+			_, err = c.Read(make([]byte, 1))
+			assert.NoError(t, err)
+		} else {
+			<-begun
+		}
+	}
+	r.terminate()
+	assert.ErrorIs(t, r.wait(), gale.ErrDrain)
+	assert.Contains(t, r.log.String(), "msg=drained requests=2 cut=1 connections=4 long_lived=0")
 }
 
 func TestServerMetrics(t *testing.T) {

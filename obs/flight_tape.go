@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/trace"
+	"slices"
 	"sync"
 	"time"
 )
@@ -32,8 +33,8 @@ const (
 	tapeAge = 5 * time.Second
 	// tapeIdle is how long it goes on after the last stall.
 	tapeIdle = 10 * time.Minute
-	// tapeGap is the least time between two traces: one of 16 MiB takes some
-	// 20 ms to write.
+	// tapeGap is the least time between two traces: one of 7 MB took 20 ms to
+	// write.
 	tapeGap = 10 * time.Second
 )
 
@@ -71,7 +72,7 @@ func newFlightTape(o StallOptions) *flightTape {
 	return &flightTape{
 		mode: o.Trace, keep: o.Keep, max: o.MaxBytes, log: o.Log,
 		recorder: trace.NewFlightRecorder(trace.FlightRecorderConfig{
-			MinAge: tapeAge, MaxBytes: uint64(o.MaxBytes / 4), // a hint, at times passed by half
+			MinAge: tapeAge, MaxBytes: uint64(o.MaxBytes / 8), // a hint: a second is the least it keeps
 		}),
 	}
 }
@@ -138,10 +139,18 @@ func (t *flightTape) snapshot(now time.Time, id int) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.traces = append(t.traces, keptTrace{name, bytes.Clone(data.buf.Bytes())})
-	if n := len(t.traces) - t.keep; n > 0 {
-		t.traces = append([]keptTrace(nil), t.traces[n:]...)
+	for len(t.traces) > t.keep || t.size() > t.max {
+		t.traces = slices.Delete(t.traces, 0, 1)
 	}
 	return stallsPath + "/" + name
+}
+
+// size is that of all traces. The caller holds mu.
+func (t *flightTape) size() (n int) {
+	for _, k := range t.traces {
+		n += len(k.data)
+	}
+	return n
 }
 
 // get returns a trace, or nil.

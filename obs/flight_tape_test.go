@@ -96,6 +96,22 @@ func TestTooLargeATraceIsDropped(t *testing.T) {
 	assert.Equal(t, s.Stalls()[0].Trace, "")
 }
 
+func TestTracesFitTogether(t *testing.T) {
+	t.Parallel()
+	s, f := newStalls(obs.StallOptions{Trace: obs.TraceAlways, MaxBytes: 1000}), &fakeRecorder{}
+	s.SetRecorder(f)
+	s.Begin()
+	for i, size := range []int{300, 300, 300, 500} {
+		f.size = size
+		s.stall(t, time.Duration(i+1)*time.Minute)
+	}
+	s.End()
+	ops := obs.NewOps(obs.OpsOptions{Stalls: s.StallWatch})
+	for id, want := range map[int]int{1: 404, 2: 404, 3: 200, 4: 200} {
+		assert.Equal(t, get(ops, fmt.Sprintf("http://127.0.0.1/debug/stalls/%d.trace", id)).Code, want)
+	}
+}
+
 func TestStallPages(t *testing.T) {
 	t.Parallel()
 	s := newStalls(obs.StallOptions{Trace: obs.TraceAlways, Keep: 2})

@@ -33,8 +33,10 @@ type StallOptions struct {
 	Trace TraceMode
 	// Keep is how many traces are kept in memory, the newest. Defaults to 3.
 	Keep int
-	// MaxBytes bounds each of them; a larger one is dropped. The recorder's own
-	// buffer is about a quarter of it. Defaults to 16 MiB.
+	// MaxBytes bounds them together: older ones make room, and one that is
+	// larger by itself is dropped. The recorder aims at an eighth of it, and
+	// keeps at least a second, however much that is (4 MB at 45,000 requests a
+	// second). Defaults to 64 MiB.
 	MaxBytes int
 }
 
@@ -103,11 +105,11 @@ const (
 // All methods but [StallWatch.Run] may be called at any time by anyone. Logged
 // and shown are method, path, route and request id; never query, header or body.
 type StallWatch struct {
-	o     StallOptions
-	tape  *flightTape
-	known map[stallKey]*stallState // of Run's goroutine only
-	limit stallLimit
-	since func(time.Time) time.Duration // time.Since, save in tests
+	o        StallOptions
+	tape     *flightTape
+	known    map[stallKey]*stallState // of Run's goroutine only
+	limit    stallLimit
+	since    func(time.Time) time.Duration // time.Since, save in tests
 	lastLook time.Time
 	// profileAfter is when the next profile may be taken.
 	profileAfter time.Time
@@ -140,7 +142,7 @@ func NewStallWatch(o StallOptions) *StallWatch {
 	}
 	o.Budget = cmp.Or(o.Budget, time.Second)
 	o.Keep = cmp.Or(o.Keep, 3)
-	o.MaxBytes = cmp.Or(o.MaxBytes, 16<<20)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 64<<20)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
