@@ -35,9 +35,10 @@ func newConnLimits(total, perAddr int, log *slog.Logger) *connLimits {
 
 func (c *connLimits) listen(l net.Listener) net.Listener { return &limitedListener{l, c} }
 
-// take counts a connection from key and says whether it may stay. The zero key
-// stands for those not counted by address.
-func (c *connLimits) take(key netip.Prefix) bool {
+// take counts a connection from key and says whether it may stay: it returns ""
+// or the limit that it would break. The zero key stands for those not counted by
+// address.
+func (c *connLimits) take(key netip.Prefix) (limit string) {
 	c.mu.Lock()
 	full := c.total >= 0 && c.open >= c.total
 	greedy := key.IsValid() && c.perAddr >= 0 && c.byAddr[key] >= c.perAddr
@@ -47,7 +48,11 @@ func (c *connLimits) take(key netip.Prefix) bool {
 			c.byAddr[key]++
 		}
 		c.mu.Unlock()
-		return true
+		return ""
+	}
+	limit = "conns_per_addr"
+	if full {
+		limit = "conns"
 	}
 	c.refused++
 	refused := c.refused
@@ -58,14 +63,14 @@ func (c *connLimits) take(key netip.Prefix) bool {
 	}
 	c.mu.Unlock()
 	if !tell {
-		return false
+		return limit
 	}
 	if full {
 		c.log.Warn("connections refused: MaxConns reached", "limit", c.total, "refused", refused)
 	} else {
 		c.log.Warn("connections refused: MaxConnsPerAddr reached", "limit", c.perAddr, "refused", refused, "addr", key.String())
 	}
-	return false
+	return limit
 }
 
 func (c *connLimits) give(key netip.Prefix) {
@@ -92,7 +97,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		key := addrKey(c.RemoteAddr())
-		if !l.limits.take(key) {
+		if l.limits.take(key) != "" {
 			_ = c.Close()
 			continue
 		}
@@ -112,7 +117,11 @@ func addrKey(a net.Addr) netip.Prefix {
 	if !ok {
 		return netip.Prefix{}
 	}
-	ip := tcp.AddrPort().Addr().Unmap()
+	return ipKey(tcp.AddrPort().Addr())
+}
+
+func ipKey(ip netip.Addr) netip.Prefix {
+	ip = ip.Unmap().WithZone("")
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
 		return netip.Prefix{}
 	}

@@ -7,10 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/galeweb/gale/internal/serverlog"
 )
 
 // Server serves HTTP. The zero value with a Handler is ready and safe. A
@@ -47,6 +47,10 @@ type Server struct {
 	// ConnContext derives the context of one connection. Optional.
 	ConnContext func(ctx context.Context, c net.Conn) context.Context
 
+	// ConnState is told of the states of connections. It must not block. The
+	// connection is for its addresses only: its bytes are the server's.
+	ConnState func(c net.Conn, state http.ConnState)
+
 	// TLSConfig is used by ServeTLS. Its minimal version defaults to TLS 1.2.
 	TLSConfig *tls.Config
 
@@ -70,10 +74,58 @@ type Server struct {
 	// a crossing.
 	IdleTimeout time.Duration
 
-	// MaxHeaderBytes limits the request line and header. Defaults to 64 KiB:
-	// eight times what common proxies let through, and a bound on what a
-	// connection may make us hold before any handler sees it.
+	// BodyTimeout is how long the next bytes of a request body may keep the
+	// server waiting. Defaults to 30 s: a client that is silent for longer has
+	// gone, or means harm.
+	BodyTimeout time.Duration
+
+	// WriteStallTimeout is how long a client may take no byte of a response that
+	// waits for it. Defaults to 30 s, for the same reason.
+	WriteStallTimeout time.Duration
+
+	// MinRate is how many bytes a second a client must send of a body, or take
+	// of a response, over the time that it has kept the server waiting beyond
+	// the first 10 s. Defaults to 240, a tenth of the slowest mobile networks:
+	// against clients that send, or take, a byte now and then.
+	MinRate int
+
+	// MaxRequestLine limits the request line in bytes; what is longer is refused
+	// with 414. Defaults to 16 KiB: twice what browsers and proxies allow in
+	// practice.
+	MaxRequestLine int
+
+	// MaxHeaderBytes limits the header in bytes; what is larger is refused with
+	// 431. Defaults to 64 KiB: eight times what common proxies let through, and
+	// a bound on what a connection may make us hold before any handler sees it.
 	MaxHeaderBytes int
+
+	// MaxHeaderFields limits the number of header lines; what has more is refused
+	// with 431. Defaults to 256: each costs the server more than its bytes.
+	MaxHeaderFields int
+
+	// MaxBodyBytes limits request bodies: reading beyond it fails with an
+	// [*http.MaxBytesError], for which the handler answers 413, and the
+	// connection is closed. Defaults to 10 MiB. A route sets its own by
+	// [LimitBody].
+	MaxBodyBytes int64
+
+	// MaxHandshakes limits TLS handshakes at once; one too many is cut. Defaults
+	// to 512: each holds a goroutine and costs a millisecond of a processor.
+	MaxHandshakes int
+
+	// MaxQueueing is how long requests may wait for their turn. When all of them
+	// have waited longer for a tenth of a second, new ones are refused with 503
+	// and Retry-After until the queue is shorter, since answers that come late
+	// are mostly answers to nobody. Defaults to 1 s.
+	MaxQueueing time.Duration
+
+	// Unsheddable reports whether a request is served however long the queue is,
+	// such as one for health. Optional.
+	Unsheddable func(r *http.Request) bool
+
+	// H2C accepts HTTP/2 without TLS from clients that begin with it (RFC 9113
+	// section 3.3), for proxies on the same machine. Defaults to false.
+	H2C bool
 
 	// MaxConns limits open connections; one too many is accepted and closed at
 	// once, so that a balancer tries elsewhere. Defaults to three quarters of
@@ -87,98 +139,149 @@ type Server struct {
 	// that no one client takes them all.
 	MaxConnsPerAddr int
 
-	once   sync.Once
-	http   *http.Server
-	limits *connLimits
+	once    sync.Once
+	err     error // of once
+	http    *http.Server
+	limits  *connLimits
+	h2      *handover // takes connections from native to http
+	native  *native   // nil in Std
+	noAlive atomic.Bool
+	helpers sync.WaitGroup
 }
 
 // Serve accepts connections on l until Shutdown or Close, and then returns
 // [http.ErrServerClosed]. It closes l.
+//
+// Listeners of package net are served by the [Mode]; any other, which may have
+// its own idea of Accept, is served as in [Std].
 func (s *Server) Serve(l net.Listener) error {
-	s.init()
-	return s.http.Serve(s.limits.listen(l))
+	if err := s.init(); err != nil {
+		_ = l.Close()
+		return err
+	}
+	if s.native == nil || !canServe(l) {
+		return s.http.Serve(s.limits.listen(l))
+	}
+	return s.native.serve(l, nil)
 }
 
 // ServeTLS is Serve with TLS, with HTTP/2 where the client offers it. The file
-// names may be empty when TLSConfig has certificates.
+// names may be empty when TLSConfig has certificates; the files are read again
+// when they have changed.
 func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
-	s.init()
-	return s.http.ServeTLS(s.limits.listen(l), certFile, keyFile)
+	err := s.init()
+	var config *tls.Config
+	if err == nil {
+		config, err = s.tlsConfig(certFile, keyFile)
+	}
+	if err != nil {
+		_ = l.Close()
+		return err
+	}
+	if s.native == nil || !canServe(l) {
+		return s.http.Serve(tls.NewListener(s.limits.listen(l), config))
+	}
+	return s.native.serve(l, config)
 }
 
 // Shutdown closes the listeners and idle connections, waits for requests under
 // way, and returns nil, or the error of ctx when that ended first. It does not
-// wait for hijacked connections; see [Server.RegisterOnShutdown].
+// wait for hijacked connections; see [Server.RegisterOnShutdown] and [Draining].
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.init()
-	return s.http.Shutdown(ctx)
+	if err := s.init(); err != nil {
+		return err
+	}
+	if s.native == nil {
+		return s.http.Shutdown(ctx)
+	}
+	s.native.quiesce()
+	err := s.http.Shutdown(ctx)
+	if err2 := s.native.wait(ctx); err == nil {
+		err = err2
+	}
+	s.helpers.Wait()
+	return err
 }
 
 // Close closes all listeners and connections at once, save hijacked ones. The
 // contexts of requests under way end; it does not wait for their handlers.
 func (s *Server) Close() error {
-	s.init()
-	return s.http.Close()
+	if err := s.init(); err != nil {
+		return err
+	}
+	if s.native == nil {
+		return s.http.Close()
+	}
+	s.native.close()
+	err := s.http.Close()
+	s.helpers.Wait()
+	return err
 }
 
 // RegisterOnShutdown has each Shutdown call f in a goroutine of its own, to end
 // what Shutdown does not wait for, such as WebSockets.
 func (s *Server) RegisterOnShutdown(f func()) {
-	s.init()
-	s.http.RegisterOnShutdown(f)
+	if s.init() == nil {
+		s.http.RegisterOnShutdown(f)
+	}
 }
 
-// Stats returns the counters of this server.
+// SetKeepAlivesEnabled says whether connections are kept after a response. They
+// are by default.
+func (s *Server) SetKeepAlivesEnabled(v bool) {
+	if s.init() == nil {
+		s.noAlive.Store(!v)
+		s.http.SetKeepAlivesEnabled(v)
+		if !v && s.native != nil {
+			s.native.dropIdle()
+		}
+	}
+}
+
+// Stats returns the counters of this server. In [Std] only those of connections
+// and of limits are kept.
 func (s *Server) Stats() Stats {
-	s.init()
-	return Stats{}
+	if s.init() != nil || s.native == nil {
+		return Stats{}
+	}
+	return s.native.stats()
 }
 
-// Running returns the requests whose handlers now run away from the loop,
-// oldest first.
+// Running returns the requests whose handlers now run away from the loop, the
+// oldest first, but for those that wait for their clients. It is empty in [Std].
 func (s *Server) Running() []Running {
-	s.init()
-	return nil
+	if s.init() != nil || s.native == nil {
+		return nil
+	}
+	return s.native.away.running(s)
 }
 
-func (s *Server) init() {
+func (s *Server) init() error {
 	s.once.Do(func() {
 		if s.Handler == nil {
 			panic("engine: Server has no Handler; set one")
 		}
-		logger := s.ErrorLog
-		if logger == nil {
-			logger = slog.Default()
+		mode, err := cmp.Or(s.Mode, Mode(os.Getenv(modeVar))).parse()
+		if err != nil {
+			s.err = err
+			return
 		}
-		s.limits = newConnLimits(s.MaxConns, s.MaxConnsPerAddr, logger)
-		var protocols http.Protocols
-		protocols.SetHTTP1(true)
-		protocols.SetHTTP2(true)
-		s.http = &http.Server{
-			Handler:           refusePreface(s.Handler),
-			ErrorLog:          serverlog.New(logger),
-			BaseContext:       s.BaseContext,
-			ConnContext:       s.ConnContext,
-			TLSConfig:         s.TLSConfig,
-			Protocols:         &protocols,
-			ReadHeaderTimeout: cmp.Or(s.ReadHeaderTimeout, 10*time.Second),
-			ReadTimeout:       s.ReadTimeout,
-			WriteTimeout:      s.WriteTimeout,
-			IdleTimeout:       cmp.Or(s.IdleTimeout, 75*time.Second),
-			MaxHeaderBytes:    headerBytes(s.MaxHeaderBytes),
+		s.limits = newConnLimits(s.MaxConns, s.MaxConnsPerAddr, s.log())
+		s.http = s.std()
+		if mode != Std {
+			s.h2 = newHandover()
+			s.native, s.err = newNative(s, mode)
+			if s.native != nil {
+				s.helpers.Go(func() { _ = s.http.Serve(s.h2) })
+			}
 		}
 	})
+	return s.err
 }
 
-// headerBytes undoes net/http's allowance of 4 KiB on top of the limit, so
-// that the documented figure is the real one.
-func headerBytes(n int) int {
-	const allowance = 4 << 10
-	switch {
-	case n < 0:
-		return 1 << 30
-	case n == 0:
-		n = 64 << 10
+func (s *Server) log() *slog.Logger {
+	if s.ErrorLog != nil {
+		return s.ErrorLog
 	}
-	return max(n-allowance, 1)
+	return slog.Default()
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale/internal/assert"
 	"github.com/galeweb/gale/session"
@@ -176,7 +177,9 @@ func TestTokensDiffer(t *testing.T) {
 
 func TestCookieAttributes(t *testing.T) {
 	t.Parallel()
-	w := newBrowser(t, app(session.New(session.Options{}))).get("/in/alice")
+	now := time.Now()
+	fixed := func() time.Time { return now }
+	w := newBrowser(t, app(session.New(session.Options{Clock: fixed}))).get("/in/alice")
 	c := w.Header().Get("Set-Cookie")
 	name, rest, _ := strings.Cut(c, "=")
 	_, attributes, _ := strings.Cut(rest, "; ")

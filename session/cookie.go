@@ -65,7 +65,9 @@ func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, token string
 		SameSite: http.SameSiteLaxMode,
 	}
 	if token != "" {
-		c.MaxAge = int(end / time.Second)
+		// Rounded up: the server, not the cookie, is exact, and a cookie must
+		// not go before its session.
+		c.MaxAge = int((end + time.Second - 1) / time.Second)
 		m.warnPlainHTTP(r)
 	}
 	http.SetCookie(w, c)

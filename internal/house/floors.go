@@ -14,6 +14,7 @@ var floors = [][]string{
 		"internal/accept", "internal/assert", "internal/ctxkey", "internal/house", "internal/http1", "internal/loop",
 		"internal/memnet", "internal/serverlog", "internal/wsframe",
 	},
+	{"internal/exchange"}, // on the cellar, below the engine
 	{"config", "engine", "obs"},
 	{"cache", "db", "keyring", "mail", "web", "ws"},
 	{"db/migrate", "hub", "ratelimit", "router", "session", "static", "view"},

@@ -22,6 +22,8 @@ type Command struct {
 	Args   []string
 	Env    []string // added to the environment
 	Log    string   // file that gets what it writes
+	Cores  []int    // the processor cores that it may use; none: all
+	Asked  bool     // whether Ask will be called: its standard input and output are then pipes
 }
 
 // Process is a program that runs.
@@ -29,6 +31,7 @@ type Process struct {
 	cmd   *exec.Cmd
 	log   string
 	ended chan struct{} // closed when the process has ended
+	pipes *pipes        // nil unless the command is Asked
 }
 
 // Start starts c; it is killed when ctx ends, if not before by Kill or Stop.
@@ -44,12 +47,20 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	// A group of its own: an interrupt of the benchmark is not one of the
 	// server's, and Stop reaches the children too.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	p := &Process{cmd: cmd, log: c.Log, ended: make(chan struct{})}
+	if c.Asked {
+		if p.pipes, err = newPipes(cmd); err != nil {
+			return nil, err
+		}
+	}
+	err = startOn(cmd, c.Cores)
+	p.pipes.started(err)
+	if err != nil {
 		return nil, err
 	}
-	p := &Process{cmd: cmd, log: c.Log, ended: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait() // that it ended is what matters; its log says why
+		p.pipes.close()
 		close(p.ended)
 	}()
 	return p, nil
@@ -94,6 +105,9 @@ func get(ctx context.Context, client *http.Client, url string) (status int, err 
 	_, err = io.Copy(io.Discard, res.Body)
 	return res.StatusCode, err
 }
+
+// PID returns the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Stop asks the process and its children to end and waits; it kills them after
 // ten seconds.

@@ -1,0 +1,166 @@
+package load
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	get  = "GET / HTTP/1.1\r\nHost: bench.test\r\n\r\n"
+	post = "POST / HTTP/1.1\r\nHost: bench.test\r\nContent-Length: 2\r\n\r\n{}"
+)
+
+func serve(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello\n") }
+
+func TestRunCountsEveryAnswer(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]Stream{
+		"closed":    {Request: get, Body: "hello", Connections: 3},
+		"body":      {Request: post, Body: "hello", Connections: 2},
+		"pipelined": {Request: get, Body: "hello", Connections: 2, Pipeline: 16},
+		"paced":     {Request: get, Body: "hello", Connections: 4, Rate: 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := Run(Spec{Addr: serve(t, hello), PID: os.Getpid(), Streams: []Stream{s}, Measured: 60 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := r.Streams[0]; got.Requests == 0 || got.P50 <= 0 || got.P99 < got.P50 || got.Max < got.P99 {
+				t.Errorf("figures of the stream: %+v", got)
+			}
+			if r.All != r.Requests() || r.CPU <= 0 || r.LoadCPU <= 0 || r.Time < 60*time.Millisecond {
+				t.Errorf("figures: %+v", r)
+			}
+		})
+	}
+}
+
+func TestRunFailsOnAWrongAnswer(t *testing.T) {
+	t.Parallel()
+	for name, h := range map[string]http.HandlerFunc{
+		"status": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"body":   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hell") },
+		"length": func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() },
+		"close":  func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		s := Stream{Request: get, Body: "hello", Connections: 1}
+		if _, err := Run(Spec{Addr: serve(t, h), PID: os.Getpid(), Streams: []Stream{s}, Measured: time.Minute}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestRunRefusesASpecWithoutSense(t *testing.T) {
+	t.Parallel()
+	for _, s := range []Spec{
+		{},
+		{Streams: []Stream{{Request: get, Connections: 1}}},
+		{Streams: []Stream{{Request: get}}, Measured: 1},
+		{Streams: []Stream{{Connections: 1}}, Measured: 1},
+		{Streams: []Stream{{Request: get, Connections: 1, Rate: 1, Pipeline: 2}}, Measured: 1},
+	} {
+		if _, err := Run(s); err == nil {
+			t.Errorf("%+v is taken", s)
+		}
+	}
+}
+
+func TestHold(t *testing.T) {
+	t.Parallel()
+	secure := httptest.NewTLSServer(http.HandlerFunc(hello))
+	t.Cleanup(secure.Close)
+	for _, h := range []Hold{{Addr: serve(t, hello)}, {Addr: secure.Listener.Addr().String(), TLS: true}} {
+		h.Connections, h.Request, h.Body = 5, get, "hello"
+		release, err := h.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		release()
+		h.Body = "other"
+		if _, err := h.Open(); err == nil {
+			t.Error("another body is taken")
+		}
+	}
+}
+
+func TestNext(t *testing.T) {
+	t.Parallel()
+	const whole = "HTTP/1.1 200 OK\r\nDate: x\r\ncontent-LENGTH: 5\r\n\r\nhello"
+	for n := range len(whole) {
+		if _, err := next([]byte(whole[:n]), "hello"); !errors.Is(err, errPart) {
+			t.Errorf("%q: %v", whole[:n], err)
+		}
+	}
+	if n, err := next([]byte(whole+"HTTP"), "hello"); n != len(whole) || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+	for _, bad := range []string{
+		strings.Replace(whole, "200", "500", 1), strings.Replace(whole, "5\r", "x\r", 1),
+		strings.Replace(whole, "5\r", "99999999999999999999\r", 1), strings.Replace(whole, "LENGTH", "LENGTJ", 1), strings.Replace(whole, "hello", "hullo", 1),
+	} {
+		if _, err := next([]byte(bad), "hello"); err == nil || errors.Is(err, errPart) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestSummarize(t *testing.T) {
+	t.Parallel()
+	var all []time.Duration
+	for i := range 200 {
+		all = append(all, time.Duration(200-i))
+	}
+	if got, want := summarize(all), (StreamResult{Requests: 200, P50: 100, P99: 198, Max: 200}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if summarize(nil) != (StreamResult{}) {
+		t.Error("nothing has figures")
+	}
+}
+
+func TestParseUser(t *testing.T) {
+	t.Parallel()
+	got, err := parseUser("4711 (a ) b) S 1 2 3 4 5 6 7 8 9 10 150 25 0 0")
+	if err != nil || got != 1500*time.Millisecond {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, bad := range []string{"", "1 (x) S 1 2", "1 (x) S 1 2 3 4 5 6 7 8 9 10 a b"} {
+		if _, err := parseUser(bad); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func TestParseBusy(t *testing.T) {
+	t.Parallel()
+	got, err := parseBusy("cpu  100 20 3 99999 99999 4 50 6 7 8\ncpu0 1 1 1 1 1 1 1 1 1 1\n")
+	if err != nil || got != 1830*time.Millisecond {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, bad := range []string{"", "cpu 1 2 3", "cpu0 1 2 3 4 5 6 7 8", "cpu 1 2 x 4 5 6 7 8"} {
+		if _, err := parseBusy(bad); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func TestSourcesChange(t *testing.T) {
+	t.Parallel()
+	if source(0) != source(perSource-1) || source(0) == source(perSource) {
+		t.Error("a source makes more or fewer connections than it may")
+	}
+}

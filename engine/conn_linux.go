@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/galeweb/gale/internal/exchange"
+	"github.com/galeweb/gale/internal/http1"
+	"github.com/galeweb/gale/internal/loop"
+)
+
+// conn is one connection. It belongs to the goroutine that owns the loop.Conn,
+// but for the fields that say otherwise. While it waits for a request it holds
+// no buffer.
+type conn struct {
+	loop.Conn
+	n      *native
+	ln     *listener
+	ctx    context.Context
+	remote string
+	tls    *tlsConn // nil on a plain connection
+
+	cur    atomic.Pointer[exchange.Exchange] // being served; read by any goroutine
+	phase  atomic.Uint32                     // read by any goroutine
+	worker atomic.Uint32                     // that serves cur; read by any goroutine
+	cutOff atomic.Bool                       // to be closed; set by any goroutine
+
+	turn  *turn      // while it is served
+	outMu sync.Mutex // guards the turn's output, and writing to the socket
+	lease loop.Lease // of the exchange under way
+
+	// The deadlines that the handler has set, in Unix nanoseconds; 0 for none.
+	// Set by any goroutine.
+	readBy, writeBy atomic.Int64
+
+	rest    []byte // input that waits for more, while nobody serves
+	owed    []byte // output that waits for room, while nobody serves
+	scan    http1.Scanner
+	headBy  int64 // when the head that has begun must be complete; 0 when none has
+	ending  ending
+	greeted bool // a request has come
+}
+
+// The phases of a connection between two turns.
+const (
+	phaseReading   uint32 = iota // waits for a request, or the rest of its head
+	phaseHandshake               // of TLS
+	phaseResumed                 // an exchange was handed to a worker
+	phaseFlushing                // output waits for room
+	phaseLingering               // the last response is out; input is thrown away
+	phaseGone
+)
+
+// ending is how a connection ends once its output is flushed.
+type ending uint8
+
+const (
+	endNone   ending = iota
+	endClose         // close it
+	endLinger        // input may come that must not reset the connection yet
+	endAbort         // close it without a farewell
+)
+
+// open readies a new connection to be added to a loop.
+func (c *conn) open() {
+	s := c.n.s
+	if c.ln.tls != nil {
+		c.tls = newTLS(c, c.ln.tls)
+		c.phase.Store(phaseHandshake)
+	}
+	if s.ConnContext != nil {
+		c.ctx = s.ConnContext(c.ctx, c.facade())
+	}
+	c.tell(http.StateNew)
+	if d := s.headerTimeout(); d > 0 {
+		c.headBy = c.n.set.Now() + int64(d)
+	}
+}
+
+// close ends the connection. Only its owner may call it.
+func (c *conn) close() {
+	c.outMu.Lock()
+	c.Conn.Close()
+	c.turn = nil
+	c.outMu.Unlock()
+	if c.phase.Swap(phaseGone) != phaseGone {
+		c.tell(http.StateClosed)
+		c.giveBack()
+		c.n.end()
+	}
+}
+
+// giveBack gives the connection's place in the limits back.
+func (c *conn) giveBack() {
+	var key netip.Prefix
+	if ap, err := netip.ParseAddrPort(c.remote); err == nil {
+		key = ipKey(ap.Addr())
+	}
+	c.n.s.limits.give(key)
+}
+
+// cut has the connection closed at once, whatever it does. Any goroutine may
+// call it.
+func (c *conn) cut(cause error) {
+	c.cutOff.Store(true)
+	if x := c.cur.Load(); x != nil {
+		x.Cancel(cause)
+	}
+	c.Shutdown(unix.SHUT_RDWR)
+	c.Kick()
+}
+
+// HungUp implements loop.Source.
+func (c *conn) HungUp() {
+	if x := c.cur.Load(); x != nil {
+		x.PeerGone(errPeerGone, c.Broken())
+	}
+}
+
+// TakenOver implements loop.Source. The responses before the one that takes so
+// long must not wait for it.
+func (c *conn) TakenOver() {
+	// Who holds the lock is sending, or about to end the turn.
+	if c.outMu.TryLock() {
+		if c.turn != nil {
+			_ = c.sendSome()
+		}
+		c.outMu.Unlock()
+	}
+	if x := c.cur.Load(); x != nil {
+		c.n.away.add(c, x)
+	}
+}

@@ -1,0 +1,293 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/galeweb/gale/internal/exchange"
+	"github.com/galeweb/gale/internal/loop"
+)
+
+// native serves connections by event loops.
+type native struct {
+	s      *Server
+	log    *slog.Logger
+	set    *loop.Set
+	config exchange.Config
+	pool   bool // see Pool
+
+	turns      turns
+	predictor  predictor
+	overload   overload
+	away       away
+	handshakes gate
+
+	accepted  atomic.Uint64
+	handed    atomic.Uint64
+	hijacked  atomic.Int64
+	counts    []counts // one for each loop
+	turnTimes turnTimes
+	refused   tally // by limit
+	bad       tally // by the parser's kind
+	takeovers tally // by route
+
+	draining atomic.Bool
+	drain    chan struct{} // closed when draining
+
+	mu        sync.Mutex
+	listeners map[*listener]struct{}
+	live      int           // connections and Serve calls
+	detached  int           // handlers that run on hijacked connections
+	stopping  bool          // the loops end
+	empty     chan struct{} // closed when stopping
+	stopped   chan struct{} // closed when the loops have ended
+}
+
+// listener is what the connections of one Serve call have in common.
+type listener struct {
+	n    *native
+	ctx  context.Context
+	addr net.Addr
+	tls  *tls.Config // nil for plain
+	loop *loop.Listener
+	quit chan struct{} // closed to end Serve
+	once sync.Once
+}
+
+func newNative(s *Server, mode Mode) (*native, error) {
+	n := &native{
+		s: s, log: s.log(), pool: mode == Pool, handshakes: newGate(s.maxHandshakes()),
+		listeners: map[*listener]struct{}{},
+		drain:     make(chan struct{}), empty: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	n.predictor.init(mode, s.routeOf)
+	n.overload.init(s.maxQueueing(), s.Unsheddable)
+	n.config = exchange.Config{
+		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: new(dateLine).get, Drain: n.drain,
+		MaxBody: s.maxBody(), Limits: s.headLimits(),
+		KeepAlive: func() bool { return !n.draining.Load() && !s.noAlive.Load() },
+	}
+	options := loop.Options{Label: WorkerLabel, OnTurn: n.turned}
+	if mode != Loop {
+		options.Watch = -1
+	}
+	set, err := loop.New(options)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	n.set = set
+	n.counts = make([]counts, set.Loops())
+	return n, nil
+}
+
+func (n *native) turned(d time.Duration) {
+	n.turnTimes.add(d)
+	n.overload.waited(d, time.Now())
+}
+
+// canServe reports whether l's sockets may be taken past its Accept: any other
+// type may have wrapped that for a reason.
+func canServe(l net.Listener) bool {
+	switch l.(type) {
+	case *net.TCPListener, *net.UnixListener:
+		return true
+	}
+	return false
+}
+
+// serve accepts from l until the server or the listener is closed.
+func (n *native) serve(l net.Listener, config *tls.Config) error {
+	defer func() { _ = l.Close() }()
+	ln := &listener{n: n, addr: l.Addr(), tls: config, quit: make(chan struct{})}
+	ln.ctx = context.WithValue(n.s.baseContext(l), http.ServerContextKey, n.s.http)
+	if !n.enter(ln) {
+		return http.ErrServerClosed
+	}
+	defer n.leave(ln)
+	var err error
+	ln.loop, err = n.set.Listen(l.(syscall.Conn), ln.accepted, func(err error) {
+		n.refused.add("files")
+		n.log.Error("engine: accepting pauses", "err", err)
+	})
+	if err != nil {
+		return err
+	}
+	defer ln.loop.Close()
+	return ln.wait(l.(syscall.Conn))
+}
+
+// wait returns when the listener is to be closed, or was by its owner: that
+// sends no event, so it has to look.
+func (ln *listener) wait(l syscall.Conn) error {
+	look := time.NewTicker(200 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-ln.quit:
+			return http.ErrServerClosed
+		case <-look.C:
+		}
+		raw, err := l.SyscallConn()
+		if err == nil {
+			err = raw.Control(func(uintptr) {})
+		}
+		if err != nil {
+			return &net.OpError{Op: "accept", Net: ln.addr.Network(), Addr: ln.addr, Err: net.ErrClosed}
+		}
+	}
+}
+
+func (ln *listener) close() { ln.once.Do(func() { close(ln.quit) }) }
+
+// accepted takes a new connection. It runs on a loop.
+func (ln *listener) accepted(_ *loop.Worker, fd int, peer unix.Sockaddr) {
+	n := ln.n
+	n.accepted.Add(1)
+	remote := loop.Addr(peer)
+	key := addrKey(remote)
+	if limit := n.s.limits.take(key); limit != "" {
+		n.refused.add(limit)
+		_ = unix.Close(fd)
+		return
+	}
+	c := &conn{n: n, ln: ln, ctx: ln.ctx, remote: remote.String()}
+	if !n.begin() {
+		n.s.limits.give(key)
+		_ = unix.Close(fd)
+		return
+	}
+	c.open()
+	if err := n.set.Add(&c.Conn, fd, c); err != nil {
+		n.log.Error("engine: a connection was lost", "err", err)
+		c.close()
+	}
+}
+
+// begin counts a connection, unless the server is closed.
+func (n *native) begin() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stopping {
+		return false
+	}
+	n.live++
+	return true
+}
+
+// end counts a connection out; the last one out of a closed server stops the
+// loops, which end after their present work.
+func (n *native) end() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.live--
+	n.stopIfDone()
+}
+
+func (n *native) enter(ln *listener) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.draining.Load() {
+		return false
+	}
+	n.live++
+	n.listeners[ln] = struct{}{}
+	return true
+}
+
+func (n *native) leave(ln *listener) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.live--
+	delete(n.listeners, ln)
+	n.stopIfDone()
+}
+
+// stopIfDone is called with the lock held.
+func (n *native) stopIfDone() {
+	if n.live > 0 || n.stopping || !n.draining.Load() {
+		return
+	}
+	n.stopping = true
+	close(n.empty)
+	// Not on this goroutine: it may be one that Stop waits for.
+	go func() {
+		defer close(n.stopped)
+		if err := n.set.Stop(); err != nil {
+			n.log.Error("engine: the loops did not end well", "err", err)
+		}
+	}()
+}
+
+// detach counts the handlers that run on hijacked connections.
+func (n *native) detach(by int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.detached += by
+}
+
+// quiesce closes the listeners and the connections that have nothing to do.
+func (n *native) quiesce() {
+	n.mu.Lock()
+	if !n.draining.Swap(true) {
+		close(n.drain)
+	}
+	for ln := range n.listeners {
+		ln.close()
+	}
+	n.stopIfDone()
+	n.mu.Unlock()
+	n.dropIdle()
+}
+
+// dropIdle has every connection look whether it may stay.
+func (n *native) dropIdle() { n.each(func(c *conn) { c.Kick() }) }
+
+// wait returns when there are no connections, and the loops have ended, or with
+// the error of ctx. Handlers that run on hijacked connections are not waited
+// for, though they run on goroutines of the loops.
+func (n *native) wait(ctx context.Context) error {
+	select {
+	case <-n.empty:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	n.mu.Lock()
+	busy := n.detached > 0
+	n.mu.Unlock()
+	if !busy {
+		<-n.stopped
+	}
+	return nil
+}
+
+func (n *native) close() {
+	n.quiesce()
+	n.each(func(c *conn) { c.cut(http.ErrServerClosed) })
+	select {
+	case <-n.empty:
+		_ = n.wait(context.Background())
+	default: // handlers still run; the last one ends the loops
+	}
+}
+
+func (n *native) each(f func(c *conn)) {
+	n.set.Conns(func(lc *loop.Conn) {
+		if c, ok := lc.Source().(*conn); ok {
+			f(c)
+		}
+	})
+}
+
+// errPeerGone is the cause of the context of a request whose client has gone.
+var errPeerGone = errors.New("engine: the client has gone")

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"hash/maphash"
+	"net/http"
+	"sync/atomic"
+)
+
+const (
+	// routesKept is how many routes the predictor tells apart; more share.
+	routesKept = 4096
+	// slowFor is for how many requests a route counts as slow after one was.
+	slowFor = 64
+)
+
+// predictor remembers which routes are slow, so that their requests leave the
+// loop before they run: to find out each time would stall the loop for a
+// millisecond each time.
+type predictor struct {
+	always bool
+	route  func(*http.Request) string
+	seed   maphash.Seed
+	slows  atomic.Int64 // routes that count as slow; while it is 0 nothing is looked up
+	left   [routesKept]atomic.Int32
+}
+
+func (p *predictor) init(mode Mode, route func(*http.Request) string) {
+	p.always = mode == AlwaysSlow || mode == Pool
+	p.route = route
+	p.seed = maphash.MakeSeed()
+}
+
+// slow reports whether r should leave the loop before it is served.
+func (p *predictor) slow(r *http.Request) bool {
+	if p.always {
+		return true
+	}
+	return p.slows.Load() > 0 && p.of(r).Load() > 0
+}
+
+// mark notes that a request of r's route was slow.
+func (p *predictor) mark(r *http.Request) {
+	if p.of(r).Swap(slowFor) <= 0 {
+		p.slows.Add(1)
+	}
+}
+
+// ease notes that a request of r's route was quick although it was not expected
+// to be.
+func (p *predictor) ease(r *http.Request) {
+	left := p.of(r)
+	for {
+		old := left.Load()
+		if old <= 0 {
+			return
+		}
+		if left.CompareAndSwap(old, old-1) {
+			if old == 1 {
+				p.slows.Add(-1)
+			}
+			return
+		}
+	}
+}
+
+func (p *predictor) of(r *http.Request) *atomic.Int32 {
+	var h maphash.Hash
+	h.SetSeed(p.seed)
+	_, _ = h.WriteString(r.Method)
+	_ = h.WriteByte(' ')
+	if route := p.route(r); route != "" {
+		_, _ = h.WriteString(route)
+	} else {
+		hashShape(&h, r.URL.Path)
+	}
+	return &p.left[h.Sum64()%routesKept]
+}
+
+// hashShape hashes a path without what mostly are values: segments with digits.
+func hashShape(h *maphash.Hash, path string) {
+	for start := 0; start < len(path); {
+		end, digit := start+1, false
+		for end < len(path) && path[end] != '/' {
+			digit = digit || '0' <= path[end] && path[end] <= '9'
+			end++
+		}
+		if digit {
+			_, _ = h.WriteString("/*")
+		} else {
+			_, _ = h.WriteString(path[start:end])
+		}
+		start = end
+	}
+}

@@ -1,0 +1,330 @@
+package engine
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/galeweb/gale/internal/exchange"
+	"github.com/galeweb/gale/internal/http1"
+	"github.com/galeweb/gale/internal/loop"
+)
+
+// requestsATurn keeps a client that pipelines from starving the others.
+const requestsATurn = 64
+
+// Serve implements loop.Source.
+func (c *conn) Serve(w *loop.Worker) {
+	n := c.n
+	if n.pool && w.Leads() {
+		n.set.Serve(c)
+		return
+	}
+	t := c.attach(w)
+	ended := false
+	defer func() {
+		if !ended {
+			c.escaped(recover())
+			w.Scratch = nil // it may have been handed on
+		}
+	}()
+	c.serve()
+	ended = true
+	if !w.Leads() && w.Scratch == t {
+		w.Scratch = nil
+		n.turns.put(t)
+	}
+}
+
+// escaped closes a connection whose handler has ended its goroutine, or in which
+// the engine has a defect.
+func (c *conn) escaped(v any) {
+	if v != nil {
+		c.n.log.Error(fmt.Sprintf("engine: panic serving %s: %v\n%s", c.remote, v, debug.Stack()))
+	}
+	if x := c.cur.Swap(nil); x != nil {
+		c.n.away.remove(x)
+		if x.Outcome().Hijacked {
+			c.n.detach(-1)
+			return
+		}
+	}
+	c.close()
+}
+
+// serve does what there is to do. When it returns, c has been given up and must
+// not be touched.
+func (c *conn) serve() {
+	if c.cutOff.Load() {
+		c.close()
+		return
+	}
+	switch c.phase.Load() {
+	case phaseHandshake:
+		if !c.handshake() {
+			return
+		}
+	case phaseFlushing:
+		if !c.flushOwed() {
+			return
+		}
+	case phaseLingering:
+		c.linger()
+		return
+	case phaseResumed:
+		c.phase.Store(phaseReading)
+		c.lease = c.turn.w.Lease()
+		c.worker.Store(c.turn.w.ID)
+		if !c.exchange(c.cur.Load()) {
+			return
+		}
+	}
+	for c.requests() && c.flushed() && c.receive() {
+	}
+}
+
+// requests serves the requests that are there. It reports whether c is still
+// the caller's.
+func (c *conn) requests() bool {
+	t := c.turn
+	for i := 0; t.r < t.e; i++ {
+		t.r += http1.Skip(t.input())
+		length, bad := c.scan.Next(t.input(), c.n.config.Limits)
+		if bad == nil && length == 0 {
+			return true
+		}
+		if i == requestsATurn {
+			return c.again()
+		}
+		x := exchange.New(&c.n.config, c, c.ctx, c.remote, c.tls.state())
+		if bad == nil {
+			head := string(t.in[t.r : t.r+length])
+			t.r += length
+			bad = x.Parse(head)
+		}
+		if bad != nil {
+			c.n.bad.add(bad.Kind)
+			x.Refuse(bad.Status, bad.Reason)
+			return c.finish(endLinger)
+		}
+		c.headBy, c.greeted = 0, true
+		if !c.begin(x) {
+			return false
+		}
+	}
+	return true
+}
+
+// again lets others have their turn before c goes on.
+func (c *conn) again() bool {
+	if c.flushed() {
+		w := c.turn.w
+		c.detach()
+		w.Again(c)
+	}
+	return false
+}
+
+// begin serves x, here or, when its route has been slow, on a worker.
+func (c *conn) begin(x *exchange.Exchange) bool {
+	n, w := c.n, c.turn.w
+	if n.overload.sheds(x.Request()) {
+		n.refused.add("overload")
+		x.RefuseRetry(http.StatusServiceUnavailable, "the server is overloaded", n.overload.retryAfter())
+		return c.finish(endLinger)
+	}
+	c.tell(http.StateActive)
+	c.lease = w.Lease()
+	c.worker.Store(w.ID)
+	c.cur.Store(x)
+	if !w.Leads() || !n.predictor.slow(x.Request()) {
+		return c.exchange(x)
+	}
+	// What was answered before must not wait for this one.
+	c.outMu.Lock()
+	_ = c.sendSome()
+	c.outMu.Unlock()
+	n.handed.Add(1)
+	c.phase.Store(phaseResumed)
+	w.Scratch = nil // the buffers go with the connection
+	c.turn.queued = time.Now()
+	n.set.Serve(c)
+	return false
+}
+
+// exchange serves x, which is c.cur, and does with the connection what the
+// outcome asks for. It reports whether c is still the caller's.
+func (c *conn) exchange(x *exchange.Exchange) bool {
+	n, t := c.n, c.turn
+	w, led := t.w, t.w.Leads()
+	c.setDeadlines()
+	if t.r < t.e {
+		x.Pipelined()
+	}
+	if c.HasHungUp() {
+		c.HungUp()
+	}
+	if !led {
+		n.away.add(c, x)
+		if now := time.Now(); !t.queued.IsZero() {
+			n.overload.waited(now.Sub(t.queued), now)
+		}
+	}
+	t.began = false
+	out := x.Serve()
+	c.cur.Store(nil)
+	n.counts[c.Loop()].requests.Add(1)
+	if !led || !w.Step() {
+		n.returned(x, led)
+	}
+	if out.Hijacked {
+		n.detach(-1)
+		return false
+	}
+	c.clearDeadlines()
+	switch {
+	case out.Abort:
+		c.drop()
+		return c.finish(endAbort)
+	case out.Close && (out.Linger || t.r < t.e):
+		return c.finish(endLinger)
+	case out.Close:
+		return c.finish(endClose)
+	}
+	c.tell(http.StateIdle)
+	return true
+}
+
+// finish closes the connection once its output is flushed. It returns false: c
+// is given up.
+func (c *conn) finish(how ending) bool {
+	c.ending = how
+	c.turn.r, c.turn.e = 0, 0
+	if c.flushed() {
+		c.farewell()
+	}
+	return false
+}
+
+// farewell ends a connection whose output is flushed.
+func (c *conn) farewell() {
+	if c.ending != endAbort {
+		c.bye()
+	}
+	if c.ending != endLinger {
+		c.close()
+		return
+	}
+	c.Shutdown(unix.SHUT_WR)
+	c.phase.Store(phaseLingering)
+	c.SetDeadline(c.n.set.Now() + int64(lingerTime))
+	c.linger()
+}
+
+const (
+	// lingerTime is how long what a client sends on is thrown away, so that the
+	// reset that unread bytes cause does not overtake the response.
+	lingerTime = 500 * time.Millisecond
+	// lingerReads bounds what is thrown away in one turn.
+	lingerReads = 16
+)
+
+// linger throws input away until the client has closed its side.
+func (c *conn) linger() {
+	t := c.turn
+	if c.Expired(c.n.set.Now()) {
+		c.close()
+		return
+	}
+	for range lingerReads {
+		n, errno := c.Conn.Read(t.in)
+		switch {
+		case errno == unix.EAGAIN:
+			c.detach()
+			if c.Release(false) {
+				return
+			}
+			c.retake(t)
+		case errno != 0 || n == 0:
+			c.close()
+			return
+		}
+	}
+	c.again()
+}
+
+// receive reads more input, or gives c up until there is some. It reports
+// whether there is some.
+func (c *conn) receive() bool {
+	t := c.turn
+	for {
+		if !t.drained {
+			n, err := c.recv(t.room())
+			if n > 0 {
+				t.e += n
+				t.received = true
+				return true
+			}
+			if err != errWouldBlock {
+				c.close()
+				return false
+			}
+		}
+		if c.park() {
+			return false
+		}
+		t.drained = false
+	}
+}
+
+// park gives c back to its loop until there is news. It reports whether c is
+// given up; if not, there is news already.
+func (c *conn) park() bool {
+	n, t := c.n, c.turn
+	now := n.set.Now()
+	partial := t.r < t.e
+	switch {
+	case c.cutOff.Load(), n.draining.Load() && c.greeted && !partial:
+		c.close()
+		return true
+	case c.greeted && !partial && t.expired && !t.received:
+		n.refused.add("idle")
+		c.close()
+		return true
+	case c.headBy != 0 && now >= c.headBy:
+		n.refused.add("header_timeout")
+		c.close()
+		return true
+	}
+	c.SetDeadline(c.deadline(now, partial))
+	c.detach()
+	if c.Release(false) {
+		return true
+	}
+	c.retake(t)
+	return false
+}
+
+// deadline returns until when c may wait for input.
+func (c *conn) deadline(now int64, partial bool) int64 {
+	s := c.n.s
+	switch {
+	case !c.greeted && !partial && c.n.draining.Load():
+		// Someone has connected who may just be about to ask; not for long.
+		if soon := now + int64(drainNew); c.headBy == 0 || soon < c.headBy {
+			c.headBy = soon
+		}
+	case c.greeted && !partial:
+		return now + int64(s.idleTimeout())
+	case c.headBy == 0 && s.headerTimeout() > 0:
+		c.headBy = now + int64(s.headerTimeout())
+	}
+	return c.headBy
+}
+
+// drainNew is how long a connection without a request is kept when the server
+// shuts down.
+const drainNew = time.Second

@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"sync"
+	"time"
+
+	"github.com/galeweb/gale/internal/loop"
+)
+
+// The sizes of a turn's buffers, in bytes.
+const (
+	inSize  = 16 << 10
+	outSize = 16 << 10
+)
+
+// turn is what a connection needs while it is served: the buffers, and what is
+// known of them. It goes from connection to connection with the goroutine that
+// serves them; no handler ever sees it.
+type turn struct {
+	w *loop.Worker
+
+	in       []byte // input is in[r:e]
+	r, e     int
+	drained  bool  // the last read has emptied the socket
+	received bool  // something was read in this turn
+	expired  bool  // the connection's deadline had passed when the turn began
+	failed   error // why no more input comes
+	waits    waits
+
+	// Output; the connection's outMu guards all of it.
+	out     []byte // plain; for TLS, not yet encrypted
+	enc     []byte // for TLS, records on their way
+	spare   []byte // room for more records
+	sent    int    // how much of what goes to the socket is gone
+	flushes int    // how often something was sent
+	err     error  // why output is lost
+	began   bool   // the exchange under way has written
+	mark    int    // len(out) when it did
+	marked  int    // flushes when it did
+
+	queued time.Time // when the exchange was handed to a worker; zero: it was not
+}
+
+type turns struct{ pool sync.Pool }
+
+func (p *turns) get() *turn {
+	if t, ok := p.pool.Get().(*turn); ok {
+		return t
+	}
+	return &turn{in: make([]byte, inSize), out: make([]byte, 0, outSize)}
+}
+
+// put keeps t for later, unless it grew for an unusual request.
+func (p *turns) put(t *turn) {
+	if len(t.in) != inSize || cap(t.enc) > 4*outSize {
+		return
+	}
+	t.w, t.failed, t.err = nil, nil, nil
+	p.pool.Put(t)
+}
+
+// input returns the bytes that came and were not taken.
+func (t *turn) input() []byte { return t.in[t.r:t.e] }
+
+// room makes room for more input and returns it.
+func (t *turn) room() []byte {
+	switch {
+	case t.r == t.e:
+		t.r, t.e = 0, 0
+	case t.e == len(t.in) && t.r > 0:
+		t.e = copy(t.in, t.in[t.r:t.e])
+		t.r = 0
+	case t.e == len(t.in):
+		t.in = append(t.in, make([]byte, len(t.in))...)
+	}
+	return t.in[t.e:]
+}
+
+// attach gives the connection buffers, with what was left over when it was last
+// served.
+func (c *conn) attach(w *loop.Worker) *turn {
+	t := c.turn
+	if t != nil { // handed over with its buffers
+		if old, ok := w.Scratch.(*turn); ok {
+			c.n.turns.put(old)
+		}
+		w.Scratch, t.w = t, w
+		return t
+	}
+	t, ok := w.Scratch.(*turn)
+	if !ok {
+		t = c.n.turns.get()
+		w.Scratch = t
+	}
+	t.w = w
+	t.expired = c.Expired(c.n.set.Now())
+	c.retake(t)
+	return t
+}
+
+// retake makes t the connection's turn and puts what c has kept into it.
+func (c *conn) retake(t *turn) {
+	t.r, t.e, t.sent, t.flushes = 0, 0, 0, 0
+	t.out, t.enc = t.out[:0], t.enc[:0]
+	t.drained, t.received, t.failed, t.err, t.queued = false, false, nil, nil, time.Time{}
+	if c.rest != nil {
+		if len(t.in) < len(c.rest) {
+			t.in = make([]byte, len(c.rest))
+		}
+		t.e = copy(t.in, c.rest)
+		c.rest = nil
+	}
+	c.outMu.Lock()
+	c.turn = t
+	c.outMu.Unlock()
+}
+
+// detach takes the buffers from the connection, which keeps what is in them.
+func (c *conn) detach() {
+	t := c.turn
+	if in := t.input(); len(in) > 0 {
+		c.rest = append(make([]byte, 0, len(in)), in...)
+	}
+	c.outMu.Lock()
+	if out := c.unsent(); len(out) > 0 {
+		c.owed = append(make([]byte, 0, len(out)), out...)
+	}
+	c.tls.idle(t)
+	c.turn = nil
+	c.outMu.Unlock()
+}
