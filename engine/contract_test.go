@@ -61,9 +61,6 @@ type target struct {
 	wrap   func(http.Handler) http.Handler // spoils the server, for the runner's own test
 }
 
-// stubbed says that the engine is still net/http in every mode.
-const stubbed = true
-
 var contract = map[string]func() []contractCase{
 	"request":    requestCases,
 	"target":     targetCases,
@@ -122,7 +119,7 @@ func contractTargets(t *testing.T) []*target {
 		{name: "TLS slow", mode: engine.AlwaysSlow, tls: true},
 	}
 	for _, on := range targets {
-		on.own = !stubbed && on.mode != "" && on.mode != engine.Std
+		on.own = on.mode != "" && on.mode != engine.Std
 		on.shared = startShared(t, on, certificate)
 	}
 	return targets
