@@ -59,7 +59,7 @@ func (a *away) sleeps(x *exchange.Exchange, by int) {
 
 // running returns the exchanges that do not wait for their clients, the oldest
 // first.
-func (a *away) running(s *Server) []Running {
+func (a *away) running() []Running {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var all []Running

@@ -79,6 +79,7 @@ func (c *conn) open() {
 	c.tell(http.StateNew)
 	if d := s.headerTimeout(); d > 0 {
 		c.headBy = c.n.set.Now() + int64(d)
+		c.SetDeadline(c.headBy)
 	}
 }
 

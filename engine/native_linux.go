@@ -65,7 +65,7 @@ type listener struct {
 	once sync.Once
 }
 
-func newNative(s *Server, mode Mode) (*native, error) {
+func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	n := &native{
 		s: s, log: s.log(), pool: mode == Pool, handshakes: newGate(s.maxHandshakes()),
 		listeners: map[*listener]struct{}{},
@@ -78,7 +78,7 @@ func newNative(s *Server, mode Mode) (*native, error) {
 		MaxBody: s.maxBody(), Limits: s.headLimits(),
 		KeepAlive: func() bool { return !n.draining.Load() && !s.noAlive.Load() },
 	}
-	options := loop.Options{Label: WorkerLabel, OnTurn: n.turned}
+	options := loop.Options{Labels: labels, Label: WorkerLabel, OnTurn: n.turned}
 	if mode != Loop {
 		options.Watch = -1
 	}

@@ -141,11 +141,15 @@ type Server struct {
 
 	once    sync.Once
 	err     error // of once
+	mode    Mode
 	http    *http.Server
 	limits  *connLimits
-	h2      *handover // takes connections from native to http
-	native  *native   // nil in Std
 	noAlive atomic.Bool
+
+	mu      sync.Mutex
+	ended   bool
+	native  atomic.Pointer[native] // once there is a listener for it
+	h2      *handover              // takes connections from native to http
 	helpers sync.WaitGroup
 }
 
@@ -159,10 +163,10 @@ func (s *Server) Serve(l net.Listener) error {
 		_ = l.Close()
 		return err
 	}
-	if s.native == nil || !canServe(l) {
+	if s.mode == Std || !canServe(l) {
 		return s.http.Serve(s.limits.listen(l))
 	}
-	return s.native.serve(l, nil)
+	return s.serveNative(l, nil)
 }
 
 // ServeTLS is Serve with TLS, with HTTP/2 where the client offers it. The file
@@ -178,10 +182,10 @@ func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 		_ = l.Close()
 		return err
 	}
-	if s.native == nil || !canServe(l) {
+	if s.mode == Std || !canServe(l) {
 		return s.http.Serve(tls.NewListener(s.limits.listen(l), config))
 	}
-	return s.native.serve(l, config)
+	return s.serveNative(l, config)
 }
 
 // Shutdown closes the listeners and idle connections, waits for requests under
@@ -191,12 +195,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if err := s.init(); err != nil {
 		return err
 	}
-	if s.native == nil {
-		return s.http.Shutdown(ctx)
+	n := s.end()
+	if n != nil {
+		n.quiesce()
 	}
-	s.native.quiesce()
 	err := s.http.Shutdown(ctx)
-	if err2 := s.native.wait(ctx); err == nil {
+	if n == nil {
+		return err
+	}
+	if err2 := n.wait(ctx); err == nil {
 		err = err2
 	}
 	s.helpers.Wait()
@@ -209,10 +216,10 @@ func (s *Server) Close() error {
 	if err := s.init(); err != nil {
 		return err
 	}
-	if s.native == nil {
-		return s.http.Close()
+	n := s.end()
+	if n != nil {
+		n.close()
 	}
-	s.native.close()
 	err := s.http.Close()
 	s.helpers.Wait()
 	return err
@@ -232,8 +239,8 @@ func (s *Server) SetKeepAlivesEnabled(v bool) {
 	if s.init() == nil {
 		s.noAlive.Store(!v)
 		s.http.SetKeepAlivesEnabled(v)
-		if !v && s.native != nil {
-			s.native.dropIdle()
+		if n := s.native.Load(); n != nil && !v {
+			n.dropIdle()
 		}
 	}
 }
@@ -241,19 +248,19 @@ func (s *Server) SetKeepAlivesEnabled(v bool) {
 // Stats returns the counters of this server. In [Std] only those of connections
 // and of limits are kept.
 func (s *Server) Stats() Stats {
-	if s.init() != nil || s.native == nil {
-		return Stats{}
+	if n := s.native.Load(); n != nil {
+		return n.stats()
 	}
-	return s.native.stats()
+	return Stats{}
 }
 
 // Running returns the requests whose handlers now run away from the loop, the
 // oldest first, but for those that wait for their clients. It is empty in [Std].
 func (s *Server) Running() []Running {
-	if s.init() != nil || s.native == nil {
-		return nil
+	if n := s.native.Load(); n != nil {
+		return n.away.running()
 	}
-	return s.native.away.running(s)
+	return nil
 }
 
 func (s *Server) init() error {
@@ -268,15 +275,47 @@ func (s *Server) init() error {
 		}
 		s.limits = newConnLimits(s.MaxConns, s.MaxConnsPerAddr, s.log())
 		s.http = s.std()
-		if mode != Std {
-			s.h2 = newHandover()
-			s.native, s.err = newNative(s, mode)
-			if s.native != nil {
-				s.helpers.Go(func() { _ = s.http.Serve(s.h2) })
-			}
-		}
+		s.mode = mode
 	})
 	return s.err
+}
+
+// serveNative serves l by the event loop, which it starts for the first listener.
+func (s *Server) serveNative(l net.Listener, config *tls.Config) error {
+	n, err := s.start(s.baseContext(l))
+	if err != nil {
+		_ = l.Close()
+		return err
+	}
+	return n.serve(l, config)
+}
+
+func (s *Server) start(labels context.Context) (*native, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return nil, http.ErrServerClosed
+	}
+	if n := s.native.Load(); n != nil {
+		return n, nil
+	}
+	n, err := newNative(s, s.mode, labels)
+	if err != nil {
+		return nil, err
+	}
+	s.h2 = newHandover()
+	s.helpers.Go(func() { _ = s.http.Serve(s.h2) })
+	s.native.Store(n)
+	return n, nil
+}
+
+// end has no more listeners be served, and returns the event loops if there are
+// any.
+func (s *Server) end() *native {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	return s.native.Load()
 }
 
 func (s *Server) log() *slog.Logger {

@@ -236,9 +236,9 @@ func (b *body) settle() (settled, large bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.src == nil || b.expects && !b.eof:
+	case b.src == nil:
 		return false, false
-	case b.closed:
+	case b.closed || b.expects:
 		return b.eof, false
 	case b.chunks == nil && b.remain >= maxUnread:
 		return false, true
@@ -259,8 +259,9 @@ func (b *body) settle() (settled, large bool) {
 func (b *body) release() (atEnd, more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	w, ok := b.src.(Wire)
-	more = ok && w.Unfilled()
+	if w, ok := b.src.(Wire); ok {
+		more = w.Unfilled() && (!b.eof || len(w.Buffered()) > 0)
+	}
 	b.src = nil
-	return b.eof && !b.early, more && !b.eof
+	return b.eof && !b.early, more
 }

@@ -107,7 +107,7 @@ func responses() []differential {
 			w.WriteHeader(204)
 		}},
 		{"http.Error", get, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 500) }},
-		{"redirect", get, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 302) }},
+		{"redirect", get, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }},
 		{"not found", get, http.NotFound},
 		{"cookie", get, func(w http.ResponseWriter, r *http.Request) {
 			http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"})

@@ -67,7 +67,7 @@ type Outcome struct {
 	Abort bool
 	// Status is the response's, 0 when none was sent.
 	Status int
-	// Written is the bytes of the response body.
+	// Written is how many bytes of body the handler has written, for HEAD too.
 	Written int64
 }
 
@@ -84,8 +84,8 @@ func New(c *Config, w Wire, parent context.Context, remoteAddr string, state *tl
 	return x
 }
 
-// Parse makes the request of its head, as http1.Scanner found it. After an
-// error only Refuse may be called.
+// Parse makes the request of its head, as http1.Scanner found it; the wire's
+// input stands behind the head. After an error only Refuse may be called.
 func (x *Exchange) Parse(head string) *http1.Error {
 	p := &x.parsed
 	if err := http1.Parse(head, p, x.values[:0], x.cfg.Limits); err != nil {

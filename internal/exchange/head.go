@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/galeweb/gale/internal/http1"
 )
@@ -89,11 +90,32 @@ func (w *response) appendHead(out, p []byte, last bool) []byte {
 func (w *response) settleInput(r *http1.Response) {
 	b := &w.x.body
 	r.Close = r.Close || w.x.overLimit() || b.unanswered()
-	if w.duplex || r.Close || r.RequestClose || !r.KeepAlive || asksClose(r.Header) {
+	if w.duplex || w.endless(r) || r.Close || r.RequestClose || !r.KeepAlive || asksClose(r.Header) {
 		return
 	}
 	settled, large := b.settle()
 	r.Close, r.TooLarge = !settled, large
+}
+
+// endless is whether the body of r ends with the connection, as one of unknown
+// length does in HTTP/1.0.
+func (w *response) endless(r *http1.Response) bool {
+	if r.Minor > 0 || w.length != -1 || !bodyAllowed(r.Status) || r.Method == http.MethodHead {
+		return false
+	}
+	if !r.Complete {
+		return true
+	}
+	for key := range r.Header { // these keep a whole body from getting a length
+		switch key {
+		case "Content-Length", "Trailer", "Transfer-Encoding":
+			return true
+		}
+		if strings.HasPrefix(key, http.TrailerPrefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func asksClose(h http.Header) bool {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 
@@ -59,8 +58,6 @@ func begin(t testing.TB, c *exchange.Config, w *wire) *exchange.Exchange {
 	}
 	return x
 }
-
-func request(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
 
 const get = "GET / HTTP/1.1\r\nHost: gale.test\r\n\r\n"
 

@@ -25,6 +25,7 @@ type wire struct {
 	flushes  int
 	writeErr error
 	files    bool // SendFile works
+	sent     int64
 	onFill   func()
 	conn     net.Conn
 	deadline time.Time
@@ -70,7 +71,9 @@ func (w *wire) SendFile(f *os.File, n int64) (int64, error) {
 	if !w.files {
 		return 0, exchange.ErrNoSendFile
 	}
-	return io.Copy(writer{w}, io.LimitReader(f, n))
+	sent, err := io.Copy(writer{w}, io.LimitReader(f, n))
+	w.sent += sent
+	return sent, err
 }
 
 type writer struct{ *wire }

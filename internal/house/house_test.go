@@ -26,8 +26,8 @@ var rules = []struct {
 			"drivers/galex/galex.go": `package galex; import _ "github.com/galeweb/gale/internal/ctxkey"`,
 		},
 		want: []string{
-			"router/router.go: router (floor 3) imports auth (floor 4)",
-			"auth/auth.go: auth (floor 4) imports middleware (floor 4)",
+			"router/router.go: router (floor 4) imports auth (floor 5)",
+			"auth/auth.go: auth (floor 5) imports middleware (floor 5)",
 			"attic: has no floor",
 			"drivers/galex/galex.go: module drivers imports internal/ctxkey",
 		},

@@ -2,6 +2,7 @@ package http1
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,7 +29,7 @@ func AppendChunkSize(dst []byte, n int) []byte {
 // the end of the body.
 func AppendChunkEnd(dst []byte, trailer http.Header) []byte {
 	dst = append(dst, '0', '\r', '\n')
-	dst = appendHeader(dst, trailer, dropLength|dropCoding|dropConnection|dropType)
+	dst = appendHeader(dst, trailer, dropLength|dropCoding)
 	return append(dst, '\r', '\n')
 }
 
@@ -66,10 +67,13 @@ func Trailers(announced []string, h http.Header) http.Header {
 		}
 	}
 	for _, name := range announced {
+		if len(h[name]) == 0 {
+			continue
+		}
 		if t == nil {
 			t = make(http.Header)
 		}
-		t[name] = append(t[name][:len(t[name]):len(t[name])], h[name]...)
+		t[name] = append(slices.Clip(t[name]), h[name]...)
 	}
 	return t
 }

@@ -40,6 +40,8 @@ type Chunked struct {
 	left   int64  // of the chunk
 	excess int64  // overhead that is not made up for by data
 	raw    []byte // of the trailer section
+	start  int    // of the line in raw that has not ended
+	lines  int    // of the trailer section
 	fields http.Header
 	err    *Error
 }
@@ -190,10 +192,11 @@ func (c *Chunked) trailer(src []byte) int {
 		c.err = &Error{Status: 431, Kind: "trailer_too_large", Reason: "the trailer section is too large"}
 		return 0
 	}
-	start := bytes.LastIndexByte(c.raw, '\n') + 1
 	c.raw = append(c.raw, src[:n]...)
 	if ended {
-		c.trailerLine(string(c.raw[start:]))
+		line := string(c.raw[c.start:])
+		c.start = len(c.raw)
+		c.trailerLine(line)
 	}
 	return n
 }
@@ -211,7 +214,7 @@ func (c *Chunked) trailerLine(line string) {
 		c.err = err
 		return
 	}
-	if bytes.Count(c.raw, []byte{'\n'}) > maxTrailerFields {
+	if c.lines++; c.lines > maxTrailerFields {
 		c.err = &Error{Status: 431, Kind: "too_many_trailers", Reason: "there are too many trailer fields"}
 		return
 	}

@@ -27,20 +27,12 @@ func appendHeader(dst []byte, h http.Header, drop dropped) []byte {
 		fields = make([]headerField, 0, len(h))
 	}
 	for key, values := range h {
-		if len(values) > 0 && !drop.has(key) {
-			fields = insert(fields, headerField{key, values})
-		}
+		fields = insert(fields, headerField{key, values})
 	}
-	if len(fields) > stackFields {
-		slices.SortFunc(fields, func(a, b headerField) int { return strings.Compare(a.key, b.key) })
-	}
-	for i := range fields {
-		dst = appendField(dst, fields[i].key, fields[i].values)
-	}
-	return dst
+	return appendFields(dst, sorted(fields), drop)
 }
 
-// insert keeps a few fields sorted; where there are more they are sorted later.
+// insert keeps a few fields sorted; where there may be more, see sorted.
 func insert(fields []headerField, f headerField) []headerField {
 	fields = append(fields, f)
 	if cap(fields) > stackFields {
@@ -52,6 +44,22 @@ func insert(fields []headerField, f headerField) []headerField {
 	}
 	fields[i] = f
 	return fields
+}
+
+func sorted(fields []headerField) []headerField {
+	if cap(fields) > stackFields {
+		slices.SortFunc(fields, func(a, b headerField) int { return strings.Compare(a.key, b.key) })
+	}
+	return fields
+}
+
+func appendFields(dst []byte, fields []headerField, drop dropped) []byte {
+	for i := range fields {
+		if !drop.has(fields[i].key) {
+			dst = appendField(dst, fields[i].key, fields[i].values)
+		}
+	}
+	return dst
 }
 
 func (d dropped) has(key string) bool {
@@ -66,11 +74,12 @@ func (d dropped) has(key string) bool {
 	case len("Transfer-Encoding"):
 		return (d&dropCoding != 0 || key != "Transfer-Encoding") && foldEqual(key, "transfer-encoding")
 	}
-	return strings.HasPrefix(key, http.TrailerPrefix)
+	return false
 }
 
 // appendField appends a line for each value. A name that is no token is left
-// out: there is no way to tell the handler.
+// out, as there is no way to tell the handler; those with [http.TrailerPrefix]
+// are such names.
 func appendField(dst []byte, key string, values []string) []byte {
 	if !isToken(key) {
 		return dst

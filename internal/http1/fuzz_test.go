@@ -27,11 +27,15 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	for _, v := range vectors(f) {
+		f.Add(v.data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > 4<<10 || skipped(data) > 8 { // beyond, empty lines are forgiven by call
+		if len(data) > 1<<10 || skipped(data) > 8 { // beyond, empty lines are forgiven by call
 			return
 		}
 		agree(t, data, feedAll(t, data))
+		agree(t, data, feedAllWithin(t, http1.Limits{RequestLine: 24, Header: 48, Fields: 3}, data))
 	})
 }
 

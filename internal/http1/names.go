@@ -35,28 +35,45 @@ func canonical(name string) (key string, c common, ok bool) {
 	if key, c = lookup(name); c != unknown {
 		return key, c, true
 	}
-	var room [maxCommon]byte
-	b := room[:0]
 	upper, asIs := true, true
 	for i := range len(name) {
 		ch := name[i]
 		if !isTokenByte(ch) {
 			return "", unknown, false
 		}
-		if upper && ch-'a' < 26 || !upper && ch-'A' < 26 {
-			ch ^= 0x20
-			asIs = false
-		}
-		b = append(b, ch)
+		asIs = asIs && !wrongCase(ch, upper)
 		upper = ch == '-'
 	}
 	if asIs {
 		return name, unknown, name != ""
 	}
-	if key, c = lookup(string(b)); c != unknown {
-		return key, c, true
+	var room [maxCommon]byte
+	b := appendCanonical(room[:0], name)
+	if len(b) <= maxCommon {
+		if key, c = lookup(string(b)); c != unknown {
+			return key, c, true
+		}
 	}
 	return string(b), unknown, true
+}
+
+// wrongCase reports whether c is a letter of the other case than the canonical
+// form has: upper at the start of a word, lower within.
+func wrongCase(c byte, upper bool) bool {
+	return upper && c-'a' < 26 || !upper && c-'A' < 26
+}
+
+func appendCanonical(dst []byte, name string) []byte {
+	upper := true
+	for i := range len(name) {
+		c := name[i]
+		if wrongCase(c, upper) {
+			c ^= 0x20
+		}
+		dst = append(dst, c)
+		upper = c == '-'
+	}
+	return dst
 }
 
 // lookup returns name as a constant, and its number, when it is a common one in

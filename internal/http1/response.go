@@ -3,7 +3,6 @@ package http1
 import (
 	"net/http"
 	"strconv"
-	"strings"
 )
 
 // Response is what the head of a final response is made from.
@@ -31,8 +30,8 @@ type Response struct {
 	// handler want, as after a request body that was not read to its end.
 	Close bool
 	// TooLarge says that the request's body is too large to be read to its end
-	// after the handler: it implies Close, and Connection: close is written
-	// whatever the handler has set.
+	// after the handler: it implies Close, and where nothing else does,
+	// Connection: close takes the place of what the handler has set.
 	TooLarge bool
 	// Date is a Date field ready to be written, "Date: …\r\n"; nil for none. A
 	// handler that has set Date, be it to nil, has its own way.
@@ -57,35 +56,17 @@ type Framing struct {
 	Trailers bool
 }
 
-// head is a response head in the making.
-type head struct {
-	*Response
-	framing Framing
-	drop    dropped
-
-	contentType, connection, coding string // fields to add; "" for none
-	addLength                       bool
-}
-
-// dropped is a set of fields of the handler's that are not written.
-type dropped uint8
-
-const (
-	dropLength dropped = 1 << iota
-	dropType
-	dropConnection
-	dropCoding
-)
-
 // AppendResponse appends the head of a response to dst, and says how its body
 // goes. It is byte for byte what net/http sends, but for what the package
 // documentation lists.
 func AppendResponse(dst []byte, r *Response) ([]byte, Framing) {
 	h := head{Response: r}
+	var room [stackFields]headerField
+	fields := h.collect(room[:0])
 	h.settle()
 	dst = appendStatus(dst, r.Minor, r.Status)
-	dst = appendHeader(dst, r.Header, h.drop)
-	if _, ok := r.Header["Date"]; !ok {
+	dst = appendFields(dst, fields, h.drop)
+	if !h.set.has(setDate) {
 		dst = append(dst, r.Date...)
 	}
 	if h.addLength {
@@ -94,8 +75,10 @@ func AppendResponse(dst []byte, r *Response) ([]byte, Framing) {
 		dst = append(dst, '\r', '\n')
 	}
 	dst = appendExtra(dst, "Content-Type: ", h.contentType)
-	dst = appendExtra(dst, "Connection: ", h.connection)
-	dst = appendExtra(dst, "Transfer-Encoding: ", h.coding)
+	dst = appendExtra(dst, "Connection: ", h.addConnection)
+	if h.framing.Chunked {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
 	return append(dst, '\r', '\n'), h.framing
 }
 
@@ -106,168 +89,4 @@ func appendExtra(dst []byte, name, value string) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, value...)
 	return append(dst, '\r', '\n')
-}
-
-// settle decides on length, coding, type and connection, in this order: each
-// depends on those before.
-func (h *head) settle() {
-	coding := first(h.Header, "Transfer-Encoding")
-	h.framing.Trailers = announces(h.Header)
-	h.length(coding)
-	h.framing.Body = h.Method != "HEAD" && bodyAllowed(h.Status)
-	h.keepAlive()
-	h.sniff(coding)
-	if h.framing.Length >= 0 && coding != "" && coding != "identity" {
-		h.drop |= dropLength // the handler said both: net/http lets the coding win
-		h.framing.Length = -1
-		h.addLength = false
-	}
-	h.transferEncoding(coding)
-	if h.framing.Chunked {
-		h.drop |= dropLength
-	}
-	h.closing()
-}
-
-// length takes the handler's Content-Length, or that of a whole body.
-func (h *head) length(coding string) {
-	h.framing.Length = -1
-	values, has := h.Header["Content-Length"]
-	if len(values) > 0 {
-		n, ok := parseLength(values[0])
-		if !ok || len(values) > 1 {
-			h.drop |= dropLength
-		}
-		if ok {
-			h.framing.Length = n
-			h.addLength = len(values) > 1
-		}
-	}
-	if h.Complete && !h.framing.Trailers && coding == "" && bodyAllowed(h.Status) && !has &&
-		(h.Method != "HEAD" || len(h.Body) > 0) {
-		h.framing.Length = int64(len(h.Body))
-		h.addLength = true
-	}
-}
-
-// keepAlive decides whether the connection stays, as far as request, server and
-// handler have a say.
-func (h *head) keepAlive() {
-	wants10 := h.Minor == 0 && !h.RequestClose
-	if wants10 && (!h.framing.Body || h.framing.Length >= 0) {
-		if _, set := h.Header["Connection"]; !set {
-			h.connection = "keep-alive"
-		}
-	} else if h.Minor == 0 || h.RequestClose {
-		h.framing.Close = true
-	}
-	if !h.KeepAlive || h.Close || h.TooLarge || first(h.Header, "Connection") == "close" {
-		h.framing.Close = true
-	}
-	if h.TooLarge {
-		h.drop |= dropConnection
-		h.connection = "close"
-	}
-}
-
-// sniff finds a Content-Type for a body without one.
-func (h *head) sniff(coding string) {
-	if !bodyAllowed(h.Status) {
-		h.drop |= dropLength | dropCoding
-		h.addLength = false
-		if h.Status == http.StatusNotModified {
-			h.drop |= dropType
-		}
-		return
-	}
-	if len(h.Body) == 0 || coding != "" || first(h.Header, "Content-Encoding") != "" {
-		return
-	}
-	if _, set := h.Header["Content-Type"]; !set {
-		h.contentType = http.DetectContentType(h.Body)
-	}
-}
-
-func (h *head) transferEncoding(coding string) {
-	switch {
-	case !h.framing.Body, h.framing.Length >= 0:
-		h.drop |= dropCoding
-	case h.Minor == 0:
-		h.drop |= dropCoding
-		h.framing.Close = true // the end of the body is that of the connection
-	case coding == "identity":
-		h.drop |= dropCoding
-		h.framing.Close = true
-	default:
-		h.framing.Chunked = true
-		h.coding = "chunked"
-		if coding == "chunked" {
-			h.drop |= dropCoding
-		}
-	}
-}
-
-// closing tells the client that the connection closes, unless the handler has
-// said so itself or has switched protocols.
-func (h *head) closing() {
-	if !h.framing.Close || isSwitch(h.Status, h.Header) {
-		return
-	}
-	if h.KeepAlive && h.drop&dropConnection == 0 && hasToken(first(h.Header, "Connection"), "close") {
-		return
-	}
-	h.drop |= dropConnection
-	if h.Minor > 0 {
-		h.connection = "close"
-	}
-}
-
-func bodyAllowed(status int) bool {
-	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
-}
-
-func isSwitch(status int, header http.Header) bool {
-	if status != http.StatusSwitchingProtocols || first(header, "Upgrade") == "" {
-		return false
-	}
-	for _, v := range header["Connection"] {
-		if listHas(v, "upgrade") {
-			return true
-		}
-	}
-	return false
-}
-
-func first(h http.Header, key string) string {
-	if v := h[key]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
-
-// hasToken is net/http's loose search: token, in lower case, with blanks or
-// commas or nothing around it.
-func hasToken(v, token string) bool {
-	for i := 0; i+len(token) <= len(v); i++ {
-		if (i == 0 || isBoundary(v[i-1])) && foldEqual(v[i:i+len(token)], token) &&
-			(i+len(token) == len(v) || isBoundary(v[i+len(token)])) {
-			return true
-		}
-	}
-	return false
-}
-
-func isBoundary(c byte) bool { return c == ',' || isBlank(c) }
-
-// announces reports whether the handler will send trailer fields.
-func announces(h http.Header) bool {
-	if len(h["Trailer"]) > 0 {
-		return true
-	}
-	for key := range h {
-		if strings.HasPrefix(key, http.TrailerPrefix) {
-			return true
-		}
-	}
-	return false
 }

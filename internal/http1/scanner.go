@@ -55,9 +55,6 @@ func (s *Scanner) Next(buf []byte, l Limits) (n int, err *Error) {
 	if pos > from && buf[pos-1] == '\r' {
 		pos-- // judged with the byte that follows
 	}
-	if pos < from {
-		pos = from
-	}
 	if !clean(buf[from:pos], lines) || !s.partOK(pos, l) {
 		return 0, s.fail(buf, l)
 	}

@@ -17,7 +17,7 @@ type vector struct {
 
 // vectors reads the file: a comment that names what is tried, a line with what
 // must come of it, and the bytes as Go strings, joined.
-func vectors(t *testing.T) []vector {
+func vectors(t testing.TB) []vector {
 	t.Helper()
 	file, err := os.ReadFile("testdata/smuggling.txt")
 	if err != nil {

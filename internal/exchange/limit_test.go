@@ -1,0 +1,122 @@
+package exchange_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/galeweb/gale/internal/assert"
+	"github.com/galeweb/gale/internal/exchange"
+)
+
+func TestMaxBody(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, in, want string
+		max, moved     int64
+		closes         bool
+	}{
+		{"fits", post("hello"), "hello <nil>", 5, 0, false},
+		{"fits chunked", chunked("he", "llo"), "hello <nil>", 5, 0, false},
+		{"too long", post("hello"), " http: request body too large", 4, 0, true},
+		{"too long chunked", chunked("he", "llo"), "hell http: request body too large", 4, 0, true},
+		{"raised", post("hello"), "hello <nil>", 4, 5, false},
+		{"lowered", post("hello"), " http: request body too large", 5, 4, true},
+		{"lifted", chunked("hello"), "hello <nil>", 4, -1, false},
+		{"too long, expects", expecting, " http: request body too large", 4, 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := &wire{in: []byte(c.in)}
+			cfg := config(func(w http.ResponseWriter, r *http.Request) {
+				if c.moved != 0 {
+					w.(interface{ SetMaxBody(int64) }).SetMaxBody(c.moved)
+				}
+				p, err := io.ReadAll(r.Body)
+				_, large := errors.AsType[*http.MaxBytesError](err)
+				assert.Equal(t, large, c.closes)
+				fmt.Fprintf(w, "%s %v", p, err)
+			}, &logs{})
+			cfg.MaxBody = c.max
+			out := begin(t, cfg, w).Serve()
+			assert.Equal(t, out.Close, c.closes)
+			head, body, _ := strings.Cut(w.written(), "\r\n\r\n")
+			assert.Equal(t, body, c.want)
+			assert.Equal(t, strings.Contains(head, "Connection: close"), c.closes)
+			assert.True(t, !strings.Contains(head, "100 Continue"), "the body was not asked for")
+		})
+	}
+}
+
+func TestABodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		end, want error
+	}{{nil, io.ErrUnexpectedEOF}, {os.ErrDeadlineExceeded, os.ErrDeadlineExceeded}} {
+		for _, in := range []string{post("hello"), chunked("hello")} {
+			w := &wire{in: []byte(in[:len(in)-6]), end: c.end}
+			if strings.Contains(in, "Content") {
+				w.in = []byte(in[:len(in)-2])
+			}
+			x := begin(t, config(func(w http.ResponseWriter, r *http.Request) {
+				for range 2 {
+					_, err := io.ReadAll(r.Body)
+					assert.ErrorIs(t, err, c.want)
+				}
+				assert.True(t, r.Context().Err() != nil, "the client has gone")
+				hello(w, r)
+			}, &logs{}), w)
+			out := x.Serve()
+			assert.True(t, out.Close && !out.Linger, "closed")
+			assert.Contains(t, w.written(), "Connection: close")
+		}
+	}
+}
+
+// Net/http's server panics here, in its own code.
+func TestFullDuplexLeavesTheBody(t *testing.T) {
+	t.Parallel()
+	w := &wire{in: []byte(post("hello") + get)}
+	x := begin(t, config(func(w http.ResponseWriter, r *http.Request) {
+		assert.NoError(t, http.NewResponseController(w).EnableFullDuplex())
+		hello(w, r)
+	}, &logs{}), w)
+	assert.Equal(t, x.Serve(), exchange.Outcome{Status: 200, Written: 5})
+	assert.Equal(t, string(w.in), get)
+}
+
+func TestUnansweredExpectationLingers(t *testing.T) {
+	t.Parallel()
+	w := &wire{in: []byte(strings.TrimSuffix(expecting, "12345"))}
+	x := begin(t, config(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(413)
+		assert.NoError(t, r.Body.Close())
+	}, &logs{}), w)
+	out := x.Serve()
+	assert.Equal(t, out, exchange.Outcome{Close: true, Linger: true, Status: 413})
+	assert.True(t, !w.ended, "nothing was waited for")
+}
+
+func TestRefuse(t *testing.T) {
+	t.Parallel()
+	w := &wire{in: []byte("x")}
+	x := exchange.New(config(nil, &logs{}), w, t.Context(), "", nil)
+	x.Refuse(400, "missing\r\nhost")
+	assert.Equal(t, w.written(), "HTTP/1.1 400 Bad Request: missing??host\r\nContent-Type: text/plain; charset=utf-8\r\n"+
+		"Connection: close\r\nContent-Length: 30\r\n\r\n400 Bad Request: missing??host")
+	out := x.Outcome()
+	assert.Equal(t, out, exchange.Outcome{Close: true, Linger: true, Status: 400, Written: 30})
+}
+
+func TestServerWithoutKeepAlive(t *testing.T) {
+	t.Parallel()
+	w := &wire{in: []byte(get)}
+	c := config(hello, &logs{})
+	c.KeepAlive = func() bool { return false }
+	assert.True(t, begin(t, c, w).Serve().Close, "closes")
+	assert.Contains(t, w.written(), "Connection: close\r\n")
+}
