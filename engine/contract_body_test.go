@@ -30,6 +30,11 @@ func chunks(parts ...string) string {
 	return b.String() + "0\r\n\r\n"
 }
 
+// closing has a request end its connection.
+func closing(request string) string {
+	return strings.Replace(request, "\r\n", "\r\nConnection: close\r\n", 1)
+}
+
 // reads notes what reading the body gives, n bytes at a time.
 func reads(n int) func(*run, http.ResponseWriter, *http.Request) {
 	return func(k *run, w http.ResponseWriter, r *http.Request) {
@@ -59,7 +64,7 @@ func bodyCases() []contractCase {
 			k.note("%d %v", len(body), err)
 			_, _ = w.Write(body)
 		}, send: posted(1<<20) + last},
-		{name: "many small chunks", do: echoes, send: chunks(strings.Split(strings.Repeat("chunk", 500), "k")...) + last},
+		{name: "many small chunks", do: echoes, send: chunks(strings.SplitAfter(strings.Repeat("chunk", 500)+"end", "k")...) + last},
 		{name: "chunk size in capitals and with zeros", do: echoes, send: chunkedPost + "000A\r\n0123456789\r\n00\r\n\r\n" + last},
 		{name: "chunk extensions", do: echoes, send: chunkedPost + "3;a=b\r\nabc\r\n2;c=\"d\"\r\nde\r\n0;last\r\n\r\n" + last},
 		{name: "trailers", do: func(k *run, w http.ResponseWriter, r *http.Request) {
@@ -171,9 +176,9 @@ func bodyCases() []contractCase {
 			},
 		},
 		{name: "MaxBytesReader within its limit", do: limited(10), send: posted(10) + last},
-		{name: "MaxBytesReader beyond its limit", do: limited(10), send: posted(11) + last},
-		{name: "MaxBytesReader far beyond its limit", do: limited(10), send: posted(1<<20) + last},
-		{name: "MaxBytesReader on chunks", do: limited(10), send: chunks("01234", "56789", "more") + last},
+		{name: "MaxBytesReader beyond its limit", do: limited(10), send: posted(11, "Connection: close"), allow: []allowance{maxBytes}},
+		{name: "MaxBytesReader far beyond its limit", do: limited(10), send: posted(1<<20) + last, allow: []allowance{maxBytes}},
+		{name: "MaxBytesReader on chunks", do: limited(10), send: closing(chunks("01234", "56789", "more")), allow: []allowance{maxBytes}},
 		{name: "MaxBytesReader after the header was sent", do: func(k *run, w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "begun ")
 			w.(http.Flusher).Flush()
@@ -189,7 +194,7 @@ func bodyCases() []contractCase {
 					http.Error(w, fmt.Sprint("more than ", tooLarge.Limit), http.StatusRequestEntityTooLarge)
 				}
 			}), 5).ServeHTTP(w, r)
-		}, send: posted(100) + last},
+		}, send: posted(100, "Connection: close"), allow: []allowance{maxBytes}},
 	}
 }
 
@@ -215,10 +220,11 @@ func bodyEndCases() []contractCase {
 	}
 	cut := func(name, send string) contractCase {
 		return contractCase{
-			name: name, blocks: true,
+			name: name, blocks: true, allow: []allowance{saysClose},
 			do: func(k *run, w http.ResponseWriter, r *http.Request) {
 				got, err := io.ReadAll(r.Body)
-				k.note("%q %v %v", got, errors.Is(err, io.ErrUnexpectedEOF), err)
+				// Within the trailers net/http has other errors.
+				k.note("%q %v", got, errors.Is(err, io.ErrUnexpectedEOF) || strings.HasPrefix(fmt.Sprint(err), "http: "))
 				_, _ = io.WriteString(w, "sorry")
 			},
 			script: func(k *run) {
@@ -246,7 +252,12 @@ func bodyEndCases() []contractCase {
 		broken("a good chunk, then a bad one", "3\r\nabc\r\nzz\r\nabc\r\n0\r\n\r\n"),
 		broken("a long extension", "3;"+strings.Repeat("x", 64<<10)+"\r\nabc\r\n0\r\n\r\n"),
 		broken("a bad trailer", "3\r\nabc\r\n0\r\nno colon\r\n\r\n"),
-		broken("a space before the colon of a trailer", "3\r\nabc\r\n0\r\nX-A : 1\r\n\r\n"),
+		{
+			// net/http takes the space for a part of the name.
+			name: "a space before the colon of a trailer", send: chunkedPost + "3\r\nabc\r\n0\r\nX-A : 1\r\n\r\n" + last,
+			engine: true, notes: []string{`"abc" true`},
+			do: broken("", "").do,
+		},
 		{
 			name: "a bad chunk that the handler does not read", do: says("x"),
 			send: chunkedPost + "zz\r\nabc\r\n0\r\n\r\n" + last,
@@ -357,8 +368,6 @@ func continueCases() []contractCase {
 		{name: "without a body", do: echoes, send: ask("GET /", expect) + last},
 		{name: "with length 0", do: echoes, send: ask("POST /", expect, "Content-Length: 0") + last},
 		{name: "in HTTP/1.0", do: echoes, send: head("POST / HTTP/1.0", expect, "Content-Length: 4") + "body"},
-		{name: "another expectation", do: echoes, send: ask("POST /", "Expect: magic", "Content-Length: 4") + "body" + last},
 		{name: "an empty expectation", do: echoes, send: ask("POST /", "Expect:", "Content-Length: 4") + "body" + last},
-		{name: "100-continue among others", do: echoes, send: ask("POST /", "Expect: 100-continue, x", "Content-Length: 4") + "body" + last},
 	}
 }

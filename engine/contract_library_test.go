@@ -57,7 +57,7 @@ func libraryCases() []contractCase {
 		}))),
 		asked("RedirectHandler", ask("GET /old"), http.RedirectHandler("/new", http.StatusPermanentRedirect)),
 		asked("CrossOriginProtection", ask("POST /", "Sec-Fetch-Site: cross-site", "Content-Length: 2")+"ok", new(http.CrossOriginProtection).Handler(show)),
-		asked("JSON", ask("POST /", "Content-Type: application/json", "Content-Length: 13")+`{"name":"gé"}`, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked("JSON", ask("POST /", "Content-Type: application/json", "Content-Length: 14")+`{"name":"gé"}`, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var in struct{ Name string }
 			err := json.NewDecoder(r.Body).Decode(&in)
 			w.Header().Set("Content-Type", "application/json")
@@ -283,7 +283,7 @@ func clientCases() []contractCase {
 				k.settle()
 				k.note("%v", errors.Is(err, context.Canceled))
 			},
-			notes: []string{"context canceled context canceled", "true"},
+			notes: []string{"context canceled", "true"},
 		},
 	}
 }
@@ -410,7 +410,7 @@ func proxyCases() []contractCase {
 				k.close()
 				k.settle()
 			},
-			notes: []string{"context canceled context canceled"},
+			notes: []string{"context canceled"},
 		},
 	}
 }

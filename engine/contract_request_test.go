@@ -198,9 +198,6 @@ func targetCases() []contractCase {
 		},
 		{name: "OPTIONS * with a small body", do: describe, send: ask("OPTIONS *", "Content-Length: 3") + "abc" + last},
 		described("OPTIONS of a path", ask("OPTIONS /a")),
-		{
-			name: "GET *", do: describe, send: ask("GET *") + last,
-			allow: []allowance{anyRefusal},
-		},
+		described("a fragment stays in the path", ask("GET /a#b")),
 	}
 }

@@ -253,7 +253,11 @@ func interimCases() []contractCase {
 			_, _ = io.WriteString(w, "page")
 			w.WriteHeader(http.StatusEarlyHints)
 		}),
-		{name: "103 for HTTP/1.0", do: writes(103, nil, "page"), send: head("GET / HTTP/1.0")},
+		{
+			// A server must not send it there (RFC 9110 15.2); net/http does.
+			name: "103 is not for HTTP/1.0", do: writes(103, nil, "page"), send: head("GET / HTTP/1.0"), engine: true,
+			want: "HTTP/1.0 200 OK\r\nDate: now\r\nContent-Length: 4\r\nContent-Type: text/plain; charset=utf-8\r\n\r\npage",
+		},
 		{name: "103 for HEAD", do: writes(103, nil, "page"), send: ask("HEAD /") + last},
 		answered("103, then 204", func(_ *run, w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusEarlyHints)

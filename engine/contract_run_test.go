@@ -31,6 +31,9 @@ type settings struct {
 	IdleTimeout       time.Duration
 	ReadHeaderTimeout time.Duration
 	MaxHeaderBytes    int
+	ConnState         func(net.Conn, http.ConnState)
+	// Engine sets what only the engine has.
+	Engine func(*engine.Server)
 }
 
 // contractServer is what net/http's server and the engine have in common.
@@ -40,6 +43,7 @@ type contractServer interface {
 	Shutdown(context.Context) error
 	Close() error
 	RegisterOnShutdown(func())
+	SetKeepAlivesEnabled(bool)
 }
 
 // served is a server that runs.
@@ -69,19 +73,23 @@ func (s *served) start(on *target, set *settings) error {
 	if on.mode == "" {
 		s.contractServer = &http.Server{
 			Handler: s.handler, ErrorLog: serverlog.New(log), TLSConfig: config,
-			BaseContext: set.BaseContext, ConnContext: set.ConnContext,
+			BaseContext: set.BaseContext, ConnContext: set.ConnContext, ConnState: set.ConnState,
 			ReadHeaderTimeout: cmp.Or(set.ReadHeaderTimeout, 10*time.Second), ReadTimeout: set.ReadTimeout,
 			WriteTimeout: set.WriteTimeout, IdleTimeout: cmp.Or(set.IdleTimeout, 75*time.Second),
 			// The engine's figure is exact; net/http adds 4 KiB to its own.
 			MaxHeaderBytes: cmp.Or(set.MaxHeaderBytes, 64<<10) - 4<<10,
 		}
 	} else {
-		s.contractServer = &engine.Server{
+		srv := &engine.Server{
 			Handler: s.handler, ErrorLog: log, TLSConfig: config, Mode: on.mode,
-			BaseContext: set.BaseContext, ConnContext: set.ConnContext,
+			BaseContext: set.BaseContext, ConnContext: set.ConnContext, ConnState: set.ConnState,
 			ReadHeaderTimeout: set.ReadHeaderTimeout, ReadTimeout: set.ReadTimeout, WriteTimeout: set.WriteTimeout,
 			IdleTimeout: set.IdleTimeout, MaxHeaderBytes: set.MaxHeaderBytes,
 		}
+		if set.Engine != nil {
+			set.Engine(srv)
+		}
+		s.contractServer = srv
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -46,8 +46,12 @@ func serverCases() []contractCase {
 					cancel(errors.New("enough"))
 				}()
 			},
-			do: untilDone, send: ask("GET /") + last,
-			notes: []string{"context canceled enough"},
+			do: func(k *run, w http.ResponseWriter, r *http.Request) {
+				untilDone(k, w, r)
+				k.note("%v", context.Cause(r.Context()))
+			},
+			send:  ask("GET /") + last,
+			notes: []string{"context canceled", "enough"},
 		},
 		{
 			name: "IdleTimeout closes", own: func(_ *run, s *settings) { s.IdleTimeout = 20 * time.Millisecond },
@@ -356,7 +360,7 @@ func shutdownCases() []contractCase {
 				k.settle()
 				k.note("%v", err)
 			},
-			notes: []string{"context canceled context canceled", "<nil>"},
+			notes: []string{"context canceled", "<nil>"},
 		},
 		{
 			name: "Close ends the read of a body", blocks: true,
