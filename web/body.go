@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+
+	"github.com/galeweb/gale/engine"
 )
 
 // DefaultBodyLimit is how many bytes [JSON], [DecodeJSON] and [Form] read of a
@@ -33,6 +35,7 @@ func LimitBody(w http.ResponseWriter, r *http.Request, n int64) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
+	engine.LimitBody(w, r, 0) // the server's own limit gives way to this one
 	b := &limitedBody{body: r.Body, length: r.ContentLength}
 	ww := WriterFrom(w)
 	switch {
