@@ -27,6 +27,7 @@ type native struct {
 	config exchange.Config
 	pool   bool // see Pool
 
+	date       dateLine
 	turns      turns
 	predictor  predictor
 	overload   overload
@@ -74,11 +75,12 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	n.predictor.init(mode, s.routeOf)
 	n.overload.init(s.maxQueueing(), s.Unsheddable)
 	n.config = exchange.Config{
-		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: new(dateLine).get, Drain: n.drain,
+		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: n.date.get, Drain: n.drain,
 		MaxBody: s.maxBody(), Limits: s.headLimits(),
 		KeepAlive: func() bool { return !n.draining.Load() && !s.noAlive.Load() },
 	}
-	options := loop.Options{Labels: labels, Label: WorkerLabel, OnTurn: n.turned}
+	n.date.set(time.Now())
+	options := loop.Options{Labels: labels, Label: WorkerLabel, OnTurn: n.turned, OnTick: n.date.set}
 	if mode != Loop {
 		options.Watch = -1
 	}

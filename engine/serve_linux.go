@@ -290,7 +290,7 @@ func (c *conn) park() bool {
 	case c.cutOff.Load(), n.draining.Load() && c.greeted && !partial:
 		c.close()
 		return true
-	case c.greeted && !partial && t.expired && !t.received:
+	case c.greeted && !partial && !t.received && c.Expired(now):
 		n.refused.add("idle")
 		c.close()
 		return true

@@ -382,13 +382,12 @@ func (c *conn) owe() bool {
 // flushOwed goes on with output that waited for room. It reports whether all is
 // sent and c is still the caller's.
 func (c *conn) flushOwed() bool {
-	t := c.turn
 	done, mine := c.sendOwed()
 	switch {
 	case !mine:
 		return false
 	case !done:
-		if t.expired && c.Expired(c.n.set.Now()) {
+		if c.Expired(c.n.set.Now()) {
 			c.n.refused.add("write_stalled")
 			c.close()
 			return false

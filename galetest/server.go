@@ -23,7 +23,7 @@ const stopTimeout = 5 * time.Second
 
 // Server is a server under test. Make one by [Start].
 type Server struct {
-	// Name is [Engine] or [NetHTTP].
+	// Name is one of the names of servers, such as [Engine].
 	Name string
 
 	tb    testing.TB
@@ -53,15 +53,19 @@ func (s *Server) serve(ctx context.Context, h http.Handler) {
 	}
 	var srv httpServer
 	switch s.Name {
-	case Engine:
-		srv = &engine.Server{Handler: h, ErrorLog: s.logger(), BaseContext: baseContext, TLSConfig: config}
+	case Engine, Loop, Pool, Slow:
+		mode := engine.Mode(s.Name)
+		if s.Name == Engine {
+			mode = ""
+		}
+		srv = &engine.Server{Handler: h, ErrorLog: s.logger(), BaseContext: baseContext, TLSConfig: config, Mode: mode}
 	case NetHTTP:
 		srv = &http.Server{
 			Handler: h, ErrorLog: serverlog.New(s.logger()), BaseContext: baseContext, TLSConfig: config,
 			ReadHeaderTimeout: stopTimeout,
 		}
 	default:
-		s.tb.Fatalf("galetest: unknown server %q; use galetest.Engine or galetest.NetHTTP", s.Name)
+		s.tb.Fatalf("galetest: unknown server %q; use galetest.Engine, Loop, Pool, Slow or NetHTTP", s.Name)
 	}
 	l := s.listen()
 	done := make(chan error, 1)
@@ -109,7 +113,7 @@ func (s *Server) stop(srv httpServer, done <-chan error) {
 // "http://127.0.0.1:40123"; a server in memory has none and fails the test.
 func (s *Server) URL() string {
 	s.tb.Helper()
-	if s.Name != Engine {
+	if s.Name == NetHTTP {
 		s.tb.Fatalf("galetest: the %s server is in memory and has no address; run on galetest.Engine", s.Name)
 	}
 	return s.scheme() + "://" + s.addr.String()

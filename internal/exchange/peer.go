@@ -43,6 +43,6 @@ func (x *Exchange) bodyEnded() {
 // Asked returns the method and the path as they came. It may be called from any
 // goroutine, whatever the handler does with its request.
 func (x *Exchange) Asked() (method, path string) {
-	path, _, _ = strings.Cut(x.parsed.Target, "?")
-	return x.parsed.Method, path
+	path, _, _ = strings.Cut(x.target, "?")
+	return x.method, path
 }

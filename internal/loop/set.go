@@ -29,6 +29,8 @@ type Options struct {
 	// between two polls in which there was work. It must be quick and may be
 	// called by several goroutines at once.
 	OnTurn func(time.Duration)
+	// OnTick, if set, is called four times a second. It must be quick.
+	OnTick func(now time.Time)
 }
 
 // Set is a number of loops with the goroutines that serve them. All methods are
@@ -130,7 +132,10 @@ func (s *Set) ticker() {
 		select {
 		case <-s.stop:
 			return
-		case <-t.C:
+		case at := <-t.C:
+			if s.o.OnTick != nil {
+				s.o.OnTick(at)
+			}
 		}
 		now := s.Now()
 		for _, l := range s.loops {
