@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -60,10 +62,12 @@ type listener struct {
 	n    *native
 	ctx  context.Context
 	addr net.Addr
-	tls  *tls.Config // nil for plain
-	loop *loop.Listener
+	tls  *tls.Config   // nil for plain
 	quit chan struct{} // closed to end Serve
-	once sync.Once
+
+	mu     sync.Mutex
+	closed bool
+	stop   func()
 }
 
 func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
@@ -109,23 +113,23 @@ func canServe(l net.Listener) bool {
 }
 
 // serve accepts from l until the server or the listener is closed.
-func (n *native) serve(l net.Listener, config *tls.Config) error {
+func (n *native) serve(ctx context.Context, l net.Listener, config *tls.Config) error {
 	defer func() { _ = l.Close() }()
 	ln := &listener{n: n, addr: l.Addr(), tls: config, quit: make(chan struct{})}
-	ln.ctx = context.WithValue(n.s.baseContext(l), http.ServerContextKey, n.s.http)
+	ln.ctx = context.WithValue(ctx, http.ServerContextKey, n.s.http)
 	if !n.enter(ln) {
 		return http.ErrServerClosed
 	}
 	defer n.leave(ln)
-	var err error
-	ln.loop, err = n.set.Listen(l.(syscall.Conn), ln.accepted, func(err error) {
+	accepting, err := n.set.Listen(l.(syscall.Conn), ln.accepted, func(err error) {
 		n.refused.add("files")
 		n.log.Error("engine: accepting pauses", "err", err)
 	})
 	if err != nil {
 		return err
 	}
-	defer ln.loop.Close()
+	ln.stopWith(func() { accepting.Close(); _ = l.Close() })
+	defer ln.close()
 	return ln.wait(l.(syscall.Conn))
 }
 
@@ -150,7 +154,31 @@ func (ln *listener) wait(l syscall.Conn) error {
 	}
 }
 
-func (ln *listener) close() { ln.once.Do(func() { close(ln.quit) }) }
+// stopWith says how to stop accepting; it is done at once when the listener is
+// closed already.
+func (ln *listener) stopWith(stop func()) {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.closed {
+		stop()
+		return
+	}
+	ln.stop = stop
+}
+
+// close returns when no connection is accepted any more.
+func (ln *listener) close() {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.closed {
+		return
+	}
+	ln.closed = true
+	close(ln.quit)
+	if ln.stop != nil {
+		ln.stop()
+	}
+}
 
 // accepted takes a new connection. It runs on a loop.
 func (ln *listener) accepted(_ *loop.Worker, fd int, peer unix.Sockaddr) {
@@ -244,11 +272,12 @@ func (n *native) quiesce() {
 	if !n.draining.Swap(true) {
 		close(n.drain)
 	}
-	for ln := range n.listeners {
-		ln.close()
-	}
+	listeners := slices.Collect(maps.Keys(n.listeners))
 	n.stopIfDone()
 	n.mu.Unlock()
+	for _, ln := range listeners {
+		ln.close()
+	}
 	n.dropIdle()
 }
 

@@ -38,7 +38,8 @@ func (c *conn) recv(p []byte) (int, error) {
 	case n == 0:
 		return 0, io.EOF
 	}
-	c.turn.drained = n < len(p)
+	// The end of the input, when that is there already, comes without an event.
+	c.turn.drained = n < len(p) && !c.HasHungUp()
 	c.n.counts[c.Loop()].read.Add(uint64(n))
 	return n, nil
 }
@@ -264,6 +265,10 @@ func (c *conn) sendSome() error {
 // held.
 func (c *conn) sendAll() error {
 	for {
+		if passed(c.writeBy.Load()) {
+			c.turn.err = os.ErrDeadlineExceeded
+			return c.turn.err
+		}
 		err := c.sendSome()
 		if err != errWouldBlock {
 			return err

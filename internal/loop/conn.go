@@ -85,8 +85,8 @@ func (c *Conn) SendFile(f syscall.RawConn, n int) (sent int, err error) {
 	c.state.And(^writable)
 	control := f.Control(func(fd uintptr) {
 		for {
-			sent, err = unix.Sendfile(int(c.fd), int(fd), nil, n)
-			if err != unix.EINTR {
+			sent, err = syscall.Sendfile(int(c.fd), int(fd), nil, n)
+			if err != syscall.EINTR {
 				return
 			}
 		}
@@ -105,6 +105,21 @@ func (c *Conn) Shutdown(how int) {
 	if c.state.Load()&closed == 0 {
 		_ = unix.Shutdown(int(c.fd), how)
 	}
+}
+
+// Unread returns how many bytes have come that nobody has read. It may be called
+// by any goroutine.
+func (c *Conn) Unread() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state.Load()&closed != 0 {
+		return 0
+	}
+	n, err := unix.IoctlGetInt(int(c.fd), unix.SIOCINQ)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // LocalAddr asks the kernel for the local address, and returns nil once the
