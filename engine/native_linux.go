@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -27,7 +28,8 @@ type native struct {
 	log    *slog.Logger
 	set    *loop.Set
 	config exchange.Config
-	pool   bool // see Pool
+	pool   bool   // see Pool
+	labels string // before the number of a worker, in WorkerLabel
 
 	date       dateLine
 	turns      turns
@@ -83,8 +85,9 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 		MaxBody: s.maxBody(), Limits: s.headLimits(),
 		KeepAlive: func() bool { return !n.draining.Load() && !s.noAlive.Load() },
 	}
+	n.labels = rand.Text()[:6] + "-" // apart from other servers of the process
 	n.date.set(time.Now())
-	options := loop.Options{Labels: labels, Label: WorkerLabel, OnTurn: n.turned, OnTick: n.date.set}
+	options := loop.Options{Labels: labels, Label: WorkerLabel, LabelPrefix: n.labels, OnTurn: n.turned, OnTick: n.date.set}
 	if mode != Loop {
 		options.Watch = -1
 	}
