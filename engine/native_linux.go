@@ -44,7 +44,7 @@ type native struct {
 	takeovers tally // by route
 
 	draining atomic.Bool
-	closed   atomic.Bool // all connections are to be cut
+	closed   atomic.Bool   // all connections are to be cut
 	drain    chan struct{} // closed when draining
 
 	mu        sync.Mutex
