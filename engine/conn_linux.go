@@ -120,8 +120,13 @@ func (c *conn) cut(cause error) {
 
 // HungUp implements loop.Source.
 func (c *conn) HungUp() {
-	if x := c.cur.Load(); x != nil {
-		x.PeerGone(errPeerGone, c.Broken())
+	x, broken := c.cur.Load(), c.Broken()
+	switch {
+	case x == nil:
+	case !broken && c.tls == nil && x.BodyRead() && c.Pending():
+		// Another request has come before the end.
+	default:
+		x.PeerGone(errPeerGone, broken)
 	}
 }
 

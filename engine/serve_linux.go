@@ -139,7 +139,10 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 	c.tell(http.StateActive)
 	c.lease = w.Lease()
 	c.worker.Store(w.ID)
-	c.cur.Store(x)
+	if c.turn.r < c.turn.e {
+		x.Pipelined()
+	}
+	c.cur.Store(x) // from here on it may be told that the client has gone
 	if !w.Leads() || !n.predictor.slow(x.Request()) {
 		return c.exchange(x)
 	}
@@ -161,9 +164,6 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 	n, t := c.n, c.turn
 	w, led := t.w, t.w.Leads()
 	c.setDeadlines()
-	if t.r < t.e {
-		x.Pipelined()
-	}
 	if c.HasHungUp() {
 		c.HungUp()
 	}

@@ -110,6 +110,19 @@ func (c *Conn) Shutdown(how int) {
 	}
 }
 
+// Pending reports whether there are bytes to read. It may be called by any
+// goroutine.
+func (c *Conn) Pending() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state.Load()&isOpen == 0 {
+		return false
+	}
+	var one [1]byte
+	n, _, err := unix.Recvfrom(int(c.fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == nil && n > 0
+}
+
 // LocalAddr asks the kernel for the local address, and returns nil unless
 // the connection is open. It may be called by any goroutine.
 func (c *Conn) LocalAddr() net.Addr {
