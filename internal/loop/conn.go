@@ -147,19 +147,28 @@ func (c *Conn) ID() uint32 { return c.gen }
 func (c *Conn) Close() { c.leave(func(fd int) { _ = unix.Close(fd) }) }
 
 // Detach takes the socket out of the loop and returns it as a connection of the
-// runtime's own poller. Only the owner may call it; the Conn is closed.
+// runtime's own poller; the Conn is closed then. Only the owner may call it.
+// After an error, such as that there are no descriptors left, nothing has changed.
 func (c *Conn) Detach() (net.Conn, error) {
-	var conn net.Conn
-	err := net.ErrClosed
+	if c.state.Load()&isOpen == 0 {
+		return nil, net.ErrClosed
+	}
+	dup, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	f := os.NewFile(uintptr(dup), "")
+	defer func() { _ = f.Close() }()
+	conn, err := net.FileConn(f) // which makes a copy once more
+	if err != nil {
+		return nil, err
+	}
 	c.leave(func(fd int) {
-		// The file shares the socket, so that closing it takes the last trace of
-		// the old descriptor out of the epoll instance.
+		// The socket lives on, and would stay registered without this.
 		_ = unix.EpollCtl(c.loop.epfd, unix.EPOLL_CTL_DEL, fd, nil)
-		f := os.NewFile(uintptr(fd), "")
-		conn, err = net.FileConn(f)
-		_ = f.Close()
+		_ = unix.Close(fd)
 	})
-	return conn, err
+	return conn, nil
 }
 
 func (c *Conn) leave(end func(fd int)) {
