@@ -71,5 +71,7 @@ func (o Options) opsServer(stalls *obs.StallWatch) *engine.Server {
 			Metrics: o.Metrics, Health: o.Health, Version: o.Version, Hosts: o.OpsHosts, Stalls: stalls,
 		}),
 		ErrorLog: o.Logger,
+		// It must answer when the engine is what is to be looked at.
+		Mode: engine.Std,
 	}
 }

@@ -99,6 +99,9 @@ func TestStalledHandlerOnTheEngine(t *testing.T) {
 		Addr: "127.0.0.1:0", OpsAddr: "127.0.0.1:0", StallBudget: 50 * time.Millisecond,
 		Configure: func(s *engine.Server) { s.Mode = engine.Loop },
 	})
+	// Its idle workers have the same numbers.
+	other := start(t, text("other"), gale.Options{Addr: "127.0.0.1:0", Configure: func(s *engine.Server) { s.Mode = engine.Loop }})
+	get(t, other.client(t), "http://"+other.addr.String())
 	c, url := r.client(t), "http://"+r.addr.String()
 	var asking sync.WaitGroup
 	ask := func(path string) {

@@ -94,29 +94,37 @@ func framesOf(counters string) []stackFrame {
 	}
 }
 
-// pickStack returns the stack that is the handler's, of those with its label:
-// that of the server's goroutine or, when that only waits for a handler which
-// middleware.Timeout runs on another, that one's. Goroutines that the handler
-// started come last.
+// pickStack returns the stack that is the handler's, of those with its label,
+// or nil: that of the server's goroutine or, when that only waits for a handler
+// which middleware.Timeout runs on another, that one's. Goroutines that the
+// handler started come last; workers without a request, of another server that
+// numbers its own, do not count.
 func pickStack(stacks [][]stackFrame) []stackFrame {
 	var best []stackFrame
 	rank := 0
 	for _, frames := range stacks {
-		begin, end := ends(frames)
-		r := 1
-		switch server := isEngine(begin) || hasPrefix(begin, "net/http.(*Server).", "net/http.(*conn).", "net/http.(*http2serverConn)."); {
-		case server && !hasPrefix(end, galePath+"/middleware.TimeoutWith."):
-			r = 4
-		case hasPrefix(begin, galePath+"/middleware."):
-			r = 3
-		case server:
-			r = 2
-		}
-		if r > rank {
+		if r := rankOf(frames); r > rank {
 			best, rank = frames, r
 		}
 	}
 	return best
+}
+
+func rankOf(frames []stackFrame) int {
+	begin, end := ends(frames)
+	serves := hasPrefix(begin, "net/http.(*Server).", "net/http.(*conn).", "net/http.(*http2serverConn).") ||
+		slices.ContainsFunc(frames, func(f stackFrame) bool { return hasPrefix(f.function, exchangePath+"(*Exchange).Serve") })
+	switch {
+	case serves && !hasPrefix(end, galePath+"/middleware.TimeoutWith."):
+		return 4
+	case hasPrefix(begin, galePath+"/middleware."):
+		return 3
+	case serves:
+		return 2
+	case isEngine(begin):
+		return 0
+	}
+	return 1
 }
 
 // ends returns the functions in which a goroutine began and in which it is.
