@@ -66,7 +66,8 @@ const (
 	endAbort         // close it without a farewell
 )
 
-// open readies a new connection to be added to a loop.
+// open readies a new connection, which is its caller's and in a loop already:
+// hooks may ask it for its addresses, and close it.
 func (c *conn) open() {
 	s := c.n.s
 	if c.ln.tls != nil {
@@ -90,9 +91,10 @@ func (c *conn) close() {
 	c.turn = nil
 	c.outMu.Unlock()
 	if c.phase.Swap(phaseGone) != phaseGone {
+		// Deferred, since a hook may end the goroutine.
+		defer c.n.end()
+		defer c.giveBack()
 		c.tell(http.StateClosed)
-		c.giveBack()
-		c.n.end()
 	}
 }
 
@@ -123,8 +125,8 @@ func (c *conn) HungUp() {
 		return
 	}
 	broken := c.Broken()
-	if !broken && c.Unread() > c.farewellSize() {
-		x.Pipelined() // or more of the body
+	if !broken && x.BodyRead() && c.Unread() > c.farewellSize() {
+		x.Pipelined()
 	}
 	x.PeerGone(errPeerGone, broken)
 }

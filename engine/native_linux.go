@@ -48,6 +48,7 @@ type native struct {
 	takeovers tally // by route
 
 	draining atomic.Bool
+	closed   atomic.Bool   // all connections are to be cut
 	drain    chan struct{} // closed when draining
 
 	mu        sync.Mutex
@@ -184,7 +185,7 @@ func (ln *listener) close() {
 }
 
 // accepted takes a new connection. It runs on a loop.
-func (ln *listener) accepted(_ *loop.Worker, fd int, peer unix.Sockaddr) {
+func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 	n := ln.n
 	n.accepted.Add(1)
 	remote := loop.Addr(peer)
@@ -200,10 +201,25 @@ func (ln *listener) accepted(_ *loop.Worker, fd int, peer unix.Sockaddr) {
 		_ = unix.Close(fd)
 		return
 	}
-	c.open()
 	if err := n.set.Add(&c.Conn, fd, c); err != nil {
 		n.log.Error("engine: a connection was lost", "err", err)
-		c.close()
+		n.s.limits.give(key)
+		n.end()
+		return
+	}
+	opened := false
+	defer func() {
+		if !opened { // a hook has ended the goroutine
+			c.close()
+		}
+	}()
+	c.open()
+	opened = true
+	if n.closed.Load() { // its sweep may have missed c
+		c.cut(http.ErrServerClosed)
+	}
+	if n.draining.Load() || !c.Release(false) {
+		w.Again(c)
 	}
 }
 
@@ -307,6 +323,7 @@ func (n *native) wait(ctx context.Context) error {
 
 func (n *native) close() {
 	n.quiesce()
+	n.closed.Store(true)
 	n.each(func(c *conn) { c.cut(http.ErrServerClosed) })
 	select {
 	case <-n.empty:

@@ -139,7 +139,7 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 	c.tell(http.StateActive)
 	c.lease = w.Lease()
 	c.worker.Store(w.ID)
-	c.cur.Store(x)
+	c.cur.Store(x) // from here on it may be told that the client has gone
 	if !w.Leads() || !n.predictor.slow(x.Request()) {
 		return c.exchange(x)
 	}

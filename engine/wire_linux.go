@@ -38,7 +38,7 @@ func (c *conn) recv(p []byte) (int, error) {
 	case n == 0:
 		return 0, io.EOF
 	}
-	// The end of the input, when that is there already, comes without an event.
+	// An end of input that is behind these bytes was announced with them.
 	c.turn.drained = n < len(p) && !c.HasHungUp()
 	c.n.counts[c.Loop()].read.Add(uint64(n))
 	return n, nil

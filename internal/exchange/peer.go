@@ -30,6 +30,10 @@ func (x *Exchange) PeerGone(cause error, broken bool) {
 	}
 }
 
+// BodyRead reports whether the body has been read to its end. It may be called
+// from any goroutine.
+func (x *Exchange) BodyRead() bool { return x.input.Load()&bodyRead != 0 }
+
 // Pipelined says that input has come which may be the next request's. It may be
 // called from any goroutine.
 func (x *Exchange) Pipelined() { x.input.Or(pipelined) }
