@@ -31,7 +31,7 @@ type native struct {
 	predictor  predictor
 	overload   overload
 	away       away
-	handshakes gate
+	handshakes handshakes
 
 	accepted  atomic.Uint64
 	handed    atomic.Uint64
@@ -67,7 +67,7 @@ type listener struct {
 
 func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	n := &native{
-		s: s, log: s.log(), pool: mode == Pool, handshakes: newGate(s.maxHandshakes()),
+		s: s, log: s.log(), pool: mode == Pool, handshakes: handshakes{most: s.maxHandshakes()},
 		listeners: map[*listener]struct{}{},
 		drain:     make(chan struct{}), empty: make(chan struct{}), stopped: make(chan struct{}),
 	}

@@ -34,7 +34,7 @@ func (c *conn) recv(p []byte) (int, error) {
 	case errno == unix.EAGAIN:
 		return 0, errWouldBlock
 	case errno != 0:
-		return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", errno)}
+		return 0, readError(errno)
 	case n == 0:
 		return 0, io.EOF
 	}
@@ -230,10 +230,18 @@ func (c *conn) Hijack() (net.Conn, error) {
 func (c *conn) unsent() []byte {
 	t := c.turn
 	if c.tls != nil {
-		c.tls.encrypt(t)
-		return t.enc[t.sent:]
+		return c.tls.unsent(t)
 	}
 	return t.out[t.sent:]
+}
+
+// took notes that the socket has taken n of those bytes. outMu is held.
+func (c *conn) took(n int) {
+	if c.tls != nil {
+		c.tls.took(n)
+		return
+	}
+	c.turn.sent += n
 }
 
 // sendSome sends what the socket takes. It returns errWouldBlock when something
@@ -245,7 +253,7 @@ func (c *conn) sendSome() error {
 			return t.err
 		}
 		n, errno := c.Conn.Write(p)
-		t.sent += n
+		c.took(n)
 		t.flushes++
 		c.wrote(n)
 		if errno == unix.EAGAIN {
@@ -256,7 +264,7 @@ func (c *conn) sendSome() error {
 			return t.err
 		}
 	}
-	t.sent, t.out, t.enc = 0, t.out[:0], t.enc[:0]
+	t.sent, t.out = 0, t.out[:0]
 	return t.err
 }
 
@@ -321,6 +329,10 @@ func (c *conn) awaitRoom() error {
 	return err
 }
 
+func readError(errno syscall.Errno) error {
+	return &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", errno)}
+}
+
 func (c *conn) writeError(errno syscall.Errno) error {
 	return &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", errno)}
 }
@@ -349,7 +361,10 @@ func (c *conn) drop() {
 func (c *conn) flushed() bool {
 	c.outMu.Lock()
 	err := c.sendSome()
-	left := len(c.turn.out) + len(c.turn.enc)
+	left := len(c.turn.out)
+	if c.tls != nil {
+		left += len(c.tls.records())
+	}
 	c.outMu.Unlock()
 	switch {
 	case err == nil:
