@@ -26,4 +26,3 @@ func (c *conn) handOver(came []byte) {
 	}
 	c.n.s.h2.deliver(conn)
 }
-

@@ -345,9 +345,9 @@ func TestTLSBrokenRecords(t *testing.T) {
 				b[9] ^= 1
 				return string(b)
 			}, 20},
-			"too long":      {func(*rawTLS) string { return "\x17\x03\x03\xff\xff" }, 22},
-			"not TLS":       {func(*rawTLS) string { return rawRequest }, 70},
-			"a new hello":   {func(c *rawTLS) string { return c.record(recordHandshake, "\x01\x00\x00\x00") }, 0},
+			"too long":     {func(*rawTLS) string { return "\x17\x03\x03\xff\xff" }, 22},
+			"not TLS":      {func(*rawTLS) string { return rawRequest }, 70},
+			"a new hello":  {func(c *rawTLS) string { return c.record(recordHandshake, "\x01\x00\x00\x00") }, 0},
 			"an empty one": {func(c *rawTLS) string { return c.record(recordApplication, "") + "\x17\x03\x03\x00\x00" }, 0},
 		} {
 			t.Run(name, func(t *testing.T) {
