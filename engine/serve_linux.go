@@ -139,7 +139,7 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 	c.tell(http.StateActive)
 	c.lease = w.Lease()
 	c.worker.Store(w.ID)
-	c.cur.Store(x)
+	c.cur.Store(x) // from here on it may be told that the client has gone
 	if !w.Leads() || !n.predictor.slow(x.Request()) {
 		return c.exchange(x)
 	}
@@ -161,9 +161,6 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 	n, t := c.n, c.turn
 	w, led := t.w, t.w.Leads()
 	c.setDeadlines()
-	if t.r < t.e {
-		x.Pipelined()
-	}
 	if c.HasHungUp() {
 		c.HungUp()
 	}
@@ -183,6 +180,9 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 	if out.Hijacked {
 		n.detach(-1)
 		return false
+	}
+	if c.writeBy.Load() != 0 && !out.Abort && c.Flush() != nil { // while the handler's deadline holds
+		out.Abort = true
 	}
 	c.clearDeadlines()
 	switch {
@@ -287,10 +287,10 @@ func (c *conn) park() bool {
 	now := n.set.Now()
 	partial := t.r < t.e
 	switch {
-	case c.cutOff.Load(), n.draining.Load() && c.greeted && !partial:
+	case c.cutOff.Load(), !n.config.KeepAlive() && c.greeted && !partial:
 		c.close()
 		return true
-	case c.greeted && !partial && t.expired && !t.received:
+	case c.greeted && !partial && !t.received && c.Expired(now):
 		n.refused.add("idle")
 		c.close()
 		return true

@@ -23,7 +23,6 @@ type turn struct {
 	r, e     int
 	drained  bool  // the last read has emptied the socket
 	received bool  // something was read in this turn
-	expired  bool  // the connection's deadline had passed when the turn began
 	failed   error // why no more input comes
 	waits    waits
 
@@ -93,7 +92,6 @@ func (c *conn) attach(w *loop.Worker) *turn {
 		w.Scratch = t
 	}
 	t.w = w
-	t.expired = c.Expired(c.n.set.Now())
 	c.retake(t)
 	return t
 }

@@ -38,7 +38,8 @@ func (c *conn) recv(p []byte) (int, error) {
 	case n == 0:
 		return 0, io.EOF
 	}
-	c.turn.drained = n < len(p)
+	// An end of input that is behind these bytes was announced with them.
+	c.turn.drained = n < len(p) && !c.HasHungUp()
 	c.n.counts[c.Loop()].read.Add(uint64(n))
 	return n, nil
 }
@@ -264,6 +265,10 @@ func (c *conn) sendSome() error {
 // held.
 func (c *conn) sendAll() error {
 	for {
+		if passed(c.writeBy.Load()) {
+			c.turn.err = os.ErrDeadlineExceeded
+			return c.turn.err
+		}
 		err := c.sendSome()
 		if err != errWouldBlock {
 			return err
@@ -382,13 +387,12 @@ func (c *conn) owe() bool {
 // flushOwed goes on with output that waited for room. It reports whether all is
 // sent and c is still the caller's.
 func (c *conn) flushOwed() bool {
-	t := c.turn
 	done, mine := c.sendOwed()
 	switch {
 	case !mine:
 		return false
 	case !done:
-		if t.expired && c.Expired(c.n.set.Now()) {
+		if c.Expired(c.n.set.Now()) {
 			c.n.refused.add("write_stalled")
 			c.close()
 			return false

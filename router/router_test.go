@@ -245,6 +245,35 @@ func TestServingIsConcurrent(t *testing.T) {
 	wg.Wait()
 }
 
+// Pattern is compared with what serves in mux_fuzz_test.go and slash_test.go.
+func TestPattern(t *testing.T) {
+	t.Parallel()
+	r := router.New()
+	none := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	r.Group("/api", func(r *router.Router) { r.Handle("GET /users/{id}", none) })
+	r.Host("admin.test", func(r *router.Router) { r.Handle("GET /users/{id}", none) })
+	r.Handle("/tree/", none)
+	for _, c := range []struct{ method, target, want string }{
+		{"GET", "http://x.test/api/users/7", "GET /api/users/{id}"},
+		{"HEAD", "http://x.test/api/users/a%2Fb", "GET /api/users/{id}"},
+		{"POST", "http://x.test/api/users/7", ""},
+		{"OPTIONS", "http://x.test/api/users/7", ""},
+		{"GET", "http://admin.test:8080/users/7", "GET admin.test/users/{id}"},
+		{"GET", "http://x.test/users/7", ""},
+		{"GET", "http://x.test/api//users/7", ""},
+		{"GET", "http://x.test/tree", ""},
+		{"GET", "http://x.test/tree/of/life", "/tree/"},
+	} {
+		req := httptest.NewRequest(c.method, c.target, nil)
+		assert.Equal(t, r.Pattern(req), c.want)
+		assert.Equal(t, req.Pattern, "")
+	}
+	server := httptest.NewRequest("OPTIONS", "/", nil)
+	server.RequestURI = "*"
+	assert.Equal(t, r.Pattern(server), "")
+	assert.Contains(t, assert.Panics(t, func() { r.Handle("/late", none) }).(string), "while serving")
+}
+
 func TestStaticRouteDoesNotAllocate(t *testing.T) { // not parallel: AllocsPerRun counts the whole process
 	r := router.New()
 	r.Use(func(next http.Handler) http.Handler { return next })
@@ -254,6 +283,7 @@ func TestStaticRouteDoesNotAllocate(t *testing.T) { // not parallel: AllocsPerRu
 	for _, target := range []string{"/api/v1/packets", "/static/a/b.js"} {
 		req := httptest.NewRequest("GET", target, nil)
 		assert.Equal(t, testing.AllocsPerRun(100, func() { r.ServeHTTP(w, req) }), 0)
+		assert.Equal(t, testing.AllocsPerRun(100, func() { r.Pattern(req) }), 0)
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 	waitsIn                     // the owner sleeps until readable
 	waitsOut                    // the owner, or another goroutine that writes for it, sleeps until writable
 	owesOut                     // nobody owns the connection, and it has output that waits for room
-	closed                      // the descriptor is gone
+	isOpen                      // the descriptor is the connection's: it is in a set and not closed
 )
 
 // post notes news. It reports whether the caller now owns the connection and
@@ -22,7 +22,7 @@ const (
 func (c *Conn) post(news uint32) (own bool) {
 	for {
 		old := c.state.Load()
-		if old&closed != 0 {
+		if old&isOpen == 0 {
 			return false
 		}
 		next := old | news
@@ -84,7 +84,8 @@ func (c *Conn) HasHungUp() bool { return c.state.Load()&hungUp != 0 }
 func (c *Conn) Broken() bool { return c.state.Load()&broken != 0 }
 
 // Kick has the connection served soon, or wakes its owner when that sleeps. It
-// may be called by any goroutine.
+// may be called by any goroutine, and does nothing before the connection is
+// added to a set and once it is closed.
 func (c *Conn) Kick() {
 	if c.post(kicked) {
 		c.loop.set.Serve(c.src)

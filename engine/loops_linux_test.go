@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"bufio"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/galeweb/gale/internal/assert"
+)
+
+// startNative serves h until the test ends, and returns the server and its
+// address.
+func startNative(t *testing.T, s *Server) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	assert.NoError(t, err)
+	if s.ErrorLog == nil {
+		s.ErrorLog = slog.New(slog.DiscardHandler)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	t.Cleanup(func() {
+		assert.NoError(t, s.Close())
+		assert.ErrorIs(t, <-done, http.ErrServerClosed)
+	})
+	return l.Addr().String()
+}
+
+func dialTo(t *testing.T, addr string) *net.TCPConn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	assert.NoError(t, err)
+	assert.NoError(t, c.SetDeadline(time.Now().Add(20*time.Second)))
+	t.Cleanup(func() { _ = c.Close() })
+	return c.(*net.TCPConn)
+}
+
+// eventually waits until the server is in a state that nothing tells of.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("still not: " + what)
+		}
+	}
+}
+
+// only returns the server's one connection.
+func only(t *testing.T, s *Server) (only *conn) {
+	t.Helper()
+	eventually(t, "a connection", func() bool {
+		s.native.Load().each(func(c *conn) { only = c })
+		return only != nil
+	})
+	return only
+}
+
+// When the end of input is announced together with the last request, nothing
+// announces it again.
+func TestEndOfInputBehindTheLastRequest(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{Loop, Pool, AlwaysSlow} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			gate, began := make(chan struct{}), make(chan struct{}, 2)
+			s := &Server{Mode: mode, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				began <- struct{}{}
+				<-gate
+				if r.URL.Path == "/1" && r.Context().Err() != nil {
+					t.Error("the context ended although another request had come")
+				}
+				_, _ = io.WriteString(w, r.URL.Path)
+			})}
+			c := dialTo(t, startNative(t, s))
+			_, err := io.WriteString(c, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n")
+			assert.NoError(t, err)
+			<-began
+			_, err = io.WriteString(c, "GET /2 HTTP/1.1\r\nHost: x\r\n\r\n")
+			assert.NoError(t, err)
+			assert.NoError(t, c.CloseWrite())
+			served := only(t, s)
+			eventually(t, "the end of input", served.HasHungUp)
+			close(gate)
+			r := bufio.NewReader(c)
+			for _, want := range []string{"/1", "/2"} {
+				resp, err := http.ReadResponse(r, nil)
+				assert.NoError(t, err)
+				body, err := io.ReadAll(resp.Body)
+				assert.NoError(t, err)
+				assert.Equal(t, string(body), want)
+			}
+			_, err = r.ReadByte()
+			assert.ErrorIs(t, err, io.EOF)
+		})
+	}
+}
