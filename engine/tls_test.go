@@ -381,7 +381,7 @@ func TestTLSBrokenRecords(t *testing.T) {
 // A record that has begun is under the header's deadline, like a header.
 func TestTLSHalfRecordIsCut(t *testing.T) {
 	nativeModes(t, func(t *testing.T, mode engine.Mode) {
-		srv := &engine.Server{Mode: mode, Handler: path, ReadHeaderTimeout: 50 * time.Millisecond}
+		srv := &engine.Server{Mode: mode, Handler: path, ReadHeaderTimeout: 500 * time.Millisecond}
 		c := dialRawTLS(t, serveTLS(t, srv))
 		c.send(c.record(recordApplication, rawRequest))
 		c.expect(recordApplication, "/raw")
