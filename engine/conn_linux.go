@@ -120,14 +120,24 @@ func (c *conn) cut(cause error) {
 
 // HungUp implements loop.Source.
 func (c *conn) HungUp() {
-	x, broken := c.cur.Load(), c.Broken()
-	switch {
-	case x == nil:
-	case !broken && c.tls == nil && x.BodyRead() && c.Pending():
-		// Another request has come before the end.
-	default:
-		x.PeerGone(errPeerGone, broken)
+	x := c.cur.Load()
+	if x == nil {
+		return
 	}
+	broken := c.Broken()
+	if !broken && x.BodyRead() && c.Unread() > c.farewellSize() {
+		x.Pipelined()
+	}
+	x.PeerGone(errPeerGone, broken)
+}
+
+// farewellSize is how much a client may have sent last that is no request: with
+// TLS, the record that says goodbye, of 24 to 41 bytes; a request has more.
+func (c *conn) farewellSize() int {
+	if c.tls != nil {
+		return 48
+	}
+	return 0
 }
 
 // TakenOver implements loop.Source. The responses before the one that takes so

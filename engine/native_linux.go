@@ -2,12 +2,15 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,7 +28,8 @@ type native struct {
 	log    *slog.Logger
 	set    *loop.Set
 	config exchange.Config
-	pool   bool // see Pool
+	pool   bool   // see Pool
+	labels string // before the number of a worker, in WorkerLabel
 
 	date       dateLine
 	turns      turns
@@ -61,10 +65,12 @@ type listener struct {
 	n    *native
 	ctx  context.Context
 	addr net.Addr
-	tls  *tls.Config // nil for plain
-	loop *loop.Listener
+	tls  *tls.Config   // nil for plain
 	quit chan struct{} // closed to end Serve
-	once sync.Once
+
+	mu     sync.Mutex
+	closed bool
+	stop   func()
 }
 
 func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
@@ -80,8 +86,9 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 		MaxBody: s.maxBody(), Limits: s.headLimits(),
 		KeepAlive: func() bool { return !n.draining.Load() && !s.noAlive.Load() },
 	}
+	n.labels = rand.Text()[:6] + "-" // apart from other servers of the process
 	n.date.set(time.Now())
-	options := loop.Options{Labels: labels, Label: WorkerLabel, OnTurn: n.turned, OnTick: n.date.set}
+	options := loop.Options{Labels: labels, Label: WorkerLabel, LabelPrefix: n.labels, OnTurn: n.turned, OnTick: n.date.set}
 	if mode != Loop {
 		options.Watch = -1
 	}
@@ -110,23 +117,23 @@ func canServe(l net.Listener) bool {
 }
 
 // serve accepts from l until the server or the listener is closed.
-func (n *native) serve(l net.Listener, config *tls.Config) error {
+func (n *native) serve(ctx context.Context, l net.Listener, config *tls.Config) error {
 	defer func() { _ = l.Close() }()
 	ln := &listener{n: n, addr: l.Addr(), tls: config, quit: make(chan struct{})}
-	ln.ctx = context.WithValue(n.s.baseContext(l), http.ServerContextKey, n.s.http)
+	ln.ctx = context.WithValue(ctx, http.ServerContextKey, n.s.http)
 	if !n.enter(ln) {
 		return http.ErrServerClosed
 	}
 	defer n.leave(ln)
-	var err error
-	ln.loop, err = n.set.Listen(l.(syscall.Conn), ln.accepted, func(err error) {
+	accepting, err := n.set.Listen(l.(syscall.Conn), ln.accepted, func(err error) {
 		n.refused.add("files")
 		n.log.Error("engine: accepting pauses", "err", err)
 	})
 	if err != nil {
 		return err
 	}
-	defer ln.loop.Close()
+	ln.stopWith(func() { accepting.Close(); _ = l.Close() })
+	defer ln.close()
 	return ln.wait(l.(syscall.Conn))
 }
 
@@ -151,7 +158,31 @@ func (ln *listener) wait(l syscall.Conn) error {
 	}
 }
 
-func (ln *listener) close() { ln.once.Do(func() { close(ln.quit) }) }
+// stopWith says how to stop accepting; it is done at once when the listener is
+// closed already.
+func (ln *listener) stopWith(stop func()) {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.closed {
+		stop()
+		return
+	}
+	ln.stop = stop
+}
+
+// close returns when no connection is accepted any more.
+func (ln *listener) close() {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.closed {
+		return
+	}
+	ln.closed = true
+	close(ln.quit)
+	if ln.stop != nil {
+		ln.stop()
+	}
+}
 
 // accepted takes a new connection. It runs on a loop.
 func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
@@ -260,11 +291,12 @@ func (n *native) quiesce() {
 	if !n.draining.Swap(true) {
 		close(n.drain)
 	}
-	for ln := range n.listeners {
-		ln.close()
-	}
+	listeners := slices.Collect(maps.Keys(n.listeners))
 	n.stopIfDone()
 	n.mu.Unlock()
+	for _, ln := range listeners {
+		ln.close()
+	}
 	n.dropIdle()
 }
 

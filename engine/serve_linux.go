@@ -139,9 +139,6 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 	c.tell(http.StateActive)
 	c.lease = w.Lease()
 	c.worker.Store(w.ID)
-	if c.turn.r < c.turn.e {
-		x.Pipelined()
-	}
 	c.cur.Store(x) // from here on it may be told that the client has gone
 	if !w.Leads() || !n.predictor.slow(x.Request()) {
 		return c.exchange(x)
@@ -183,6 +180,9 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 	if out.Hijacked {
 		n.detach(-1)
 		return false
+	}
+	if c.writeBy.Load() != 0 && !out.Abort && c.Flush() != nil { // while the handler's deadline holds
+		out.Abort = true
 	}
 	c.clearDeadlines()
 	switch {
@@ -287,7 +287,7 @@ func (c *conn) park() bool {
 	now := n.set.Now()
 	partial := t.r < t.e
 	switch {
-	case c.cutOff.Load(), n.draining.Load() && c.greeted && !partial:
+	case c.cutOff.Load(), !n.config.KeepAlive() && c.greeted && !partial:
 		c.close()
 		return true
 	case c.greeted && !partial && !t.received && c.Expired(now):

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
@@ -20,8 +21,8 @@ func (s *Server) std() *http.Server {
 	return &http.Server{
 		Handler:           s.limited(refusePreface(s.Handler)),
 		ErrorLog:          serverlog.New(s.log()),
-		BaseContext:       s.BaseContext,
-		ConnContext:       s.ConnContext,
+		BaseContext:       s.stdBaseContext,
+		ConnContext:       s.stdConnContext,
 		ConnState:         s.ConnState,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: cmp.Or(s.ReadHeaderTimeout, defaultReadHeader),
@@ -64,6 +65,28 @@ func headerBytes(n int) int {
 		n = defaultHeader
 	}
 	return max(n-allowance, 1)
+}
+
+// stdBaseContext is BaseContext for net/http's server.
+func (s *Server) stdBaseContext(l net.Listener) context.Context {
+	if _, ok := l.(*handover); ok {
+		return context.Background() // each connection brings its own
+	}
+	return s.baseContext(l)
+}
+
+// stdConnContext is ConnContext for net/http's server. A connection that was
+// handed over has its context already.
+func (s *Server) stdConnContext(ctx context.Context, c net.Conn) context.Context {
+	if t, ok := c.(*tls.Conn); ok {
+		if own, ok := t.NetConn().(interface{ connContext() context.Context }); ok {
+			return own.connContext()
+		}
+	}
+	if s.ConnContext != nil {
+		return s.ConnContext(ctx, c)
+	}
+	return ctx
 }
 
 func (s *Server) baseContext(l net.Listener) context.Context {

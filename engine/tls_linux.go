@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -217,6 +218,9 @@ type transport struct {
 	blocking bool     // for the handshake
 	out      net.Conn // once taken out
 }
+
+// connContext is the context of the connection, for net/http's server.
+func (t *transport) connContext() context.Context { return t.c.ctx }
 
 func (t *transport) Read(p []byte) (int, error) {
 	if t.out != nil {

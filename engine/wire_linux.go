@@ -265,6 +265,10 @@ func (c *conn) sendSome() error {
 // held.
 func (c *conn) sendAll() error {
 	for {
+		if passed(c.writeBy.Load()) {
+			c.turn.err = os.ErrDeadlineExceeded
+			return c.turn.err
+		}
 		err := c.sendSome()
 		if err != errWouldBlock {
 			return err

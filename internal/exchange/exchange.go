@@ -109,7 +109,7 @@ func (x *Exchange) setBody(p *http1.Request) {
 	if !p.Chunked && p.ContentLength <= 0 {
 		x.req.Body = http.NoBody
 		x.body.eof, x.body.closed = true, true
-		x.input.Store(bodyRead)
+		x.bodyEnded()
 		return
 	}
 	x.req.Body, x.hasBody = &x.body, true

@@ -34,11 +34,15 @@ func (x *Exchange) PeerGone(cause error, broken bool) {
 // from any goroutine.
 func (x *Exchange) BodyRead() bool { return x.input.Load()&bodyRead != 0 }
 
-// Pipelined says that input has come which is not this request's. Call it before
-// Serve.
+// Pipelined says that input has come which may be the next request's. It may be
+// called from any goroutine.
 func (x *Exchange) Pipelined() { x.input.Or(pipelined) }
 
+// bodyEnded notes that what comes now is not this request's.
 func (x *Exchange) bodyEnded() {
+	if w, ok := x.body.src.(Wire); ok && len(w.Buffered()) > 0 {
+		x.Pipelined()
+	}
 	if old := x.input.Or(bodyRead); old&(peerGone|pipelined) == peerGone {
 		x.Cancel(errClientGone)
 	}

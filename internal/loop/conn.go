@@ -88,8 +88,8 @@ func (c *Conn) SendFile(f syscall.RawConn, n int) (sent int, err error) {
 	c.state.And(^writable)
 	control := f.Control(func(fd uintptr) {
 		for {
-			sent, err = unix.Sendfile(int(c.fd), int(fd), nil, n)
-			if err != unix.EINTR {
+			sent, err = syscall.Sendfile(int(c.fd), int(fd), nil, n)
+			if err != syscall.EINTR {
 				return
 			}
 		}
@@ -110,17 +110,19 @@ func (c *Conn) Shutdown(how int) {
 	}
 }
 
-// Pending reports whether there are bytes to read. It may be called by any
-// goroutine.
-func (c *Conn) Pending() bool {
+// Unread returns how many bytes have come that nobody has read. It may be called
+// by any goroutine.
+func (c *Conn) Unread() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state.Load()&isOpen == 0 {
-		return false
+		return 0
 	}
-	var one [1]byte
-	n, _, err := unix.Recvfrom(int(c.fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err == nil && n > 0
+	n, err := unix.IoctlGetInt(int(c.fd), unix.SIOCINQ)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // LocalAddr asks the kernel for the local address, and returns nil unless

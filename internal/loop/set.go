@@ -23,8 +23,9 @@ type Options struct {
 	// Labels is the context whose runtime/pprof labels every goroutine of the
 	// set has. Defaults to context.Background().
 	Labels context.Context
-	// Label is the name of one more label, whose value tells the workers apart.
-	Label string
+	// Label is the name of one more label, whose value, LabelPrefix and a number,
+	// tells the workers apart.
+	Label, LabelPrefix string
 	// OnTurn, if set, is told how long each turn of a loop took: the time
 	// between two polls in which there was work. It must be quick and may be
 	// called by several goroutines at once.
