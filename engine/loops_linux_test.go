@@ -2,11 +2,13 @@ package engine
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,4 +100,43 @@ func TestEndOfInputBehindTheLastRequest(t *testing.T) {
 			assert.ErrorIs(t, err, io.EOF)
 		})
 	}
+}
+
+// A deadline that passed while requests were served says nothing of the time
+// since.
+func TestIdleTimeBeginsAfterTheLastRequest(t *testing.T) {
+	t.Parallel()
+	s := &Server{Mode: AlwaysInline}
+	var served *conn
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/0":
+			served = only(t, s)
+			served.SetDeadline(1)
+		case "/69":
+			served.Kick()
+		}
+		_, _ = io.WriteString(w, r.URL.Path)
+	})
+	c := dialTo(t, startNative(t, s))
+	r := bufio.NewReader(c)
+	ask := func(from, to int) {
+		var b strings.Builder
+		for i := from; i < to; i++ {
+			fmt.Fprintf(&b, "GET /%d HTTP/1.1\r\nHost: x\r\n\r\n", i)
+		}
+		_, err := io.WriteString(c, b.String())
+		assert.NoError(t, err)
+		for i := from; i < to; i++ {
+			resp, err := http.ReadResponse(r, nil)
+			assert.NoError(t, err)
+			body, err := io.ReadAll(resp.Body)
+			assert.NoError(t, err)
+			assert.Equal(t, string(body), fmt.Sprintf("/%d", i))
+		}
+	}
+	ask(0, 70) // more than a turn's
+	eventually(t, "idle", func() bool { return !served.Owned() })
+	ask(70, 71)
+	assert.Equal(t, s.Stats().Refused["idle"], uint64(0))
 }
