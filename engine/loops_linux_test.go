@@ -2,11 +2,13 @@ package engine
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,4 +100,89 @@ func TestEndOfInputBehindTheLastRequest(t *testing.T) {
 			assert.ErrorIs(t, err, io.EOF)
 		})
 	}
+}
+
+// A deadline that passed while requests were served says nothing of the time
+// since.
+func TestIdleTimeBeginsAfterTheLastRequest(t *testing.T) {
+	t.Parallel()
+	s := &Server{Mode: AlwaysInline}
+	var served *conn
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/0":
+			served = only(t, s)
+			served.SetDeadline(1)
+		case "/69":
+			served.Kick()
+		}
+		_, _ = io.WriteString(w, r.URL.Path)
+	})
+	c := dialTo(t, startNative(t, s))
+	r := bufio.NewReader(c)
+	ask := func(from, to int) {
+		var b strings.Builder
+		for i := from; i < to; i++ {
+			fmt.Fprintf(&b, "GET /%d HTTP/1.1\r\nHost: x\r\n\r\n", i)
+		}
+		_, err := io.WriteString(c, b.String())
+		assert.NoError(t, err)
+		for i := from; i < to; i++ {
+			resp, err := http.ReadResponse(r, nil)
+			assert.NoError(t, err)
+			body, err := io.ReadAll(resp.Body)
+			assert.NoError(t, err)
+			assert.Equal(t, string(body), fmt.Sprintf("/%d", i))
+		}
+	}
+	ask(0, 70) // more than a turn's
+	eventually(t, "idle", func() bool { return !served.Owned() })
+	ask(70, 71)
+	assert.Equal(t, s.Stats().Refused["idle"], uint64(0))
+}
+
+// A handler that waits for its client is not one that runs away from the loop,
+// also when the watch took the loop just before; and nothing but its own timer
+// disturbs its wait.
+func TestWaitForClient(t *testing.T) {
+	t.Parallel()
+	s := &Server{Mode: AlwaysInline}
+	began, gate := make(chan struct{}), make(chan struct{})
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(began)
+		<-gate
+		_, _ = io.Copy(w, r.Body)
+	})
+	c := dialTo(t, startNative(t, s))
+	_, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+	assert.NoError(t, err)
+	<-began
+	served := only(t, s)
+	served.SetDeadline(1)
+	assert.True(t, served.lease.GiveUp(), "the handler did not run on the loop") // as the watch does
+	close(gate)
+	x := served.cur.Load()
+	away := &s.native.Load().away
+	waiting := func() bool {
+		away.mu.Lock()
+		defer away.mu.Unlock()
+		return away.all[x] != nil && away.all[x].waiting == 1
+	}
+	eventually(t, "waiting for the body", waiting)
+	served.TakenOver()
+	assert.True(t, waiting(), "the wait was forgotten")
+	assert.Equal(t, len(s.Running()), 0)
+	assert.True(t, !served.Expired(served.n.set.Now()), "kicks go on while it waits")
+	_, err = io.WriteString(c, "hello")
+	assert.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	assert.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	assert.NoError(t, err)
+	assert.Equal(t, string(body), "hello")
+	eventually(t, "no request away", func() bool {
+		away.mu.Lock()
+		defer away.mu.Unlock()
+		return len(away.all) == 0
+	})
 }

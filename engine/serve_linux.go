@@ -113,7 +113,7 @@ func (c *conn) requests() bool {
 			x.Refuse(bad.Status, bad.Reason)
 			return c.finish(endLinger)
 		}
-		c.headBy, c.greeted = 0, true
+		c.headBy, c.greeted, t.received = 0, true, true
 		if !c.begin(x) {
 			return false
 		}

@@ -22,7 +22,7 @@ type turn struct {
 	in       []byte // input is in[r:e]
 	r, e     int
 	drained  bool  // the last read has emptied the socket
-	received bool  // something was read in this turn
+	received bool  // something was read, or served, in this turn
 	failed   error // why no more input comes
 	waits    waits
 

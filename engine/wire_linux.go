@@ -102,11 +102,13 @@ func (c *conn) awaitInput() error {
 
 // leaveLoop lets others lead the loop, since what comes may block.
 func (c *conn) leaveLoop() {
-	if c.lease.GiveUp() {
-		if x := c.cur.Load(); x != nil {
-			c.n.away.add(c, x)
-		}
+	c.lease.GiveUp()
+	// Also when the watch was quicker: it may not have told yet.
+	if x := c.cur.Load(); x != nil {
+		c.n.away.add(c, x)
 	}
+	// Waiting has timers of its own, which each kick would start again.
+	c.SetDeadline(0)
 }
 
 func (c *conn) Write(p []byte) (int, error) {

@@ -13,6 +13,8 @@ const (
 	kicked                      // a deadline passed, or somebody wants the owner's attention
 	waitsIn                     // the owner sleeps until readable
 	waitsOut                    // the owner, or another goroutine that writes for it, sleeps until writable
+	pokedIn                     // who is about to sleep as waitsIn must not
+	pokedOut                    // who is about to sleep as waitsOut must not
 	owesOut                     // nobody owns the connection, and it has output that waits for room
 	isOpen                      // the descriptor is the connection's: it is in a set and not closed
 )
@@ -25,12 +27,15 @@ func (c *Conn) post(news uint32) (own bool) {
 		if old&isOpen == 0 {
 			return false
 		}
+		if news&kicked != 0 {
+			news |= pokedIn | pokedOut // each of the two is to see it
+		}
 		next := old | news
 		own = old&busy == 0 && (news&(readable|kicked) != 0 || news&writable != 0 && old&owesOut != 0)
 		var wake uint32
 		if own {
 			// A new owner reads first thing, so it need not be told to.
-			next = next&^(readable|owesOut) | busy
+			next = next&^(readable|owesOut|kicked) | busy
 		} else {
 			if news&(readable|kicked) != 0 {
 				wake |= old & waitsIn
