@@ -161,19 +161,11 @@ func (c *conn) hurry(now int64) {
 	}
 }
 
-// wholeRecord reports whether p has all of the first record, or enough of it to
-// be refused.
-func wholeRecord(p []byte) bool {
-	const handshake, head, most = 22, 5, 16 << 10
-	if len(p) < head {
-		return false
-	}
-	size := int(p[3])<<8 | int(p[4])
-	return p[0] != handshake || size > most || len(p) >= head+size
-}
-
 func (c *conn) shakeHands() error {
-	tr := &c.tls.transport
+	tr, t := &c.tls.transport, c.turn
+	if in := splitHello(t.input()); len(in) <= len(t.in) {
+		t.r, t.e = 0, copy(t.in, in)
+	}
 	tr.blocking = true
 	if c.headBy != 0 {
 		left := time.Duration(c.headBy - c.n.set.Now())

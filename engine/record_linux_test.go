@@ -48,3 +48,18 @@ func TestWholeRecord(t *testing.T) {
 		assert.Equal(t, wholeRecord([]byte(in)), want)
 	}
 }
+
+func TestSplitHello(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"":                            "",
+		"GET / HTTP/1.1":              "GET / HTTP/1.1",
+		"\x16\x03\x01\x00\x03ab":      "\x16\x03\x01\x00\x03ab",
+		"\x16\x03\x01\x00\x00":        "\x16\x03\x01\x00\x00",
+		"\x16\x03\x01\x00\x01a":       "\x16\x03\x01\x00\x01a",
+		"\x16\x03\x01\x00\x04abcd":    "\x16\x03\x01\x00\x01a\x16\x03\x01\x00\x01b\x16\x03\x01\x00\x01c\x16\x03\x01\x00\x01d",
+		"\x16\x03\x01\x00\x05abcdexy": "\x16\x03\x01\x00\x02ab\x16\x03\x01\x00\x02cd\x16\x03\x01\x00\x01exy",
+	} {
+		assert.Equal(t, string(splitHello([]byte(in))), want)
+	}
+}
