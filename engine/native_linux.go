@@ -43,7 +43,6 @@ type native struct {
 	takeovers tally // by route
 
 	draining atomic.Bool
-	drain    chan struct{} // closed when draining
 
 	mu        sync.Mutex
 	listeners map[*listener]struct{}
@@ -69,16 +68,16 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	n := &native{
 		s: s, log: s.log(), pool: mode == Pool, handshakes: newGate(s.maxHandshakes()),
 		listeners: map[*listener]struct{}{},
-		drain:     make(chan struct{}), empty: make(chan struct{}), stopped: make(chan struct{}),
+		empty:     make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.predictor.init(mode, s.routeOf)
 	n.overload.init(s.maxQueueing(), s.Unsheddable)
 	n.config = exchange.Config{
-		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: new(dateLine).get, Drain: n.drain,
+		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: new(dateLine).get, Drain: s.drain,
 		MaxBody: s.maxBody(), Limits: s.headLimits(),
 		KeepAlive: func() bool { return !n.draining.Load() && !s.noAlive.Load() },
 	}
-	options := loop.Options{Labels: labels, Label: WorkerLabel, OnTurn: n.turned}
+	options := loop.Options{Labels: labels, Label: WorkerLabel, OnTurn: n.turnTimes.add, OnWait: n.queued}
 	if mode != Loop {
 		options.Watch = -1
 	}
@@ -91,10 +90,8 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	return n, nil
 }
 
-func (n *native) turned(d time.Duration) {
-	n.turnTimes.add(d)
-	n.overload.waited(d, time.Now())
-}
+// queued is told how long news had to wait for a loop.
+func (n *native) queued(d time.Duration) { n.overload.loops.waited(d, time.Now()) }
 
 // canServe reports whether l's sockets may be taken past its Accept: any other
 // type may have wrapped that for a reason.
@@ -107,10 +104,10 @@ func canServe(l net.Listener) bool {
 }
 
 // serve accepts from l until the server or the listener is closed.
-func (n *native) serve(l net.Listener, config *tls.Config) error {
+func (n *native) serve(ctx context.Context, l net.Listener, config *tls.Config) error {
 	defer func() { _ = l.Close() }()
 	ln := &listener{n: n, addr: l.Addr(), tls: config, quit: make(chan struct{})}
-	ln.ctx = context.WithValue(n.s.baseContext(l), http.ServerContextKey, n.s.http)
+	ln.ctx = context.WithValue(ctx, http.ServerContextKey, n.s.http)
 	if !n.enter(ln) {
 		return http.ErrServerClosed
 	}
@@ -239,9 +236,7 @@ func (n *native) detach(by int) {
 // quiesce closes the listeners and the connections that have nothing to do.
 func (n *native) quiesce() {
 	n.mu.Lock()
-	if !n.draining.Swap(true) {
-		close(n.drain)
-	}
+	n.draining.Store(true)
 	for ln := range n.listeners {
 		ln.close()
 	}

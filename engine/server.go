@@ -146,6 +146,11 @@ type Server struct {
 	limits  *connLimits
 	noAlive atomic.Bool
 
+	drain      chan struct{} // closed by the first Shutdown or Close
+	drained    drained
+	stdRunning atomic.Int64 // requests that net/http serves; negative once they were cut off
+	stdRefused tally        // by net/http or its listeners
+
 	mu      sync.Mutex
 	ended   bool
 	native  atomic.Pointer[native] // once there is a listener for it
@@ -164,7 +169,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return err
 	}
 	if s.mode == Std || !canServe(l) {
-		return s.http.Serve(s.limits.listen(l))
+		return s.http.Serve(s.limited(l))
 	}
 	return s.serveNative(l, nil)
 }
@@ -183,7 +188,7 @@ func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 		return err
 	}
 	if s.mode == Std || !canServe(l) {
-		return s.http.Serve(tls.NewListener(s.limits.listen(l), config))
+		return s.http.Serve(tls.NewListener(s.limited(l), config))
 	}
 	return s.serveNative(l, config)
 }
@@ -217,6 +222,7 @@ func (s *Server) Close() error {
 		return err
 	}
 	n := s.end()
+	s.cutStd()
 	if n != nil {
 		n.close()
 	}
@@ -245,13 +251,21 @@ func (s *Server) SetKeepAlivesEnabled(v bool) {
 	}
 }
 
-// Stats returns the counters of this server. In [Std] only those of connections
-// and of limits are kept.
+// Stats returns the counters of this server. In [Std] only Drained is kept, and
+// of Refused the limits of connections and of bodies.
 func (s *Server) Stats() Stats {
+	var st Stats
 	if n := s.native.Load(); n != nil {
-		return n.stats()
+		st = n.stats()
 	}
-	return Stats{}
+	st.Drained = s.drained.snapshot()
+	for limit, n := range s.stdRefused.snapshot() {
+		if st.Refused == nil {
+			st.Refused = map[string]uint64{}
+		}
+		st.Refused[limit] += n
+	}
+	return st
 }
 
 // Running returns the requests whose handlers now run away from the loop, the
@@ -273,6 +287,7 @@ func (s *Server) init() error {
 			s.err = err
 			return
 		}
+		s.drain = make(chan struct{})
 		s.limits = newConnLimits(s.MaxConns, s.MaxConnsPerAddr, s.log())
 		s.http = s.std()
 		s.mode = mode
@@ -282,12 +297,13 @@ func (s *Server) init() error {
 
 // serveNative serves l by the event loop, which it starts for the first listener.
 func (s *Server) serveNative(l net.Listener, config *tls.Config) error {
-	n, err := s.start(s.baseContext(l))
+	ctx := s.baseContext(l)
+	n, err := s.start(ctx)
 	if err != nil {
 		_ = l.Close()
 		return err
 	}
-	return n.serve(l, config)
+	return n.serve(ctx, l, config)
 }
 
 func (s *Server) start(labels context.Context) (*native, error) {
@@ -314,6 +330,9 @@ func (s *Server) start(labels context.Context) (*native, error) {
 func (s *Server) end() *native {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.ended {
+		close(s.drain)
+	}
 	s.ended = true
 	return s.native.Load()
 }

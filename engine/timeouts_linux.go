@@ -5,8 +5,8 @@ import "time"
 // A slow peer is measured by the time that it makes us wait, not by the time
 // that a handler takes.
 
-// rateGrace is how long a peer may make us wait before its rate
-// is looked at, so that a short pause is no reason.
+// rateGrace is how long a peer may make us wait before its rate is looked at
+// where no timeout says how long a pause may be.
 const rateGrace = 10 * time.Second
 
 // waits is how long, and for how many bytes, the exchange under way has waited.
@@ -22,40 +22,74 @@ func (c *conn) bodyDeadline(now time.Time) (by time.Time, limit string) {
 	if d := s.bodyTimeout(); d > 0 {
 		by, limit = now.Add(d), "body_timeout"
 	}
-	if rate := s.minRate(); rate > 0 {
-		left := rateGrace + time.Duration(float64(w.bytesIn)/float64(rate)*float64(time.Second)) - w.in
-		if end := now.Add(left); by.IsZero() || end.Before(by) {
-			by, limit = end, "body_rate"
-		}
+	if end, ok := s.rateDeadline(now, s.bodyTimeout(), w.bytesIn, w.in); ok && (by.IsZero() || end.Before(by)) {
+		by, limit = end, "body_rate"
 	}
 	return by, limit
 }
 
-// stallDeadline returns until when the peer must take more output.
-func (c *conn) stallDeadline(now time.Time) (by time.Time) {
+// stallDeadline returns until when the peer must take more output, and the limit
+// that is broken if it does not; zero for never.
+func (c *conn) stallDeadline(now time.Time) (by time.Time, limit string) {
 	s, w := c.n.s, &c.turn.waits
 	if d := s.stallTimeout(); d > 0 {
-		by = now.Add(d)
-		if rate := s.minRate(); rate > 0 {
-			left := d + time.Duration(float64(w.bytesOut)/float64(rate)*float64(time.Second)) - w.out
-			by = earlierOf(by, now.Add(left))
-		}
+		by, limit = now.Add(d), "write_stalled"
 	}
-	return by
+	if end, ok := s.rateDeadline(now, s.stallTimeout(), w.bytesOut, w.out); ok && (by.IsZero() || end.Before(by)) {
+		by, limit = end, "write_rate"
+	}
+	return by, limit
 }
 
-// owedDeadline is stallDeadline, on the loops' clock, for n bytes that wait
-// while nobody serves.
-func (c *conn) owedDeadline(n int) int64 {
+// rateDeadline returns when a peer that has made us wait for so long, for so
+// many bytes, falls below the least rate, after a pause it may make once.
+func (s *Server) rateDeadline(now time.Time, pause time.Duration, bytes int64, waited time.Duration) (by time.Time, ok bool) {
+	rate := s.minRate()
+	if rate <= 0 {
+		return by, false
+	}
+	if pause <= 0 {
+		pause = rateGrace
+	}
+	return now.Add(pause + forBytes(bytes, rate) - waited), true
+}
+
+func forBytes(n int64, rate int) time.Duration {
+	return time.Duration(float64(n) / float64(rate) * float64(time.Second))
+}
+
+// beginOwing sets the times of n bytes that wait for room while nobody serves.
+func (c *conn) beginOwing(n int) {
 	s := c.n.s
-	d := s.stallTimeout()
-	if d <= 0 {
-		return 0
-	}
+	c.headBy = 0
 	if rate := s.minRate(); rate > 0 {
-		d += time.Duration(float64(n) / float64(rate) * float64(time.Second))
+		pause := s.stallTimeout()
+		if pause <= 0 {
+			pause = rateGrace
+		}
+		c.headBy = c.n.set.Now() + int64(pause+forBytes(int64(n), rate))
 	}
-	return c.n.set.Now() + int64(d)
+	c.setOwing()
+}
+
+// setOwing has the connection looked at when the peer has taken nothing for too
+// long from now on, or is too slow altogether.
+func (c *conn) setOwing() {
+	by := c.headBy
+	if d := c.n.s.stallTimeout(); d > 0 {
+		if stall := c.n.set.Now() + int64(d); by == 0 || stall < by {
+			by = stall
+		}
+	}
+	c.SetDeadline(by)
+}
+
+// owingLimit is the limit that a connection has broken whose output waits.
+func (c *conn) owingLimit() string {
+	if c.headBy != 0 && c.n.set.Now() >= c.headBy {
+		return "write_rate"
+	}
+	return "write_stalled"
 }
 
 // setDeadlines begins the times of an exchange.

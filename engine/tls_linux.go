@@ -126,7 +126,7 @@ func (c *conn) handshake() bool {
 		c.handOver()
 		return false
 	}
-	c.tls.facts = &facts
+	c.tls.facts, c.headBy = &facts, 0
 	c.phase.Store(phaseReading)
 	return true
 }

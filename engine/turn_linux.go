@@ -2,7 +2,6 @@ package engine
 
 import (
 	"sync"
-	"time"
 
 	"github.com/galeweb/gale/internal/loop"
 )
@@ -37,8 +36,6 @@ type turn struct {
 	began   bool   // the exchange under way has written
 	mark    int    // len(out) when it did
 	marked  int    // flushes when it did
-
-	queued time.Time // when the exchange was handed to a worker; zero: it was not
 }
 
 type turns struct{ pool sync.Pool }
@@ -102,7 +99,7 @@ func (c *conn) attach(w *loop.Worker) *turn {
 func (c *conn) retake(t *turn) {
 	t.r, t.e, t.sent, t.flushes = 0, 0, 0, 0
 	t.out, t.enc = t.out[:0], t.enc[:0]
-	t.drained, t.received, t.failed, t.err, t.queued = false, false, nil, nil, time.Time{}
+	t.drained, t.received, t.failed, t.err = false, false, nil, nil
 	if c.rest != nil {
 		if len(t.in) < len(c.rest) {
 			t.in = make([]byte, len(c.rest))

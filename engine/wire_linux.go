@@ -300,7 +300,7 @@ func (c *conn) sendDirect(p []byte) error {
 func (c *conn) awaitRoom() error {
 	c.leaveLoop()
 	began := time.Now()
-	by := c.stallDeadline(began)
+	by, limit := c.stallDeadline(began)
 	c.n.away.sleeps(c.cur.Load(), 1)
 	err := c.WaitOut(earlier(by, c.writeBy.Load()))
 	c.n.away.sleeps(c.cur.Load(), -1)
@@ -311,7 +311,7 @@ func (c *conn) awaitRoom() error {
 	case err == nil:
 	case passed(c.writeBy.Load()):
 	case !by.IsZero() && !time.Now().Before(by):
-		c.n.refused.add("write_stalled")
+		c.n.refused.add(limit)
 	default:
 		err = nil // the deadline was moved on
 	}
@@ -358,7 +358,7 @@ func (c *conn) flushed() bool {
 		c.close()
 		return false
 	}
-	c.SetDeadline(c.owedDeadline(left))
+	c.beginOwing(left)
 	return c.owe()
 }
 
@@ -389,7 +389,7 @@ func (c *conn) flushOwed() bool {
 		return false
 	case !done:
 		if t.expired && c.Expired(c.n.set.Now()) {
-			c.n.refused.add("write_stalled")
+			c.n.refused.add(c.owingLimit())
 			c.close()
 			return false
 		}
@@ -410,6 +410,9 @@ func (c *conn) sendOwed() (done, mine bool) {
 		n, errno := c.Conn.Write(c.owed)
 		c.owed = c.owed[n:]
 		c.wrote(n)
+		if n > 0 {
+			c.setOwing()
+		}
 		if errno == unix.EAGAIN {
 			return false, true
 		}
@@ -418,7 +421,8 @@ func (c *conn) sendOwed() (done, mine bool) {
 			return false, false
 		}
 	}
-	c.owed = nil
+	c.owed, c.headBy = nil, 0
+	c.turn.expired = false // that was the output's time
 	c.phase.Store(phaseReading)
 	return true, true
 }

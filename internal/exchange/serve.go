@@ -63,7 +63,7 @@ func (x *Exchange) settle(keep bool) {
 	defer w.mu.Unlock()
 	x.outcome = Outcome{
 		Hijacked: w.hijacked, Close: !w.hijacked && !keep, Abort: w.err != nil && !w.hijacked,
-		Status: w.status, Written: w.written,
+		Status: w.status, Written: w.written, BodyError: x.outcome.BodyError,
 	}
 }
 

@@ -29,6 +29,10 @@ type Options struct {
 	// between two polls in which there was work. It must be quick and may be
 	// called by several goroutines at once.
 	OnTurn func(time.Duration)
+	// OnWait, if set, is told about four times a second, and for each loop, how
+	// long news had to wait for the loop, or has been waiting. It must be quick
+	// and may be called by several goroutines at once.
+	OnWait func(time.Duration)
 }
 
 // Set is a number of loops with the goroutines that serve them. All methods are
@@ -118,6 +122,7 @@ func (s *Set) Stop() error {
 	var errs []error
 	for _, l := range s.loops {
 		errs = append(errs, l.file.Close())
+		l.probe.close()
 	}
 	return errors.Join(errs...)
 }
@@ -137,6 +142,7 @@ func (s *Set) ticker() {
 			for _, c := range l.wheel.advance(now) {
 				c.Kick()
 			}
+			l.look(now)
 		}
 		s.pool.trim(now)
 	}
