@@ -40,7 +40,7 @@ func (x *Exchange) refuse(status int, reason, fields string) {
 	w := &x.w
 	w.mu.Lock()
 	if w.wire != nil {
-		w.send([]byte("HTTP/1.1 " + text + "\r\n" + "Content-Type: text/plain; charset=utf-8\r\n" + fields + "Content-Length: " +
+		w.send([]byte("HTTP/1.1 " + text + "\r\nContent-Type: text/plain; charset=utf-8\r\n" + fields + "Content-Length: " +
 			strconv.Itoa(len(text)) + "\r\n\r\n" + text))
 	}
 	w.status, w.written, w.done = status, int64(len(text)), true
