@@ -38,6 +38,7 @@ type native struct {
 	hijacked  atomic.Int64
 	counts    []counts // one for each loop
 	turnTimes turnTimes
+	pauseTold atomic.Int64 // when a pause in accepting was logged last
 	refused   tally // by limit
 	bad       tally // by the parser's kind
 	takeovers tally // by route
@@ -113,10 +114,7 @@ func (n *native) serve(ctx context.Context, l net.Listener, config *tls.Config) 
 	}
 	defer n.leave(ln)
 	var err error
-	ln.loop, err = n.set.Listen(l.(syscall.Conn), ln.accepted, func(err error) {
-		n.refused.add("files")
-		n.log.Error("engine: accepting pauses", "err", err)
-	})
+	ln.loop, err = n.set.Listen(l.(syscall.Conn), ln.accepted, ln.paused)
 	if err != nil {
 		return err
 	}
@@ -146,6 +144,18 @@ func (ln *listener) wait(l syscall.Conn) error {
 }
 
 func (ln *listener) close() { ln.once.Do(func() { close(ln.quit) }) }
+
+// paused is told of each pause in accepting, two a second for as long as there
+// are no files.
+func (ln *listener) paused(err error) {
+	n := ln.n
+	n.refused.add("files")
+	now := n.set.Now()
+	if told := n.pauseTold.Load(); told != 0 && now-told < int64(time.Minute) || !n.pauseTold.CompareAndSwap(told, now) {
+		return
+	}
+	n.log.Error("engine: accepting pauses; connections wait in the listen queue", "err", err)
+}
 
 // accepted takes a new connection. It runs on a loop.
 func (ln *listener) accepted(_ *loop.Worker, fd int, peer unix.Sockaddr) {
