@@ -254,7 +254,6 @@ func TestOutputOwedIsNotKeptForEver(t *testing.T) {
 				_, _ = w.Write(page)
 			})})
 			a := v.dial()
-			assert.NoError(t, a.Conn.(*net.TCPConn).SetReadBuffer(4<<10))
 			owing := false
 			for i := uint64(1); !owing && v.srv.Stats().Refused["write_stalled"] == 0; i++ {
 				a.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -278,7 +277,6 @@ func TestSlowReaderIsNotIdle(t *testing.T) {
 		_, _ = w.Write(page)
 	})})
 	a := v.dial()
-	assert.NoError(t, a.Conn.(*net.TCPConn).SetReadBuffer(4<<10))
 	n := 0
 	for owing := false; !owing; n++ {
 		a.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
