@@ -39,9 +39,9 @@ type native struct {
 	counts    []counts // one for each loop
 	turnTimes turnTimes
 	pauseTold atomic.Int64 // when a pause in accepting was logged last
-	refused   tally // by limit
-	bad       tally // by the parser's kind
-	takeovers tally // by route
+	refused   tally        // by limit
+	bad       tally        // by the parser's kind
+	takeovers tally        // by route
 
 	draining atomic.Bool
 

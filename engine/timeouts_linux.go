@@ -9,33 +9,38 @@ import "time"
 // where no timeout says how long a pause may be.
 const rateGrace = 10 * time.Second
 
-// waits is how long, and for how many bytes, the exchange under way has waited.
+// waits is how long, and for how many bytes, an exchange has waited in one
+// direction.
 type waits struct {
-	in, out           time.Duration
-	bytesIn, bytesOut int64
+	time  time.Duration
+	bytes int64
 }
 
 // bodyDeadline returns until when the next bytes of the body must come, and the
 // limit that is broken if they do not; zero for never.
 func (c *conn) bodyDeadline(now time.Time) (by time.Time, limit string) {
-	s, w := c.n.s, &c.turn.waits
+	s, w := c.n.s, &c.turn.waitsIn
 	if d := s.bodyTimeout(); d > 0 {
 		by, limit = now.Add(d), "body_timeout"
 	}
-	if end, ok := s.rateDeadline(now, s.bodyTimeout(), w.bytesIn, w.in); ok && (by.IsZero() || end.Before(by)) {
+	if end, ok := s.rateDeadline(now, s.bodyTimeout(), w.bytes, w.time); ok && (by.IsZero() || end.Before(by)) {
 		by, limit = end, "body_rate"
 	}
 	return by, limit
 }
 
 // stallDeadline returns until when the peer must take more output, and the limit
-// that is broken if it does not; zero for never.
+// that is broken if it does not; zero for never. outMu is held.
 func (c *conn) stallDeadline(now time.Time) (by time.Time, limit string) {
-	s, w := c.n.s, &c.turn.waits
+	// The count begins with the first wait: what went out before cost none.
+	if x := c.cur.Load(); c.turn.waitsFor != x {
+		c.turn.waitsFor, c.turn.waitsOut = x, waits{}
+	}
+	s, w := c.n.s, &c.turn.waitsOut
 	if d := s.stallTimeout(); d > 0 {
 		by, limit = now.Add(d), "write_stalled"
 	}
-	if end, ok := s.rateDeadline(now, s.stallTimeout(), w.bytesOut, w.out); ok && (by.IsZero() || end.Before(by)) {
+	if end, ok := s.rateDeadline(now, s.stallTimeout(), w.bytes, w.time); ok && (by.IsZero() || end.Before(by)) {
 		by, limit = end, "write_rate"
 	}
 	return by, limit
@@ -95,7 +100,7 @@ func (c *conn) owingLimit() string {
 // setDeadlines begins the times of an exchange.
 func (c *conn) setDeadlines() {
 	s := c.n.s
-	c.turn.waits = waits{}
+	c.turn.waitsIn = waits{}
 	if s.ReadTimeout > 0 {
 		c.readBy.Store(time.Now().Add(s.ReadTimeout).UnixNano())
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"sync"
 
+	"github.com/galeweb/gale/internal/exchange"
 	"github.com/galeweb/gale/internal/loop"
 )
 
@@ -24,18 +25,20 @@ type turn struct {
 	received bool  // something was read in this turn
 	expired  bool  // the connection's deadline had passed when the turn began
 	failed   error // why no more input comes
-	waits    waits
+	waitsIn  waits
 
 	// Output; the connection's outMu guards all of it.
-	out     []byte // plain; for TLS, not yet encrypted
-	enc     []byte // for TLS, records on their way
-	spare   []byte // room for more records
-	sent    int    // how much of what goes to the socket is gone
-	flushes int    // how often something was sent
-	err     error  // why output is lost
-	began   bool   // the exchange under way has written
-	mark    int    // len(out) when it did
-	marked  int    // flushes when it did
+	waitsOut waits
+	waitsFor *exchange.Exchange // that waitsOut is of
+	out      []byte             // plain; for TLS, not yet encrypted
+	enc      []byte             // for TLS, records on their way
+	spare    []byte             // room for more records
+	sent     int                // how much of what goes to the socket is gone
+	flushes  int                // how often something was sent
+	err      error              // why output is lost
+	began    bool               // the exchange under way has written
+	mark     int                // len(out) when it did
+	marked   int                // flushes when it did
 }
 
 type turns struct{ pool sync.Pool }
@@ -52,7 +55,7 @@ func (p *turns) put(t *turn) {
 	if len(t.in) != inSize || cap(t.enc) > 4*outSize {
 		return
 	}
-	t.w, t.failed, t.err = nil, nil, nil
+	t.w, t.failed, t.err, t.waitsFor = nil, nil, nil, nil
 	p.pool.Put(t)
 }
 
@@ -99,7 +102,7 @@ func (c *conn) attach(w *loop.Worker) *turn {
 func (c *conn) retake(t *turn) {
 	t.r, t.e, t.sent, t.flushes = 0, 0, 0, 0
 	t.out, t.enc = t.out[:0], t.enc[:0]
-	t.drained, t.received, t.failed, t.err = false, false, nil, nil
+	t.drained, t.received, t.failed, t.err, t.waitsFor = false, false, nil, nil, nil
 	if c.rest != nil {
 		if len(t.in) < len(c.rest) {
 			t.in = make([]byte, len(c.rest))

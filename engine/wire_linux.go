@@ -59,7 +59,7 @@ func (c *conn) Fill() error {
 		n, err := c.recv(t.room())
 		t.e += n
 		if n > 0 {
-			t.waits.bytesIn += int64(n)
+			t.waitsIn.bytes += int64(n)
 			return nil
 		}
 		if err == errWouldBlock {
@@ -84,7 +84,7 @@ func (c *conn) awaitInput() error {
 	c.n.away.sleeps(c.cur.Load(), 1)
 	err := c.WaitIn(earlier(by, c.readBy.Load()))
 	c.n.away.sleeps(c.cur.Load(), -1)
-	c.turn.waits.in += time.Since(began)
+	c.turn.waitsIn.time += time.Since(began)
 	switch {
 	case c.cutOff.Load():
 		return net.ErrClosed
@@ -304,7 +304,7 @@ func (c *conn) awaitRoom() error {
 	c.n.away.sleeps(c.cur.Load(), 1)
 	err := c.WaitOut(earlier(by, c.writeBy.Load()))
 	c.n.away.sleeps(c.cur.Load(), -1)
-	c.turn.waits.out += time.Since(began)
+	c.turn.waitsOut.time += time.Since(began)
 	switch {
 	case c.cutOff.Load():
 		err = net.ErrClosed
@@ -329,7 +329,7 @@ func (c *conn) wrote(n int) {
 	if n > 0 {
 		c.n.counts[c.Loop()].written.Add(uint64(n))
 		if c.turn != nil {
-			c.turn.waits.bytesOut += int64(n)
+			c.turn.waitsOut.bytes += int64(n)
 		}
 	}
 }
