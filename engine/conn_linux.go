@@ -42,6 +42,7 @@ type conn struct {
 	owed    []byte // output that waits for room, while nobody serves
 	scan    http1.Scanner
 	headBy  int64 // when the head that has begun must be complete, or what is owed be sent; 0: never
+	queue   int32 // bytes that the peer had not acknowledged when the time of what is owed began
 	ending  ending
 	greeted bool // a request has come
 }

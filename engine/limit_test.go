@@ -292,6 +292,31 @@ func TestSlowReaderIsNotIdle(t *testing.T) {
 	assert.Equal(t, a.status(), 200)
 }
 
+// A client that takes the response slowly, but at the rate that is asked for, is
+// let through, although the kernel tells of room only now and then.
+func TestSlowReaderIsNotCut(t *testing.T) {
+	t.Parallel()
+	for _, mode := range attackedModes() {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			v := startVictim(t, &engine.Server{Mode: mode, Handler: http.HandlerFunc(timedHandler), WriteStallTimeout: soon, MinRate: 1000})
+			a := v.dial()
+			a.send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+			tick := time.NewTicker(40 * time.Millisecond)
+			defer tick.Stop()
+			const reads, size = 75, 128 << 10
+			for range reads {
+				_, err := a.r.Discard(size)
+				assert.NoError(t, err)
+				<-tick.C
+			}
+			_, err := io.CopyN(io.Discard, a.r, bigBody-reads*size)
+			assert.NoError(t, err)
+			assert.Equal(t, len(v.srv.Stats().Refused), 0)
+		})
+	}
+}
+
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	for _, mode := range append(attackedModes(), engine.Std) {

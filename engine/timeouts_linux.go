@@ -32,7 +32,6 @@ func (c *conn) bodyDeadline(now time.Time) (by time.Time, limit string) {
 // stallDeadline returns until when the peer must take more output, and the limit
 // that is broken if it does not; zero for never. outMu is held.
 func (c *conn) stallDeadline(now time.Time) (by time.Time, limit string) {
-	// The count begins with the first wait: what went out before cost none.
 	if x := c.cur.Load(); c.turn.waitsFor != x {
 		c.turn.waitsFor, c.turn.waitsOut = x, waits{}
 	}
@@ -63,10 +62,20 @@ func forBytes(n int64, rate int) time.Duration {
 	return time.Duration(float64(n) / float64(rate) * float64(time.Second))
 }
 
+// tooSlow reports whether the peer takes the response at less than the least
+// rate. outMu is held.
+func (c *conn) tooSlow() bool {
+	s, w := c.n.s, &c.turn.waitsOut
+	now := time.Now()
+	end, ok := s.rateDeadline(now, s.stallTimeout(), w.bytes, w.time)
+	return ok && !now.Before(end)
+}
+
 // beginOwing sets the times of n bytes that wait for room while nobody serves.
 func (c *conn) beginOwing(n int) {
 	s := c.n.s
 	c.headBy = 0
+	n += c.Unacked() // those before them have to go first
 	if rate := s.minRate(); rate > 0 {
 		pause := s.stallTimeout()
 		if pause <= 0 {
@@ -81,6 +90,7 @@ func (c *conn) beginOwing(n int) {
 // long from now on, or is too slow altogether.
 func (c *conn) setOwing() {
 	by := c.headBy
+	c.queue = int32(c.Unacked())
 	if d := c.n.s.stallTimeout(); d > 0 {
 		if stall := c.n.set.Now() + int64(d); by == 0 || stall < by {
 			by = stall
@@ -89,12 +99,20 @@ func (c *conn) setOwing() {
 	c.SetDeadline(by)
 }
 
-// owingLimit is the limit that a connection has broken whose output waits.
-func (c *conn) owingLimit() string {
+// owesOn is for when the time of output that waits is over. It closes the
+// connection, unless the peer has taken something after all, and reports whether
+// it has.
+func (c *conn) owesOn() bool {
+	limit := "write_stalled"
 	if c.headBy != 0 && c.n.set.Now() >= c.headBy {
-		return "write_rate"
+		limit = "write_rate"
+	} else if c.Unacked() < int(c.queue) {
+		c.setOwing()
+		return true
 	}
-	return "write_stalled"
+	c.n.refused.add(limit)
+	c.close()
+	return false
 }
 
 // setDeadlines begins the times of an exchange.

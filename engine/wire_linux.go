@@ -299,21 +299,24 @@ func (c *conn) sendDirect(p []byte) error {
 // kept: what was half sent cannot be mended.
 func (c *conn) awaitRoom() error {
 	c.leaveLoop()
-	began := time.Now()
+	began, queue := time.Now(), c.Unacked()
 	by, limit := c.stallDeadline(began)
 	c.n.away.sleeps(c.cur.Load(), 1)
 	err := c.WaitOut(earlier(by, c.writeBy.Load()))
 	c.n.away.sleeps(c.cur.Load(), -1)
+	// The kernel tells of room only when there is much of it.
+	taken := max(queue-c.Unacked(), 0)
 	c.turn.waitsOut.time += time.Since(began)
+	c.turn.waitsOut.bytes += int64(taken)
 	switch {
 	case c.cutOff.Load():
 		err = net.ErrClosed
 	case err == nil:
 	case passed(c.writeBy.Load()):
-	case !by.IsZero() && !time.Now().Before(by):
+	case !by.IsZero() && !time.Now().Before(by) && (taken == 0 || c.tooSlow()):
 		c.n.refused.add(limit)
 	default:
-		err = nil // the deadline was moved on
+		err = nil // the deadline was moved on, or the peer has taken something
 	}
 	if err != nil {
 		c.turn.err = err
@@ -328,9 +331,6 @@ func (c *conn) writeError(errno syscall.Errno) error {
 func (c *conn) wrote(n int) {
 	if n > 0 {
 		c.n.counts[c.Loop()].written.Add(uint64(n))
-		if c.turn != nil {
-			c.turn.waitsOut.bytes += int64(n)
-		}
 	}
 }
 
@@ -388,9 +388,7 @@ func (c *conn) flushOwed() bool {
 	case !mine:
 		return false
 	case !done:
-		if t.expired && c.Expired(c.n.set.Now()) {
-			c.n.refused.add(c.owingLimit())
-			c.close()
+		if t.expired && c.Expired(c.n.set.Now()) && !c.owesOn() {
 			return false
 		}
 		if !c.owe() {
