@@ -76,7 +76,7 @@ func (c *conn) serve() {
 		return
 	case phaseResumed:
 		c.phase.Store(phaseReading)
-		c.lease = c.turn.w.Lease()
+		c.turn.lease = c.turn.w.Lease()
 		c.worker.Store(c.turn.w.ID)
 		if !c.resume(c.cur.Load()) {
 			return
@@ -92,7 +92,7 @@ func (c *conn) requests() bool {
 	t := c.turn
 	for i := 0; t.r < t.e; i++ {
 		t.r += http1.Skip(t.input())
-		length, bad := c.scan.Next(t.input(), c.n.config.Limits)
+		length, bad := t.scan.Next(t.input(), c.n.config.Limits)
 		if bad == nil && length == 0 {
 			return true
 		}
@@ -138,7 +138,7 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 		return c.shed(x)
 	}
 	c.tell(http.StateActive)
-	c.lease = w.Lease()
+	c.turn.lease = w.Lease()
 	c.worker.Store(w.ID)
 	c.cur.Store(x) // from here on it may be told that the client has gone
 	if !w.Leads() || !n.predictor.slow(x.Request()) {
