@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -88,7 +89,7 @@ func (c *conn) open() {
 func (c *conn) close() {
 	c.outMu.Lock()
 	c.Conn.Close()
-	c.turn = nil
+	c.endTurn()
 	c.outMu.Unlock()
 	if c.phase.Swap(phaseGone) != phaseGone {
 		// Deferred, since a hook may end the goroutine.
@@ -96,6 +97,44 @@ func (c *conn) close() {
 		defer c.giveBack()
 		c.tell(http.StateClosed)
 	}
+}
+
+// endTurn parts the connection from its turn, if it has one. outMu is held.
+func (c *conn) endTurn() {
+	if c.turn != nil {
+		c.tls.repay(c.turn)
+		c.turn = nil
+	}
+}
+
+// takeOut takes the connection out of the loop. It gives its place in the limits
+// back when it is closed. After an error it can only be closed.
+func (c *conn) takeOut() (net.Conn, error) {
+	c.outMu.Lock()
+	defer c.outMu.Unlock()
+	raw, err := c.Conn.Detach()
+	if err != nil {
+		return nil, err
+	}
+	c.n.hijacked.Add(1)
+	place := counted{release: sync.OnceFunc(func() {
+		c.n.hijacked.Add(-1)
+		c.giveBack()
+	})}
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		raw = &countedTCP{tcp, place}
+	} else {
+		raw = &countedConn{raw, place}
+	}
+	if c.tls != nil {
+		// Who takes the connection finds out when this fails.
+		_ = c.tls.goOn(raw)
+		raw = c.tls.conn
+	}
+	c.endTurn()
+	c.phase.Store(phaseGone)
+	c.n.end()
+	return raw, nil
 }
 
 // giveBack gives the connection's place in the limits back.

@@ -36,7 +36,7 @@ type native struct {
 	predictor  predictor
 	overload   overload
 	away       away
-	handshakes gate
+	handshakes handshakes
 
 	accepted  atomic.Uint64
 	handed    atomic.Uint64
@@ -75,7 +75,7 @@ type listener struct {
 
 func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	n := &native{
-		s: s, log: s.log(), pool: mode == Pool, handshakes: newGate(s.maxHandshakes()),
+		s: s, log: s.log(), pool: mode == Pool, handshakes: handshakes{most: s.maxHandshakes()},
 		listeners: map[*listener]struct{}{},
 		drain:     make(chan struct{}), empty: make(chan struct{}), stopped: make(chan struct{}),
 	}
@@ -140,6 +140,7 @@ func (n *native) serve(ctx context.Context, l net.Listener, config *tls.Config) 
 // wait returns when the listener is to be closed, or was by its owner: that
 // sends no event, so it has to look.
 func (ln *listener) wait(l syscall.Conn) error {
+	n := ln.n
 	look := time.NewTicker(200 * time.Millisecond)
 	defer look.Stop()
 	for {
@@ -152,7 +153,7 @@ func (ln *listener) wait(l syscall.Conn) error {
 		if err == nil {
 			err = raw.Control(func(uintptr) {})
 		}
-		if err != nil {
+		if err != nil && !n.draining.Load() {
 			return &net.OpError{Op: "accept", Net: ln.addr.Network(), Addr: ln.addr, Err: net.ErrClosed}
 		}
 	}

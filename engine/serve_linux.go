@@ -103,7 +103,10 @@ func (c *conn) requests() bool {
 		if bad == nil {
 			head := string(t.in[t.r : t.r+length])
 			t.r += length
-			bad = x.Parse(head)
+			if bad = x.Parse(head); c.isH2C(bad) {
+				c.handOver(append([]byte(head), t.input()...))
+				return false
+			}
 		}
 		if bad != nil {
 			c.n.bad.add(bad.Kind)
@@ -269,7 +272,11 @@ func (c *conn) receive() bool {
 				return true
 			}
 			if err != errWouldBlock {
-				c.close()
+				c.leave()
+				return false
+			}
+			// Change of keys may have been answered.
+			if c.tls != nil && c.tls.owes() && !c.flushed() {
 				return false
 			}
 		}
@@ -285,18 +292,21 @@ func (c *conn) receive() bool {
 func (c *conn) park() bool {
 	n, t := c.n, c.turn
 	now := n.set.Now()
-	partial := t.r < t.e
+	partial := t.r < t.e || c.tls.halfway()
 	switch {
-	case c.cutOff.Load(), !n.config.KeepAlive() && c.greeted && !partial:
+	case c.cutOff.Load():
 		c.close()
+		return true
+	case !n.config.KeepAlive() && c.greeted && !partial:
+		c.leave()
 		return true
 	case c.greeted && !partial && !t.received && c.Expired(now):
 		n.refused.add("idle")
-		c.close()
+		c.leave()
 		return true
 	case c.headBy != 0 && now >= c.headBy:
 		n.refused.add("header_timeout")
-		c.close()
+		c.leave()
 		return true
 	}
 	c.SetDeadline(c.deadline(now, partial))
@@ -314,9 +324,7 @@ func (c *conn) deadline(now int64, partial bool) int64 {
 	switch {
 	case !c.greeted && !partial && c.n.draining.Load():
 		// Someone has connected who may just be about to ask; not for long.
-		if soon := now + int64(drainNew); c.headBy == 0 || soon < c.headBy {
-			c.headBy = soon
-		}
+		c.hurry(now)
 	case c.greeted && !partial:
 		return now + int64(s.idleTimeout())
 	case c.headBy == 0 && s.headerTimeout() > 0:

@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
@@ -21,8 +20,8 @@ func (s *Server) std() *http.Server {
 	return &http.Server{
 		Handler:           s.limited(refusePreface(s.Handler)),
 		ErrorLog:          serverlog.New(s.log()),
-		BaseContext:       s.stdBaseContext,
-		ConnContext:       s.stdConnContext,
+		BaseContext:       s.BaseContext,
+		ConnContext:       s.ConnContext,
 		ConnState:         s.ConnState,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: cmp.Or(s.ReadHeaderTimeout, defaultReadHeader),
@@ -67,26 +66,14 @@ func headerBytes(n int) int {
 	return max(n-allowance, 1)
 }
 
-// stdBaseContext is BaseContext for net/http's server.
-func (s *Server) stdBaseContext(l net.Listener) context.Context {
-	if _, ok := l.(*handover); ok {
-		return context.Background() // each connection brings its own
+// h2HeaderBytes undoes net/http's allowance of 320 bytes on top of the limit for
+// HTTP/2.
+func h2HeaderBytes(n int) int {
+	const allowance = 320
+	if n < 0 {
+		return 1 << 30
 	}
-	return s.baseContext(l)
-}
-
-// stdConnContext is ConnContext for net/http's server. A connection that was
-// handed over has its context already.
-func (s *Server) stdConnContext(ctx context.Context, c net.Conn) context.Context {
-	if t, ok := c.(*tls.Conn); ok {
-		if own, ok := t.NetConn().(interface{ connContext() context.Context }); ok {
-			return own.connContext()
-		}
-	}
-	if s.ConnContext != nil {
-		return s.ConnContext(ctx, c)
-	}
-	return ctx
+	return max(cmp.Or(n, defaultHeader)-allowance, 1)
 }
 
 func (s *Server) baseContext(l net.Listener) context.Context {

@@ -31,20 +31,20 @@ func limitStd(w http.ResponseWriter, r *http.Request, most int64) *http.Request 
 }
 
 // Read reads up to the limit.
-func (b *stdBody) Read(p []byte) (int, error) {
-	most := b.most.Load()
-	if most <= 0 {
-		n, err := b.ReadCloser.Read(p)
-		b.to.Trailer = b.from.Trailer
-		return n, err
+func (b *stdBody) Read(p []byte) (n int, err error) {
+	if most := b.most.Load(); most <= 0 {
+		n, err = b.ReadCloser.Read(p)
+	} else {
+		// net/http closes the connection, without destroying the answer, only
+		// for its own reader.
+		n, err = http.MaxBytesReader(b.w, b.ReadCloser, most-b.taken).Read(p)
+		if tooMuch, ok := err.(*http.MaxBytesError); ok {
+			tooMuch.Limit = most
+		}
 	}
-	// net/http closes the connection, without destroying the answer, only for
-	// its own reader.
-	n, err := http.MaxBytesReader(b.w, b.ReadCloser, most-b.taken).Read(p)
 	b.taken += int64(n)
-	b.to.Trailer = b.from.Trailer
-	if tooMuch, ok := err.(*http.MaxBytesError); ok {
-		tooMuch.Limit = most
+	if err == io.EOF {
+		b.to.Trailer = b.from.Trailer
 	}
 	return n, err
 }

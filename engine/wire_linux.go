@@ -34,7 +34,7 @@ func (c *conn) recv(p []byte) (int, error) {
 	case errno == unix.EAGAIN:
 		return 0, errWouldBlock
 	case errno != 0:
-		return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", errno)}
+		return 0, readError(errno)
 	case n == 0:
 		return 0, io.EOF
 	}
@@ -120,6 +120,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 	if !t.began {
 		t.began, t.mark, t.marked = true, len(t.out), t.flushes
+		t.waits.out, t.waits.bytesOut = 0, 0
 	}
 	if len(t.out)+len(p) <= outSize {
 		t.out = append(t.out, p...)
@@ -233,10 +234,18 @@ func (c *conn) Hijack() (net.Conn, error) {
 func (c *conn) unsent() []byte {
 	t := c.turn
 	if c.tls != nil {
-		c.tls.encrypt(t)
-		return t.enc[t.sent:]
+		return c.tls.unsent(t)
 	}
 	return t.out[t.sent:]
+}
+
+// took notes that the socket has taken n of those bytes. outMu is held.
+func (c *conn) took(n int) {
+	if c.tls != nil {
+		c.tls.took(n)
+		return
+	}
+	c.turn.sent += n
 }
 
 // sendSome sends what the socket takes. It returns errWouldBlock when something
@@ -248,7 +257,7 @@ func (c *conn) sendSome() error {
 			return t.err
 		}
 		n, errno := c.Conn.Write(p)
-		t.sent += n
+		c.took(n)
 		t.flushes++
 		c.wrote(n)
 		if errno == unix.EAGAIN {
@@ -259,7 +268,7 @@ func (c *conn) sendSome() error {
 			return t.err
 		}
 	}
-	t.sent, t.out, t.enc = 0, t.out[:0], t.enc[:0]
+	t.sent, t.out = 0, t.out[:0]
 	return t.err
 }
 
@@ -328,6 +337,10 @@ func (c *conn) awaitRoom() error {
 	return err
 }
 
+func readError(errno syscall.Errno) error {
+	return &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", errno)}
+}
+
 func (c *conn) writeError(errno syscall.Errno) error {
 	return &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", errno)}
 }
@@ -356,7 +369,10 @@ func (c *conn) drop() {
 func (c *conn) flushed() bool {
 	c.outMu.Lock()
 	err := c.sendSome()
-	left := len(c.turn.out) + len(c.turn.enc)
+	left := len(c.turn.out)
+	if c.tls != nil {
+		left += len(c.tls.records())
+	}
 	c.outMu.Unlock()
 	switch {
 	case err == nil:

@@ -11,42 +11,54 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"testing"
-
-	"github.com/galeweb/gale/engine"
 )
 
-// Record has h answer r into a recorder, for tests that look at one answer, and
-// then on gale's server, on the event loop and away from it, where the answer
-// must be the same: status, header, trailer and body. So h must answer the same
-// request in the same way each time. On the servers h finds the context, the
-// RemoteAddr and the TLS of r, too.
+// Serve sends r to a server on which h answers, and returns the answer: the
+// real thing for tests that were written for a recorder. The server is the first
+// that a test would run on by [Run]. h finds the context, the RemoteAddr and the
+// TLS of r.
+func Serve(tb testing.TB, h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	tb.Helper()
+	resp, body := replay(tb, Options{}.servers()[0], h, r)
+	rec := httptest.NewRecorder()
+	maps.Copy(rec.Header(), resp.Header)
+	rec.Code = resp.StatusCode
+	rec.Body.Write(body)
+	return rec
+}
+
+// Record has h answer r into a recorder, and then on each server that a test
+// would run on by [Run], where the answer must be the same: status, header,
+// trailer and body. So h must answer the same request in the same way each time.
+// Otherwise it is as [Serve].
 func Record(tb testing.TB, h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	tb.Helper()
-	var body []byte
+	var sent []byte
 	if r.Body != nil {
 		var err error
-		if body, err = io.ReadAll(r.Body); err != nil {
+		if sent, err = io.ReadAll(r.Body); err != nil {
 			tb.Fatalf("galetest: read the request's body: %v", err)
 		}
 	}
 	again := func() *http.Request {
 		c := r.Clone(r.Context())
 		c.Body = http.NoBody
-		if len(body) > 0 {
-			c.Body = io.NopCloser(bytes.NewReader(body))
+		if len(sent) > 0 {
+			c.Body = io.NopCloser(bytes.NewReader(sent))
 		}
 		return c
 	}
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, again())
-	want := answerOf(tb, r.Method, rec.Result())
-	for _, mode := range []engine.Mode{engine.Loop, engine.AlwaysSlow} {
-		got := answerOf(tb, r.Method, replay(tb, mode, h, again()))
+	want := answerOf(r.Method, rec.Result(), rec.Body.Bytes())
+	for _, name := range (Options{}).servers() {
+		resp, body := replay(tb, name, h, again())
+		got := answerOf(r.Method, resp, body)
 		if want.Header["Content-Type"] == nil { // a server guesses one where a recorder does not
 			got.Header.Del("Content-Type")
 		}
 		if !reflect.DeepEqual(got, want) {
-			tb.Errorf("galetest: %s %s: gale's server in mode %s answers\n%+v, recorded was\n%+v", r.Method, r.URL, mode, got, want)
+			tb.Errorf("galetest: %s %s: the server %s answers\n%+v, recorded was\n%+v", r.Method, r.URL, name, got, want)
 			break
 		}
 	}
@@ -54,20 +66,18 @@ func Record(tb testing.TB, h http.Handler, r *http.Request) *httptest.ResponseRe
 }
 
 // replay sends r to a server that has h answer.
-func replay(tb testing.TB, mode engine.Mode, h http.Handler, r *http.Request) *http.Response {
+func replay(tb testing.TB, name string, h http.Handler, r *http.Request) (*http.Response, []byte) {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatalf("galetest: %v", err)
 	}
-	srv := &engine.Server{
-		Mode: mode, ErrorLog: slog.New(slog.DiscardHandler),
-		BaseContext: func(net.Listener) context.Context { return r.Context() },
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, got *http.Request) {
-			got.RemoteAddr, got.TLS = r.RemoteAddr, r.TLS
-			h.ServeHTTP(w, got)
-		}),
-	}
+	answer := http.HandlerFunc(func(w http.ResponseWriter, got *http.Request) {
+		got.RemoteAddr, got.TLS = r.RemoteAddr, r.TLS
+		h.ServeHTTP(w, got)
+	})
+	base := func(net.Listener) context.Context { return r.Context() }
+	srv := newServer(tb, name, answer, slog.New(slog.DiscardHandler), base, nil)
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
 	defer func() {
@@ -81,15 +91,14 @@ func replay(tb testing.TB, mode engine.Mode, h http.Handler, r *http.Request) *h
 	}
 	resp, err := (&http.Transport{DisableKeepAlives: true, DisableCompression: true}).RoundTrip(sent)
 	if err != nil {
-		tb.Fatalf("galetest: %s %s in mode %s: %v", r.Method, r.URL, mode, err)
+		tb.Fatalf("galetest: %s %s on the server %s: %v", r.Method, r.URL, name, err)
 	}
 	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
+	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		tb.Fatalf("galetest: %s %s in mode %s: read the response: %v", r.Method, r.URL, mode, err)
+		tb.Fatalf("galetest: %s %s on the server %s: read the response: %v", r.Method, r.URL, name, err)
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(b))
-	return resp
+	return resp, body
 }
 
 // answer is what of a response must not depend on the server.
@@ -99,13 +108,8 @@ type answer struct {
 	Body            string
 }
 
-func answerOf(tb testing.TB, method string, resp *http.Response) answer {
-	tb.Helper()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		tb.Fatalf("galetest: %v", err)
-	}
-	a := answer{Status: resp.StatusCode, Header: resp.Header.Clone(), Trailer: make(http.Header), Body: string(b)}
+func answerOf(method string, resp *http.Response, body []byte) answer {
+	a := answer{Status: resp.StatusCode, Header: resp.Header.Clone(), Trailer: make(http.Header), Body: string(body)}
 	maps.Copy(a.Trailer, resp.Trailer)
 	for _, name := range []string{"Date", "Content-Length", "Connection", "Trailer"} {
 		a.Header.Del(name)

@@ -27,9 +27,12 @@ func TestRecord(t *testing.T) {
 	rec := galetest.Record(t, h, httptest.NewRequest("POST", "/a?b=c", strings.NewReader("body")))
 	assert.Equal(t, rec.Code, http.StatusAccepted)
 	assert.Equal(t, rec.Body.String(), `POST /a?b=c example.com 192.0.2.1:1234 "body" <nil>`)
-	assert.Equal(t, calls.Load(), 3)
+	assert.True(t, calls.Load() > 1, "no server was asked")
 
 	galetest.Record(t, h, httptest.NewRequest("HEAD", "/", nil))
+	rec = galetest.Serve(t, h, httptest.NewRequest("PUT", "/", strings.NewReader("once")))
+	assert.Equal(t, rec.Code, http.StatusAccepted)
+	assert.Contains(t, rec.Body.String(), `192.0.2.1:1234 "once" <nil>`)
 	galetest.Record(t, http.RedirectHandler("/x", http.StatusFound), httptest.NewRequest("GET", "/", nil))
 }
 
@@ -40,5 +43,5 @@ func TestRecordSeesAnswersThatDiffer(t *testing.T) {
 		galetest.Record(tb, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, calls.Add(1))
 		}), httptest.NewRequest("GET", "/", nil))
-	}).failedWith(t, "in mode loop answers")
+	}).failedWith(t, "the server engine answers")
 }
