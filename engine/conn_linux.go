@@ -88,6 +88,9 @@ func (c *conn) close() {
 	c.Conn.Close()
 	c.endTurn()
 	c.outMu.Unlock()
+	if x := c.cur.Swap(nil); x != nil { // cut before a worker came to it
+		c.n.away.remove(x)
+	}
 	if c.phase.Swap(phaseGone) != phaseGone {
 		// Deferred, since a hook may end the goroutine.
 		defer c.n.end()
