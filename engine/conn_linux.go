@@ -70,8 +70,7 @@ const (
 // open readies a new connection to be added to a loop.
 func (c *conn) open() {
 	s := c.n.s
-	if c.ln.tls != nil {
-		c.tls = newTLS(c, c.ln.tls)
+	if c.tls != nil {
 		c.phase.Store(phaseHandshake)
 	}
 	if s.ConnContext != nil {
