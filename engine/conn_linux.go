@@ -67,7 +67,8 @@ const (
 	endAbort         // close it without a farewell
 )
 
-// open readies a new connection to be added to a loop.
+// open readies a new connection, which is its caller's and in a loop already:
+// hooks may ask it for its addresses, and close it.
 func (c *conn) open() {
 	s := c.n.s
 	if c.tls != nil {
@@ -90,9 +91,10 @@ func (c *conn) close() {
 	c.endTurn()
 	c.outMu.Unlock()
 	if c.phase.Swap(phaseGone) != phaseGone {
+		// Deferred, since a hook may end the goroutine.
+		defer c.n.end()
+		defer c.giveBack()
 		c.tell(http.StateClosed)
-		c.giveBack()
-		c.n.end()
 	}
 }
 
@@ -111,7 +113,6 @@ func (c *conn) takeOut() (net.Conn, error) {
 	defer c.outMu.Unlock()
 	raw, err := c.Conn.Detach()
 	if err != nil {
-		c.turn.err, c.turn.failed = err, err // the descriptor may be another's by now
 		return nil, err
 	}
 	c.n.hijacked.Add(1)
@@ -157,9 +158,24 @@ func (c *conn) cut(cause error) {
 
 // HungUp implements loop.Source.
 func (c *conn) HungUp() {
-	if x := c.cur.Load(); x != nil {
-		x.PeerGone(errPeerGone, c.Broken())
+	x := c.cur.Load()
+	if x == nil {
+		return
 	}
+	broken := c.Broken()
+	if !broken && x.BodyRead() && c.Unread() > c.farewellSize() {
+		x.Pipelined()
+	}
+	x.PeerGone(errPeerGone, broken)
+}
+
+// farewellSize is how much a client may have sent last that is no request: with
+// TLS, the record that says goodbye, of 24 to 41 bytes; a request has more.
+func (c *conn) farewellSize() int {
+	if c.tls != nil {
+		return 48
+	}
+	return 0
 }
 
 // TakenOver implements loop.Source. The responses before the one that takes so

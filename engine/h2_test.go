@@ -314,7 +314,7 @@ func TestH2CPrefaceInPieces(t *testing.T) {
 
 		c = dialTCP(t, l.Addr().String())
 		r := bufio.NewReader(c)
-		assert.Equal(t, ask(t, c, r, "/1"), "/1")
+		assert.Equal(t, fetch(t, c, r, "/1"), "/1")
 		// Not in the middle of a connection.
 		_, err = io.WriteString(c, preface)
 		assert.NoError(t, err)

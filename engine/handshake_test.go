@@ -69,7 +69,7 @@ func TestHandshakeSilentClients(t *testing.T) {
 		srv.SetKeepAlivesEnabled(false) // has the server look at every connection
 		srv.SetKeepAlivesEnabled(true)
 		c := dialTLS(t, addr, insecure())
-		assert.Equal(t, ask(t, c, bufio.NewReader(c), "/in"), "/in")
+		assert.Equal(t, fetch(t, c, bufio.NewReader(c), "/in"), "/in")
 		_, err := io.WriteString(half[4], whole[len(whole)-1:]) // goes on where it was
 		assert.NoError(t, err)
 		_, err = io.ReadFull(half[4], make([]byte, 5))
@@ -110,7 +110,7 @@ func TestHandshakeFlood(t *testing.T) {
 				refused++
 				return false
 			}
-			assert.Equal(t, ask(t, c, bufio.NewReader(c), "/in"), "/in")
+			assert.Equal(t, fetch(t, c, bufio.NewReader(c), "/in"), "/in")
 			return c.Close() == nil
 		})
 		assert.True(t, refused > 0, "none was refused")
@@ -147,7 +147,7 @@ func TestHandshakeCrossesShutdown(t *testing.T) {
 			return err != nil
 		})
 		s := tls.Client(c, insecure())
-		assert.Equal(t, ask(t, s, bufio.NewReader(s), "/late"), "/late")
+		assert.Equal(t, fetch(t, s, bufio.NewReader(s), "/late"), "/late")
 		_, err := s.Read(make([]byte, 1))
 		assert.ErrorIs(t, err, io.EOF)
 		assert.NoError(t, <-done)

@@ -2,12 +2,15 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,8 +28,10 @@ type native struct {
 	log    *slog.Logger
 	set    *loop.Set
 	config exchange.Config
-	pool   bool // see Pool
+	pool   bool   // see Pool
+	labels string // before the number of a worker, in WorkerLabel
 
+	date       dateLine
 	turns      turns
 	predictor  predictor
 	overload   overload
@@ -43,6 +48,7 @@ type native struct {
 	takeovers tally // by route
 
 	draining atomic.Bool
+	closed   atomic.Bool   // all connections are to be cut
 	drain    chan struct{} // closed when draining
 
 	mu        sync.Mutex
@@ -59,10 +65,12 @@ type listener struct {
 	n    *native
 	ctx  context.Context
 	addr net.Addr
-	tls  *tls.Config // nil for plain
-	loop *loop.Listener
+	tls  *tls.Config   // nil for plain
 	quit chan struct{} // closed to end Serve
-	once sync.Once
+
+	mu     sync.Mutex
+	closed bool
+	stop   func()
 }
 
 func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
@@ -74,11 +82,13 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	n.predictor.init(mode, s.routeOf)
 	n.overload.init(s.maxQueueing(), s.Unsheddable)
 	n.config = exchange.Config{
-		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: new(dateLine).get, Drain: n.drain,
+		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: n.date.get, Drain: n.drain,
 		MaxBody: s.maxBody(), Limits: s.headLimits(),
 		KeepAlive: func() bool { return !n.draining.Load() && !s.noAlive.Load() },
 	}
-	options := loop.Options{Labels: labels, Label: WorkerLabel, OnTurn: n.turned}
+	n.labels = rand.Text()[:6] + "-" // apart from other servers of the process
+	n.date.set(time.Now())
+	options := loop.Options{Labels: labels, Label: WorkerLabel, LabelPrefix: n.labels, OnTurn: n.turned, OnTick: n.date.set}
 	if mode != Loop {
 		options.Watch = -1
 	}
@@ -107,29 +117,30 @@ func canServe(l net.Listener) bool {
 }
 
 // serve accepts from l until the server or the listener is closed.
-func (n *native) serve(l net.Listener, config *tls.Config) error {
+func (n *native) serve(ctx context.Context, l net.Listener, config *tls.Config) error {
 	defer func() { _ = l.Close() }()
 	ln := &listener{n: n, addr: l.Addr(), tls: config, quit: make(chan struct{})}
-	ln.ctx = context.WithValue(n.s.baseContext(l), http.ServerContextKey, n.s.http)
+	ln.ctx = context.WithValue(ctx, http.ServerContextKey, n.s.http)
 	if !n.enter(ln) {
 		return http.ErrServerClosed
 	}
 	defer n.leave(ln)
-	var err error
-	ln.loop, err = n.set.Listen(l.(syscall.Conn), ln.accepted, func(err error) {
+	accepting, err := n.set.Listen(l.(syscall.Conn), ln.accepted, func(err error) {
 		n.refused.add("files")
 		n.log.Error("engine: accepting pauses", "err", err)
 	})
 	if err != nil {
 		return err
 	}
-	defer ln.loop.Close()
+	ln.stopWith(func() { accepting.Close(); _ = l.Close() })
+	defer ln.close()
 	return ln.wait(l.(syscall.Conn))
 }
 
 // wait returns when the listener is to be closed, or was by its owner: that
 // sends no event, so it has to look.
 func (ln *listener) wait(l syscall.Conn) error {
+	n := ln.n
 	look := time.NewTicker(200 * time.Millisecond)
 	defer look.Stop()
 	for {
@@ -142,16 +153,40 @@ func (ln *listener) wait(l syscall.Conn) error {
 		if err == nil {
 			err = raw.Control(func(uintptr) {})
 		}
-		if err != nil {
+		if err != nil && !n.draining.Load() {
 			return &net.OpError{Op: "accept", Net: ln.addr.Network(), Addr: ln.addr, Err: net.ErrClosed}
 		}
 	}
 }
 
-func (ln *listener) close() { ln.once.Do(func() { close(ln.quit) }) }
+// stopWith says how to stop accepting; it is done at once when the listener is
+// closed already.
+func (ln *listener) stopWith(stop func()) {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.closed {
+		stop()
+		return
+	}
+	ln.stop = stop
+}
+
+// close returns when no connection is accepted any more.
+func (ln *listener) close() {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.closed {
+		return
+	}
+	ln.closed = true
+	close(ln.quit)
+	if ln.stop != nil {
+		ln.stop()
+	}
+}
 
 // accepted takes a new connection. It runs on a loop.
-func (ln *listener) accepted(_ *loop.Worker, fd int, peer unix.Sockaddr) {
+func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 	n := ln.n
 	n.accepted.Add(1)
 	remote := loop.Addr(peer)
@@ -168,10 +203,25 @@ func (ln *listener) accepted(_ *loop.Worker, fd int, peer unix.Sockaddr) {
 		_ = unix.Close(fd)
 		return
 	}
-	c.open()
 	if err := n.set.Add(&c.Conn, fd, c); err != nil {
 		n.log.Error("engine: a connection was lost", "err", err)
-		c.close()
+		n.s.limits.give(key)
+		n.end()
+		return
+	}
+	opened := false
+	defer func() {
+		if !opened { // a hook has ended the goroutine
+			c.close()
+		}
+	}()
+	c.open()
+	opened = true
+	if n.closed.Load() { // its sweep may have missed c
+		c.cut(http.ErrServerClosed)
+	}
+	if n.draining.Load() || !c.Release(false) {
+		w.Again(c)
 	}
 }
 
@@ -243,11 +293,12 @@ func (n *native) quiesce() {
 	if !n.draining.Swap(true) {
 		close(n.drain)
 	}
-	for ln := range n.listeners {
-		ln.close()
-	}
+	listeners := slices.Collect(maps.Keys(n.listeners))
 	n.stopIfDone()
 	n.mu.Unlock()
+	for _, ln := range listeners {
+		ln.close()
+	}
 	n.dropIdle()
 }
 
@@ -274,6 +325,7 @@ func (n *native) wait(ctx context.Context) error {
 
 func (n *native) close() {
 	n.quiesce()
+	n.closed.Store(true)
 	n.each(func(c *conn) { c.cut(http.ErrServerClosed) })
 	select {
 	case <-n.empty:

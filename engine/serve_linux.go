@@ -113,7 +113,7 @@ func (c *conn) requests() bool {
 			x.Refuse(bad.Status, bad.Reason)
 			return c.finish(endLinger)
 		}
-		c.headBy, c.greeted = 0, true
+		c.headBy, c.greeted, t.received = 0, true, true
 		if !c.begin(x) {
 			return false
 		}
@@ -142,7 +142,7 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 	c.tell(http.StateActive)
 	c.lease = w.Lease()
 	c.worker.Store(w.ID)
-	c.cur.Store(x)
+	c.cur.Store(x) // from here on it may be told that the client has gone
 	if !w.Leads() || !n.predictor.slow(x.Request()) {
 		return c.exchange(x)
 	}
@@ -164,9 +164,6 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 	n, t := c.n, c.turn
 	w, led := t.w, t.w.Leads()
 	c.setDeadlines()
-	if t.r < t.e {
-		x.Pipelined()
-	}
 	if c.HasHungUp() {
 		c.HungUp()
 	}
@@ -186,6 +183,9 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 	if out.Hijacked {
 		n.detach(-1)
 		return false
+	}
+	if c.writeBy.Load() != 0 && !out.Abort && c.Flush() != nil { // while the handler's deadline holds
+		out.Abort = true
 	}
 	c.clearDeadlines()
 	switch {
@@ -297,10 +297,10 @@ func (c *conn) park() bool {
 	case c.cutOff.Load():
 		c.close()
 		return true
-	case n.draining.Load() && c.greeted && !partial:
+	case !n.config.KeepAlive() && c.greeted && !partial:
 		c.leave()
 		return true
-	case c.greeted && !partial && t.expired && !t.received:
+	case c.greeted && !partial && !t.received && c.Expired(now):
 		n.refused.add("idle")
 		c.leave()
 		return true

@@ -288,12 +288,13 @@ func (s *Server) init() error {
 
 // serveNative serves l by the event loop, which it starts for the first listener.
 func (s *Server) serveNative(l net.Listener, config *tls.Config) error {
-	n, err := s.start(s.baseContext(l))
+	ctx := s.baseContext(l)
+	n, err := s.start(ctx)
 	if err != nil {
 		_ = l.Close()
 		return err
 	}
-	return n.serve(l, config)
+	return n.serve(ctx, l, config)
 }
 
 func (s *Server) start(labels context.Context) (*native, error) {

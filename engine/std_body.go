@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -10,12 +9,12 @@ import (
 // stdBody is a request body under net/http whose limit can be moved.
 type stdBody struct {
 	io.ReadCloser
-	w     http.ResponseWriter
-	most  atomic.Int64 // <= 0: no limit
-	taken int64
+	w http.ResponseWriter
+	// net/http puts the trailer into the request that it made.
+	from, to *http.Request
+	most     atomic.Int64 // <= 0: no limit
+	taken    int64
 }
-
-type stdBodyKey struct{}
 
 // limitStd limits r's body and returns the request to serve.
 func limitStd(w http.ResponseWriter, r *http.Request, most int64) *http.Request {
@@ -24,23 +23,28 @@ func limitStd(w http.ResponseWriter, r *http.Request, most int64) *http.Request 
 	}
 	b := &stdBody{ReadCloser: r.Body, w: w}
 	b.most.Store(most)
-	r = r.WithContext(context.WithValue(r.Context(), stdBodyKey{}, b))
-	r.Body = b
-	return r
+	// On a copy: net/http looks at what kind of body its own request has.
+	limited := *r
+	limited.Body = b
+	b.from, b.to = r, &limited
+	return &limited
 }
 
 // Read reads up to the limit.
-func (b *stdBody) Read(p []byte) (int, error) {
-	most := b.most.Load()
-	if most <= 0 {
-		return b.ReadCloser.Read(p)
+func (b *stdBody) Read(p []byte) (n int, err error) {
+	if most := b.most.Load(); most <= 0 {
+		n, err = b.ReadCloser.Read(p)
+	} else {
+		// net/http closes the connection, without destroying the answer, only
+		// for its own reader.
+		n, err = http.MaxBytesReader(b.w, b.ReadCloser, most-b.taken).Read(p)
+		if tooMuch, ok := err.(*http.MaxBytesError); ok {
+			tooMuch.Limit = most
+		}
 	}
-	// net/http closes the connection, without destroying the answer, only for
-	// its own reader.
-	n, err := http.MaxBytesReader(b.w, b.ReadCloser, most-b.taken).Read(p)
 	b.taken += int64(n)
-	if tooMuch, ok := err.(*http.MaxBytesError); ok {
-		tooMuch.Limit = most
+	if err == io.EOF {
+		b.to.Trailer = b.from.Trailer
 	}
 	return n, err
 }

@@ -11,8 +11,11 @@ const rateGrace = 10 * time.Second
 
 // waits is how long, and for how many bytes, the exchange under way has waited.
 type waits struct {
-	in, out           time.Duration
-	bytesIn, bytesOut int64
+	in      time.Duration
+	bytesIn int64
+	// Guarded by outMu.
+	out      time.Duration
+	bytesOut int64
 }
 
 // bodyDeadline returns until when the next bytes of the body must come, and the
@@ -61,7 +64,7 @@ func (c *conn) owedDeadline(n int) int64 {
 // setDeadlines begins the times of an exchange.
 func (c *conn) setDeadlines() {
 	s := c.n.s
-	c.turn.waits = waits{}
+	c.turn.waits.in, c.turn.waits.bytesIn = 0, 0 // the others: by the first write
 	if s.ReadTimeout > 0 {
 		c.readBy.Store(time.Now().Add(s.ReadTimeout).UnixNano())
 	}

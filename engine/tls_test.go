@@ -106,8 +106,8 @@ func dialTLS(t *testing.T, addr string, config *tls.Config) *tls.Conn {
 	return c
 }
 
-// ask sends a request for path and returns the answer's body.
-func ask(t *testing.T, c io.Writer, r *bufio.Reader, path string) string {
+// fetch sends a request for path and returns the answer's body.
+func fetch(t *testing.T, c io.Writer, r *bufio.Reader, path string) string {
 	t.Helper()
 	_, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	assert.NoError(t, err)
@@ -149,7 +149,7 @@ func TestTLSRequest(t *testing.T) {
 		config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 		for i := range 2 {
 			c := dialTLS(t, addr, config)
-			_ = ask(t, c, bufio.NewReader(c), "/")
+			_ = fetch(t, c, bufio.NewReader(c), "/")
 			got, ours := <-states, c.ConnectionState()
 			assert.True(t, got.HandshakeComplete, "the handshake is not complete")
 			assert.Equal(t, got.Version, uint16(tls.VersionTLS13))
@@ -181,7 +181,7 @@ func TestTLSOldVersionsAreRefused(t *testing.T) {
 		config := insecure()
 		config.MaxVersion = tls.VersionTLS12
 		c := dialTLS(t, addr, config)
-		assert.Equal(t, ask(t, c, bufio.NewReader(c), "/"), "hello over HTTP/1.1")
+		assert.Equal(t, fetch(t, c, bufio.NewReader(c), "/"), "hello over HTTP/1.1")
 		if mode != engine.Std {
 			assert.Equal(t, srv.Stats().BadRequests["tls_handshake"], uint64(2))
 		}
@@ -212,7 +212,7 @@ func TestTLSRecordsInPieces(t *testing.T) {
 			r := bufio.NewReader(c)
 			for i := range 5 {
 				want := fmt.Sprintf("/%d", i)
-				assert.Equal(t, ask(t, c, r, want), want)
+				assert.Equal(t, fetch(t, c, r, want), want)
 			}
 			assert.NoError(t, c.Close())
 		}
@@ -381,7 +381,7 @@ func TestTLSBrokenRecords(t *testing.T) {
 // A record that has begun is under the header's deadline, like a header.
 func TestTLSHalfRecordIsCut(t *testing.T) {
 	nativeModes(t, func(t *testing.T, mode engine.Mode) {
-		srv := &engine.Server{Mode: mode, Handler: path, ReadHeaderTimeout: 50 * time.Millisecond}
+		srv := &engine.Server{Mode: mode, Handler: path, ReadHeaderTimeout: 500 * time.Millisecond}
 		c := dialRawTLS(t, serveTLS(t, srv))
 		c.send(c.record(recordApplication, rawRequest))
 		c.expect(recordApplication, "/raw")
@@ -532,7 +532,7 @@ func TestTLSClientCertificate(t *testing.T) {
 		config := insecure()
 		config.Certificates = []tls.Certificate{own}
 		c := dialTLS(t, addr, config)
-		assert.Equal(t, ask(t, c, bufio.NewReader(c), "/"), "client1")
+		assert.Equal(t, fetch(t, c, bufio.NewReader(c), "/"), "client1")
 
 		config.Certificates = nil
 		c = dialTLS(t, addr, config)
@@ -558,7 +558,7 @@ func TestTLSConfigForClient(t *testing.T) {
 		for _, name := range []string{"one", "two"} {
 			c := dialTLS(t, addr, &tls.Config{InsecureSkipVerify: true, ServerName: name})
 			assert.Equal(t, c.ConnectionState().PeerCertificates[0].Subject.CommonName, name)
-			assert.Equal(t, ask(t, c, bufio.NewReader(c), "/x"), "/x")
+			assert.Equal(t, fetch(t, c, bufio.NewReader(c), "/x"), "/x")
 		}
 		// A protocol that is not ours ends with the handshake.
 		c := dialTLS(t, addr, &tls.Config{InsecureSkipVerify: true, ServerName: "two", NextProtos: []string{"acme-tls/1"}})
@@ -582,7 +582,7 @@ func TestTLSConnState(t *testing.T) {
 		}})
 		c := dialTLS(t, addr, insecure())
 		r := bufio.NewReader(c)
-		_, _ = ask(t, c, r, "/1"), ask(t, c, r, "/2")
+		_, _ = fetch(t, c, r, "/1"), fetch(t, c, r, "/2")
 		assert.NoError(t, c.Close())
 		until(t, "the connection is closed", func() bool {
 			mu.Lock()

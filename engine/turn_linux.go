@@ -22,8 +22,7 @@ type turn struct {
 	in       []byte // input is in[r:e]
 	r, e     int
 	drained  bool  // the last read has emptied the socket
-	received bool  // something was read in this turn
-	expired  bool  // the connection's deadline had passed when the turn began
+	received bool  // something was read, or served, in this turn
 	failed   error // why no more input comes
 	waits    waits
 
@@ -92,7 +91,6 @@ func (c *conn) attach(w *loop.Worker) *turn {
 		w.Scratch = t
 	}
 	t.w = w
-	t.expired = c.Expired(c.n.set.Now())
 	c.retake(t)
 	return t
 }

@@ -38,7 +38,8 @@ func (c *conn) recv(p []byte) (int, error) {
 	case n == 0:
 		return 0, io.EOF
 	}
-	c.turn.drained = n < len(p)
+	// An end of input that is behind these bytes was announced with them.
+	c.turn.drained = n < len(p) && !c.HasHungUp()
 	c.n.counts[c.Loop()].read.Add(uint64(n))
 	return n, nil
 }
@@ -101,11 +102,13 @@ func (c *conn) awaitInput() error {
 
 // leaveLoop lets others lead the loop, since what comes may block.
 func (c *conn) leaveLoop() {
-	if c.lease.GiveUp() {
-		if x := c.cur.Load(); x != nil {
-			c.n.away.add(c, x)
-		}
+	c.lease.GiveUp()
+	// Also when the watch was quicker: it may not have told yet.
+	if x := c.cur.Load(); x != nil {
+		c.n.away.add(c, x)
 	}
+	// Waiting has timers of its own, which each kick would start again.
+	c.SetDeadline(0)
 }
 
 func (c *conn) Write(p []byte) (int, error) {
@@ -117,6 +120,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 	if !t.began {
 		t.began, t.mark, t.marked = true, len(t.out), t.flushes
+		t.waits.out, t.waits.bytesOut = 0, 0
 	}
 	if len(t.out)+len(p) <= outSize {
 		t.out = append(t.out, p...)
@@ -272,6 +276,10 @@ func (c *conn) sendSome() error {
 // held.
 func (c *conn) sendAll() error {
 	for {
+		if passed(c.writeBy.Load()) {
+			c.turn.err = os.ErrDeadlineExceeded
+			return c.turn.err
+		}
 		err := c.sendSome()
 		if err != errWouldBlock {
 			return err
@@ -397,13 +405,12 @@ func (c *conn) owe() bool {
 // flushOwed goes on with output that waited for room. It reports whether all is
 // sent and c is still the caller's.
 func (c *conn) flushOwed() bool {
-	t := c.turn
 	done, mine := c.sendOwed()
 	switch {
 	case !mine:
 		return false
 	case !done:
-		if t.expired && c.Expired(c.n.set.Now()) {
+		if c.Expired(c.n.set.Now()) {
 			c.n.refused.add("write_stalled")
 			c.close()
 			return false
