@@ -42,7 +42,8 @@ type conn struct {
 	rest    []byte // input that waits for more, while nobody serves
 	owed    []byte // output that waits for room, while nobody serves
 	scan    http1.Scanner
-	headBy  int64 // when the head that has begun must be complete; 0 when none has
+	headBy  int64 // when the head that has begun must be complete, or what is owed be sent; 0: never
+	queue   int32 // bytes that the peer had not acknowledged when the time of what is owed began
 	ending  ending
 	greeted bool // a request has come
 }
@@ -136,6 +137,14 @@ func (c *conn) takeOut() (net.Conn, error) {
 	return raw, nil
 }
 
+// closeUnused is close for a connection on which no request runs.
+func (c *conn) closeUnused() {
+	if c.n.draining.Load() && c.cur.Load() == nil {
+		c.n.s.drained.idle.Add(1)
+	}
+	c.close()
+}
+
 // giveBack gives the connection's place in the limits back.
 func (c *conn) giveBack() {
 	var key netip.Prefix
@@ -148,8 +157,11 @@ func (c *conn) giveBack() {
 // cut has the connection closed at once, whatever it does. Any goroutine may
 // call it.
 func (c *conn) cut(cause error) {
-	c.cutOff.Store(true)
+	again := c.cutOff.Swap(true)
 	if x := c.cur.Load(); x != nil {
+		if !again && c.n.draining.Load() {
+			c.n.s.drained.cut.Add(1)
+		}
 		x.Cancel(cause)
 	}
 	c.Shutdown(unix.SHUT_RDWR)

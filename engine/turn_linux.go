@@ -2,8 +2,8 @@ package engine
 
 import (
 	"sync"
-	"time"
 
+	"github.com/galeweb/gale/internal/exchange"
 	"github.com/galeweb/gale/internal/loop"
 )
 
@@ -24,19 +24,19 @@ type turn struct {
 	drained  bool  // the last read has emptied the socket
 	received bool  // something was read, or served, in this turn
 	failed   error // why no more input comes
-	waits    waits
+	waitsIn  waits
 
 	// Output; the connection's outMu guards all of it.
-	out     []byte // plain; for TLS, not yet encrypted
-	sent    int    // how much of out the socket has taken; for TLS none
-	enc     []byte // empty room for records
-	flushes int    // how often something was sent
-	err     error  // why output is lost
-	began   bool   // the exchange under way has written
-	mark    int    // len(out) when it did
-	marked  int    // flushes when it did
-
-	queued time.Time // when the exchange was handed to a worker; zero: it was not
+	waitsOut waits
+	waitsFor *exchange.Exchange // that waitsOut is of
+	out      []byte             // plain; for TLS, not yet encrypted
+	sent     int                // how much of out the socket has taken; for TLS none
+	enc      []byte             // empty room for records
+	flushes  int                // how often something was sent
+	err      error              // why output is lost
+	began    bool               // the exchange under way has written
+	mark     int                // len(out) when it did
+	marked   int                // flushes when it did
 }
 
 type turns struct{ pool sync.Pool }
@@ -53,7 +53,7 @@ func (p *turns) put(t *turn) {
 	if len(t.in) != inSize || cap(t.enc) > 4*outSize {
 		return
 	}
-	t.w, t.failed, t.err = nil, nil, nil
+	t.w, t.failed, t.err, t.waitsFor = nil, nil, nil, nil
 	p.pool.Put(t)
 }
 
@@ -99,7 +99,7 @@ func (c *conn) attach(w *loop.Worker) *turn {
 func (c *conn) retake(t *turn) {
 	t.r, t.e, t.sent, t.flushes = 0, 0, 0, 0
 	t.out = t.out[:0]
-	t.drained, t.received, t.failed, t.err, t.queued = false, false, nil, nil, time.Time{}
+	t.drained, t.received, t.failed, t.err, t.waitsFor = false, false, nil, nil, nil
 	if c.rest != nil {
 		if len(t.in) < len(c.rest) {
 			t.in = make([]byte, len(c.rest))
