@@ -108,7 +108,7 @@ func (c *conn) endTurn() {
 }
 
 // takeOut takes the connection out of the loop. It gives its place in the limits
-// back when it is closed. After an error it can only be closed.
+// back when it is closed. After an error nothing has changed.
 func (c *conn) takeOut() (net.Conn, error) {
 	c.outMu.Lock()
 	defer c.outMu.Unlock()
