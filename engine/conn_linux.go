@@ -68,8 +68,7 @@ const (
 // hooks may ask it for its addresses, and close it.
 func (c *conn) open() {
 	s := c.n.s
-	if c.ln.tls != nil {
-		c.tls = newTLS(c, c.ln.tls)
+	if c.tls != nil {
 		c.phase.Store(phaseHandshake)
 	}
 	if s.ConnContext != nil {
@@ -108,7 +107,7 @@ func (c *conn) endTurn() {
 }
 
 // takeOut takes the connection out of the loop. It gives its place in the limits
-// back when it is closed. After an error it can only be closed.
+// back when it is closed. After an error nothing has changed.
 func (c *conn) takeOut() (net.Conn, error) {
 	c.outMu.Lock()
 	defer c.outMu.Unlock()
