@@ -47,12 +47,20 @@ func (c *conn) escaped(v any) {
 	}
 	if x := c.cur.Swap(nil); x != nil {
 		c.n.away.remove(x)
-		if x.Outcome().Hijacked {
+		out := x.Outcome()
+		c.n.account(c, &out)
+		if out.Hijacked {
 			c.n.detach(-1)
 			return
 		}
 	}
-	c.close()
+	if v != nil {
+		c.close()
+		return
+	}
+	// Responses before the one that was aborted are whole.
+	c.drop()
+	c.finish(endAbort)
 }
 
 // serve does what there is to do. When it returns, c has been given up and must
