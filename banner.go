@@ -90,6 +90,9 @@ func (r report) off() []string {
 	if r.ops == nil {
 		off = append(off, "ops listener: no metrics, health or profiles")
 	}
+	if r.o.StallBudget < 0 {
+		off = append(off, "stall watch")
+	}
 	if r.o.Middleware != nil {
 		return append(off, "default middleware: Options.Middleware replaces it")
 	}

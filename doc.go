@@ -40,6 +40,9 @@
 //
 // # Limits
 //
+// The garbage collector's percent, which Run sets unless Options.KeepGC says
+// otherwise, and the flight recorder of the stall watch are the process's.
+//
 // Once a process has sockets from systemd or a signal handler these are global:
 // call Run once in a process, or give it Listeners and Signals, as tests do.
 package gale

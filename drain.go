@@ -24,6 +24,7 @@ func (r *runner) drain() error {
 	force := r.signals.force
 	ctx, cancel := context.WithTimeout(force, r.o.DrainTimeout)
 	defer cancel()
+	count := r.countDrain()
 	r.o.Logger.Info("draining", "cause", context.Cause(r.signals.stop), "timeout", r.o.DrainTimeout)
 	r.o.Health.Drain()
 	r.notify(daemon.SdNotifyStopping)
@@ -32,6 +33,7 @@ func (r *runner) drain() error {
 	}
 
 	unfinished := r.finish(ctx)
+	count.finished, count.cut = r.inflight.ended.Load(), r.inflight.running.Load()
 	forced := force.Err() != nil
 	r.cut(errors.New("gale: the drain is over"))
 	_ = r.server.Close()
@@ -45,6 +47,7 @@ func (r *runner) drain() error {
 		_ = r.ops.Close()
 	}
 	r.serving.Wait()
+	count.tell()
 
 	switch {
 	case forced:
@@ -52,8 +55,27 @@ func (r *runner) drain() error {
 	case len(unfinished) > 0:
 		return fmt.Errorf("%w in %v%s", ErrDrain, r.o.DrainTimeout, left(unfinished))
 	}
-	r.o.Logger.Info("drained")
 	return nil
+}
+
+// drainCount is what the drain had to do.
+type drainCount struct {
+	r         *runner
+	conns     int64 // open at its begin
+	longLived int64 // of them those that were taken over, such as WebSockets
+	finished  int64 // requests that ended by themselves
+	cut       int64 // handlers that still ran when the connections were cut
+}
+
+func (r *runner) countDrain() *drainCount {
+	r.inflight.counting.Store(true)
+	s := r.server.Stats()
+	open := s.Handshaking + s.Reading + s.Active + s.Idle + s.Hijacked + s.Closing
+	return &drainCount{r: r, conns: open, longLived: s.Hijacked}
+}
+
+func (c *drainCount) tell() {
+	c.r.o.Logger.Info("drained", "requests", c.finished, "cut", c.cut, "connections", c.conns, "long_lived", c.longLived)
 }
 
 func left(unfinished []string) string {

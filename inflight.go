@@ -12,8 +12,11 @@ import (
 type inflight struct {
 	running atomic.Int64
 	waiting atomic.Bool
-	once    sync.Once
-	idle    chan struct{}
+	// counting is set when the drain begins; ended counts from then on.
+	counting atomic.Bool
+	ended    atomic.Int64
+	once     sync.Once
+	idle     chan struct{}
 }
 
 func newInflight() *inflight { return &inflight{idle: make(chan struct{})} }
@@ -27,6 +30,9 @@ func (f *inflight) middleware(next http.Handler) http.Handler {
 }
 
 func (f *inflight) done() {
+	if f.counting.Load() {
+		f.ended.Add(1)
+	}
 	if f.running.Add(-1) == 0 && f.waiting.Load() {
 		f.once.Do(func() { close(f.idle) })
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale"
 	"github.com/galeweb/gale/internal/assert"
@@ -32,14 +33,42 @@ type running struct {
 
 // buffer is a bytes.Buffer that many may use.
 type buffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu      sync.Mutex
+	buf     bytes.Buffer
+	changed chan struct{} // closed by the next Write, when somebody waits
 }
 
 func (b *buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
 	return b.buf.Write(p)
+}
+
+// wait returns when done is true of what was written.
+func (b *buffer) wait(t *testing.T, what string, done func(written string) bool) {
+	t.Helper()
+	patience := time.After(20 * time.Second)
+	for {
+		b.mu.Lock()
+		if done(b.buf.String()) {
+			b.mu.Unlock()
+			return
+		}
+		if b.changed == nil {
+			b.changed = make(chan struct{})
+		}
+		changed := b.changed
+		b.mu.Unlock()
+		select {
+		case <-changed:
+		case <-patience:
+			t.Fatalf("%s: was not seen", what)
+		}
+	}
 }
 
 func (b *buffer) String() string {

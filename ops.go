@@ -65,11 +65,13 @@ func allLoopback(ips []netip.Addr) bool {
 	return len(ips) > 0
 }
 
-func (o Options) opsServer() *engine.Server {
+func (o Options) opsServer(stalls *obs.StallWatch) *engine.Server {
 	return &engine.Server{
 		Handler: obs.NewOps(obs.OpsOptions{
-			Metrics: o.Metrics, Health: o.Health, Version: o.Version, Hosts: o.OpsHosts,
+			Metrics: o.Metrics, Health: o.Health, Version: o.Version, Hosts: o.OpsHosts, Stalls: stalls,
 		}),
 		ErrorLog: o.Logger,
+		// It must answer when the engine is what is to be looked at.
+		Mode: engine.Std,
 	}
 }

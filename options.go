@@ -75,6 +75,23 @@ type Options struct {
 	// first; an empty slice is none at all.
 	Middleware []func(http.Handler) http.Handler
 
+	// StallBudget is the time after which a handler that runs is logged, once,
+	// with its stack; see [obs.StallWatch] for what is not reported. HTTP/2 and
+	// the mode [engine.Std] are not watched. Defaults to 1 s; negative for no
+	// watch.
+	StallBudget time.Duration
+	// StallTrace says when the runtime's flight recorder is on, from which a
+	// stall gets a trace of the seconds before, on the ops listener. Defaults to
+	// [obs.TraceAfterStall]. Without an ops listener nothing is recorded.
+	StallTrace obs.TraceMode
+	// KeepGC leaves the garbage collector as it is. Otherwise, as long as Run
+	// runs, collections wait until the heap has 64 MiB, or a quarter of the
+	// memory that the cgroup and the machine allow when that is less; above
+	// that, GOGC's default holds as ever. It is left alone too when GOGC or
+	// GOMEMLIMIT is in the environment, or the program has set either. This is a
+	// setting of the process.
+	KeepGC bool
+
 	// DrainDelay is how long requests are still accepted after readiness has
 	// turned to 503, so that a balancer sees that before connections are
 	// refused. Defaults to 0 in Dev and 5 s in Production; negative for 0.

@@ -36,7 +36,8 @@ type runner struct {
 	o        Options
 	signals  *stopping
 	server   *engine.Server
-	ops      *engine.Server // nil when it is off
+	ops      *engine.Server  // nil when it is off
+	stalls   *obs.StallWatch // nil when it is off
 	inflight *inflight
 	cut      context.CancelCauseFunc // ends the contexts of all requests
 
@@ -60,6 +61,8 @@ func run(signals *stopping, h http.Handler, o Options, begin time.Time) error {
 		return err
 	}
 	r := newRunner(signals, h, o)
+	r.stalls = o.watchStalls(r.server, ops != nil)
+	defer r.watch()()
 	r.start(listeners, ops)
 	r.notify(daemon.SdNotifyReady)
 	report{o, listeners, ops, moved, time.Since(begin)}.tell()
@@ -84,6 +87,7 @@ func newRunner(signals *stopping, h http.Handler, o Options) *runner {
 		ErrorLog:    o.Logger,
 		BaseContext: func(net.Listener) context.Context { return base },
 		TLSConfig:   o.TLS,
+		Route:       routeOf(h),
 	}
 	if o.Configure != nil {
 		o.Configure(r.server)
@@ -93,7 +97,7 @@ func newRunner(signals *stopping, h http.Handler, o Options) *runner {
 
 func (r *runner) start(listeners []net.Listener, ops net.Listener) {
 	if ops != nil {
-		r.ops = r.o.opsServer()
+		r.ops = r.o.opsServer(r.stalls)
 		r.serve("ops listener", func() error { return r.ops.Serve(ops) })
 	}
 	for _, l := range listeners {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/internal/assert"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/session"
@@ -120,8 +121,7 @@ func (s *site) get(target string, header ...string) *httptest.ResponseRecorder {
 	for _, c := range s.cookies {
 		r.AddCookie(c)
 	}
-	w := httptest.NewRecorder()
-	s.h.ServeHTTP(w, r)
+	w := galetest.Serve(s.t, s.h, r)
 	if c := w.Result().Cookies(); len(c) > 0 {
 		s.cookies = c
 	}

@@ -69,7 +69,8 @@ func (a *away) running() []Running {
 		}
 		method, path := x.Asked()
 		all = append(all, Running{
-			Method: method, Path: path, Start: e.start, Worker: strconv.FormatUint(uint64(e.worker), 10), Note: x.Note(),
+			Method: method, Path: path, Start: e.start, Worker: e.c.n.labels + strconv.FormatUint(uint64(e.worker), 10), Note: x.Note(),
+			Route: e.c.n.s.routeOfPath(method, path),
 		})
 	}
 	slices.SortFunc(all, func(a, b Running) int { return a.Start.Compare(b.Start) })

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -67,7 +68,8 @@ const (
 	endAbort         // close it without a farewell
 )
 
-// open readies a new connection to be added to a loop.
+// open readies a new connection, which is its caller's and in a loop already:
+// hooks may ask it for its addresses, and close it.
 func (c *conn) open() {
 	s := c.n.s
 	if c.ln.tls != nil {
@@ -88,21 +90,59 @@ func (c *conn) open() {
 func (c *conn) close() {
 	c.outMu.Lock()
 	c.Conn.Close()
-	c.turn = nil
+	c.endTurn()
 	c.outMu.Unlock()
 	if c.phase.Swap(phaseGone) != phaseGone {
+		// Deferred, since a hook may end the goroutine.
+		defer c.n.end()
+		defer c.giveBack()
 		c.tell(http.StateClosed)
-		c.giveBack()
-		c.n.end()
 	}
 }
 
-// closeUnused is close for a connection on which no request runs.
-func (c *conn) closeUnused() {
+// unused is called before a connection is closed because nothing runs on it.
+func (c *conn) unused() {
 	if c.n.draining.Load() && c.cur.Load() == nil {
 		c.n.s.drained.idle.Add(1)
 	}
-	c.close()
+}
+
+// endTurn parts the connection from its turn, if it has one. outMu is held.
+func (c *conn) endTurn() {
+	if c.turn != nil {
+		c.tls.repay(c.turn)
+		c.turn = nil
+	}
+}
+
+// takeOut takes the connection out of the loop. It gives its place in the limits
+// back when it is closed. After an error it can only be closed.
+func (c *conn) takeOut() (net.Conn, error) {
+	c.outMu.Lock()
+	defer c.outMu.Unlock()
+	raw, err := c.Conn.Detach()
+	if err != nil {
+		return nil, err
+	}
+	c.n.hijacked.Add(1)
+	place := counted{release: sync.OnceFunc(func() {
+		c.n.hijacked.Add(-1)
+		c.giveBack()
+	})}
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		raw = &countedTCP{tcp, place}
+	} else {
+		raw = &countedConn{raw, place}
+	}
+	if c.tls != nil {
+		// Who takes the connection finds out when this fails.
+		_ = c.tls.goOn(raw)
+		raw = c.tls.conn
+	}
+	c.endTurn()
+	c.phase.Store(phaseGone)
+	c.n.end()
+	return raw, nil
 }
 
 // giveBack gives the connection's place in the limits back.
@@ -130,9 +170,24 @@ func (c *conn) cut(cause error) {
 
 // HungUp implements loop.Source.
 func (c *conn) HungUp() {
-	if x := c.cur.Load(); x != nil {
-		x.PeerGone(errPeerGone, c.Broken())
+	x := c.cur.Load()
+	if x == nil {
+		return
 	}
+	broken := c.Broken()
+	if !broken && x.BodyRead() && c.Unread() > c.farewellSize() {
+		x.Pipelined()
+	}
+	x.PeerGone(errPeerGone, broken)
+}
+
+// farewellSize is how much a client may have sent last that is no request: with
+// TLS, the record that says goodbye, of 24 to 41 bytes; a request has more.
+func (c *conn) farewellSize() int {
+	if c.tls != nil {
+		return 48
+	}
+	return 0
 }
 
 // TakenOver implements loop.Source. The responses before the one that takes so

@@ -50,31 +50,3 @@ func (t *turnTimes) add(d time.Duration) {
 	t.buckets[i].Add(1)
 	t.sum.Add(int64(d))
 }
-
-// gate lets so many in at once; nil lets everyone in.
-type gate chan struct{}
-
-func newGate(most int) gate {
-	if most <= 0 {
-		return nil
-	}
-	return make(gate, most)
-}
-
-func (g gate) enter() bool {
-	if g == nil {
-		return true
-	}
-	select {
-	case g <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (g gate) leave() {
-	if g != nil {
-		<-g
-	}
-}

@@ -6,20 +6,13 @@ import (
 	"time"
 )
 
-// dateLine makes the Date field once a second (RFC 9110 section 6.6.1).
-type dateLine struct{ made atomic.Pointer[madeDate] }
+// dateLine is the Date field (RFC 9110 section 6.6.1). It is set by the loops'
+// ticker rather than by each response, and so may be a quarter of a second old.
+type dateLine struct{ line atomic.Pointer[[]byte] }
 
-type madeDate struct {
-	second int64
-	line   []byte
-}
+func (d *dateLine) get() []byte { return *d.line.Load() }
 
-func (d *dateLine) get() []byte {
-	now := time.Now()
-	if made := d.made.Load(); made != nil && made.second == now.Unix() {
-		return made.line
-	}
+func (d *dateLine) set(now time.Time) {
 	line := append(now.UTC().AppendFormat([]byte("Date: "), http.TimeFormat), "\r\n"...)
-	d.made.Store(&madeDate{now.Unix(), line})
-	return line
+	d.line.Store(&line)
 }

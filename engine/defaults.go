@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/galeweb/gale/internal/http1"
@@ -56,6 +57,15 @@ func (s *Server) headLimits() http1.Limits {
 		Header:      unless(s.MaxHeaderBytes, defaultHeader),
 		Fields:      unless(s.MaxHeaderFields, defaultFields),
 	}
+}
+
+// routeOfPath is routeOf for a request of which only this is known.
+func (s *Server) routeOfPath(method, path string) string {
+	u, err := url.ParseRequestURI(path)
+	if err != nil {
+		return ""
+	}
+	return s.routeOf(&http.Request{Method: method, URL: u, RequestURI: path})
 }
 
 // routeOf names the route that r takes, or returns "".

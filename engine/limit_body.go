@@ -7,7 +7,7 @@ import "net/http"
 // takes; n <= 0 lifts it. Call it before the body is read. It reports whether it
 // could: not when w is neither this package's nor unwraps to it.
 func LimitBody(w http.ResponseWriter, r *http.Request, n int64) bool {
-	if b, ok := r.Context().Value(stdBodyKey{}).(*stdBody); ok {
+	if b, ok := r.Body.(*stdBody); ok {
 		b.most.Store(n)
 		return true
 	}

@@ -2,12 +2,15 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,13 +28,15 @@ type native struct {
 	log    *slog.Logger
 	set    *loop.Set
 	config exchange.Config
-	pool   bool // see Pool
+	pool   bool   // see Pool
+	labels string // before the number of a worker, in WorkerLabel
 
+	date       dateLine
 	turns      turns
 	predictor  predictor
 	overload   overload
 	away       away
-	handshakes gate
+	handshakes handshakes
 
 	accepted  atomic.Uint64
 	handed    atomic.Uint64
@@ -44,6 +49,7 @@ type native struct {
 	takeovers tally        // by route
 
 	draining atomic.Bool
+	closed   atomic.Bool // all connections are to be cut
 
 	mu        sync.Mutex
 	listeners map[*listener]struct{}
@@ -59,26 +65,33 @@ type listener struct {
 	n    *native
 	ctx  context.Context
 	addr net.Addr
-	tls  *tls.Config // nil for plain
-	loop *loop.Listener
+	tls  *tls.Config   // nil for plain
 	quit chan struct{} // closed to end Serve
-	once sync.Once
+
+	mu     sync.Mutex
+	closed bool
+	stop   func()
 }
 
 func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	n := &native{
-		s: s, log: s.log(), pool: mode == Pool, handshakes: newGate(s.maxHandshakes()),
+		s: s, log: s.log(), pool: mode == Pool, handshakes: handshakes{most: s.maxHandshakes()},
 		listeners: map[*listener]struct{}{},
 		empty:     make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.predictor.init(mode, s.routeOf)
 	n.overload.init(s.maxQueueing(), s.Unsheddable)
 	n.config = exchange.Config{
-		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: new(dateLine).get, Drain: s.drain,
+		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: n.date.get, Drain: s.drain,
 		MaxBody: s.maxBody(), Limits: s.headLimits(),
 		KeepAlive: func() bool { return !n.draining.Load() && !s.noAlive.Load() },
 	}
-	options := loop.Options{Labels: labels, Label: WorkerLabel, OnTurn: n.turnTimes.add, OnWait: n.queued}
+	n.labels = rand.Text()[:6] + "-" // apart from other servers of the process
+	n.date.set(time.Now())
+	options := loop.Options{
+		Labels: labels, Label: WorkerLabel, LabelPrefix: n.labels,
+		OnTurn: n.turnTimes.add, OnWait: n.queued, OnTick: n.date.set,
+	}
 	if mode != Loop {
 		options.Watch = -1
 	}
@@ -113,18 +126,19 @@ func (n *native) serve(ctx context.Context, l net.Listener, config *tls.Config) 
 		return http.ErrServerClosed
 	}
 	defer n.leave(ln)
-	var err error
-	ln.loop, err = n.set.Listen(l.(syscall.Conn), ln.accepted, ln.paused)
+	accepting, err := n.set.Listen(l.(syscall.Conn), ln.accepted, ln.paused)
 	if err != nil {
 		return err
 	}
-	defer ln.loop.Close()
+	ln.stopWith(func() { accepting.Close(); _ = l.Close() })
+	defer ln.close()
 	return ln.wait(l.(syscall.Conn))
 }
 
 // wait returns when the listener is to be closed, or was by its owner: that
 // sends no event, so it has to look.
 func (ln *listener) wait(l syscall.Conn) error {
+	n := ln.n
 	look := time.NewTicker(200 * time.Millisecond)
 	defer look.Stop()
 	for {
@@ -137,13 +151,37 @@ func (ln *listener) wait(l syscall.Conn) error {
 		if err == nil {
 			err = raw.Control(func(uintptr) {})
 		}
-		if err != nil {
+		if err != nil && !n.draining.Load() {
 			return &net.OpError{Op: "accept", Net: ln.addr.Network(), Addr: ln.addr, Err: net.ErrClosed}
 		}
 	}
 }
 
-func (ln *listener) close() { ln.once.Do(func() { close(ln.quit) }) }
+// stopWith says how to stop accepting; it is done at once when the listener is
+// closed already.
+func (ln *listener) stopWith(stop func()) {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.closed {
+		stop()
+		return
+	}
+	ln.stop = stop
+}
+
+// close returns when no connection is accepted any more.
+func (ln *listener) close() {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.closed {
+		return
+	}
+	ln.closed = true
+	close(ln.quit)
+	if ln.stop != nil {
+		ln.stop()
+	}
+}
 
 // paused is told of each pause in accepting, two a second for as long as there
 // are no files.
@@ -158,7 +196,7 @@ func (ln *listener) paused(err error) {
 }
 
 // accepted takes a new connection. It runs on a loop.
-func (ln *listener) accepted(_ *loop.Worker, fd int, peer unix.Sockaddr) {
+func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 	n := ln.n
 	n.accepted.Add(1)
 	remote := loop.Addr(peer)
@@ -174,10 +212,25 @@ func (ln *listener) accepted(_ *loop.Worker, fd int, peer unix.Sockaddr) {
 		_ = unix.Close(fd)
 		return
 	}
-	c.open()
 	if err := n.set.Add(&c.Conn, fd, c); err != nil {
 		n.log.Error("engine: a connection was lost", "err", err)
-		c.close()
+		n.s.limits.give(key)
+		n.end()
+		return
+	}
+	opened := false
+	defer func() {
+		if !opened { // a hook has ended the goroutine
+			c.close()
+		}
+	}()
+	c.open()
+	opened = true
+	if n.closed.Load() { // its sweep may have missed c
+		c.cut(http.ErrServerClosed)
+	}
+	if n.draining.Load() || !c.Release(false) {
+		w.Again(c)
 	}
 }
 
@@ -247,11 +300,12 @@ func (n *native) detach(by int) {
 func (n *native) quiesce() {
 	n.mu.Lock()
 	n.draining.Store(true)
-	for ln := range n.listeners {
-		ln.close()
-	}
+	listeners := slices.Collect(maps.Keys(n.listeners))
 	n.stopIfDone()
 	n.mu.Unlock()
+	for _, ln := range listeners {
+		ln.close()
+	}
 	n.dropIdle()
 }
 
@@ -278,6 +332,7 @@ func (n *native) wait(ctx context.Context) error {
 
 func (n *native) close() {
 	n.quiesce()
+	n.closed.Store(true)
 	n.each(func(c *conn) { c.cut(http.ErrServerClosed) })
 	select {
 	case <-n.empty:

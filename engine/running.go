@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"github.com/galeweb/gale/internal/exchange"
 )
 
 // WorkerLabel is the goroutine label (runtime/pprof) under which the goroutine
@@ -23,11 +25,9 @@ type Running struct {
 
 // Annotate attaches note to the request whose context is ctx, for whoever
 // watches [Server.Running]; the last note wins. It does nothing with a context
-// that is not of a request served by this package.
+// that is not of a request on the loop or the pool.
 func Annotate(ctx context.Context, note any) {
-	if a, ok := ctx.Value(annotationKey{}).(interface{ Annotate(note any) }); ok {
-		a.Annotate(note)
+	if x := exchange.FromContext(ctx); x != nil {
+		x.Annotate(note)
 	}
 }
-
-type annotationKey struct{}

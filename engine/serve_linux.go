@@ -45,7 +45,8 @@ func (c *conn) escaped(v any) {
 	if v != nil {
 		c.n.log.Error(fmt.Sprintf("engine: panic serving %s: %v\n%s", c.remote, v, debug.Stack()))
 	}
-	if x := c.cur.Swap(nil); x != nil {
+	x := c.cur.Swap(nil)
+	if x != nil {
 		c.n.away.remove(x)
 		out := x.Outcome()
 		c.n.account(c, &out)
@@ -54,7 +55,7 @@ func (c *conn) escaped(v any) {
 			return
 		}
 	}
-	if v != nil {
+	if v != nil || x == nil {
 		c.close()
 		return
 	}
@@ -67,7 +68,8 @@ func (c *conn) escaped(v any) {
 // not be touched.
 func (c *conn) serve() {
 	if c.cutOff.Load() {
-		c.closeUnused()
+		c.unused()
+		c.close()
 		return
 	}
 	switch c.phase.Load() {
@@ -111,14 +113,17 @@ func (c *conn) requests() bool {
 		if bad == nil {
 			head := string(t.in[t.r : t.r+length])
 			t.r += length
-			bad = x.Parse(head)
+			if bad = x.Parse(head); c.isH2C(bad) {
+				c.handOver(append([]byte(head), t.input()...))
+				return false
+			}
 		}
 		if bad != nil {
 			c.n.countBad(bad)
 			x.Refuse(bad.Status, bad.Reason)
 			return c.finish(endLinger)
 		}
-		c.headBy, c.greeted = 0, true
+		c.headBy, c.greeted, t.received = 0, true, true
 		if !c.begin(x) {
 			return false
 		}
@@ -145,7 +150,7 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 	c.tell(http.StateActive)
 	c.lease = w.Lease()
 	c.worker.Store(w.ID)
-	c.cur.Store(x)
+	c.cur.Store(x) // from here on it may be told that the client has gone
 	if !w.Leads() || !n.predictor.slow(x.Request()) {
 		return c.exchange(x)
 	}
@@ -187,9 +192,6 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 	n, t := c.n, c.turn
 	w, led := t.w, t.w.Leads()
 	c.setDeadlines()
-	if t.r < t.e {
-		x.Pipelined()
-	}
 	if c.HasHungUp() {
 		c.HungUp()
 	}
@@ -206,6 +208,9 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 	if out.Hijacked {
 		n.detach(-1)
 		return false
+	}
+	if c.writeBy.Load() != 0 && !out.Abort && c.Flush() != nil { // while the handler's deadline holds
+		out.Abort = true
 	}
 	c.clearDeadlines()
 	switch {
@@ -292,7 +297,11 @@ func (c *conn) receive() bool {
 				return true
 			}
 			if err != errWouldBlock {
-				c.close()
+				c.leave()
+				return false
+			}
+			// Change of keys may have been answered.
+			if c.tls != nil && c.tls.owes() && !c.flushed() {
 				return false
 			}
 		}
@@ -308,22 +317,27 @@ func (c *conn) receive() bool {
 func (c *conn) park() bool {
 	n, t := c.n, c.turn
 	now := n.set.Now()
-	partial := t.r < t.e
+	partial := t.r < t.e || c.tls.halfway()
 	switch {
-	case c.cutOff.Load(), n.draining.Load() && c.greeted && !partial:
-		c.closeUnused()
-		return true
-	case c.greeted && !partial && t.expired && !t.received:
-		n.refused.add("idle")
+	case c.cutOff.Load():
+		c.unused()
 		c.close()
+		return true
+	case !n.config.KeepAlive() && c.greeted && !partial:
+		c.unused()
+		c.leave()
+		return true
+	case c.greeted && !partial && !t.received && c.Expired(now):
+		n.refused.add("idle")
+		c.leave()
 		return true
 	case c.headBy != 0 && now >= c.headBy:
 		if n.draining.Load() && !c.greeted && !partial {
-			c.closeUnused()
-			return true
+			c.unused()
+		} else {
+			n.refused.add("header_timeout")
 		}
-		n.refused.add("header_timeout")
-		c.close()
+		c.leave()
 		return true
 	}
 	c.SetDeadline(c.deadline(now, partial))
@@ -341,9 +355,7 @@ func (c *conn) deadline(now int64, partial bool) int64 {
 	switch {
 	case !c.greeted && !partial && c.n.draining.Load():
 		// Someone has connected who may just be about to ask; not for long.
-		if soon := now + int64(drainNew); c.headBy == 0 || soon < c.headBy {
-			c.headBy = soon
-		}
+		c.hurry(now)
 	case c.greeted && !partial:
 		return now + int64(s.idleTimeout())
 	case c.headBy == 0 && s.headerTimeout() > 0:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -109,8 +110,10 @@ type Server struct {
 	// [LimitBody].
 	MaxBodyBytes int64
 
-	// MaxHandshakes limits TLS handshakes at once; one too many is cut. Defaults
-	// to 512: each holds a goroutine and costs a millisecond of a processor.
+	// MaxHandshakes limits TLS handshakes at once. For one too many, the one that
+	// has waited for its client the longest, and a second at least, is cut, and
+	// if there is none, the new one. Defaults to 512: each holds a goroutine and
+	// costs a millisecond of a processor.
 	MaxHandshakes int
 
 	// MaxQueueing is how long requests may wait for their turn. When all of them
@@ -204,13 +207,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if n != nil {
 		n.quiesce()
 	}
-	err := s.http.Shutdown(ctx)
 	if n == nil {
-		return err
+		return s.http.Shutdown(ctx)
 	}
-	if err2 := n.wait(ctx); err == nil {
-		err = err2
-	}
+	h2 := make(chan error, 1)
+	go func() { h2 <- s.h2.server.Shutdown(ctx) }()
+	err := cmp.Or(s.http.Shutdown(ctx), n.wait(ctx), <-h2)
 	s.helpers.Wait()
 	return err
 }
@@ -223,10 +225,11 @@ func (s *Server) Close() error {
 	}
 	n := s.end()
 	s.cutStd()
-	if n != nil {
-		n.close()
+	if n == nil {
+		return s.http.Close()
 	}
-	err := s.http.Close()
+	n.close()
+	err := errors.Join(s.http.Close(), s.h2.server.Close())
 	s.helpers.Wait()
 	return err
 }
@@ -245,8 +248,11 @@ func (s *Server) SetKeepAlivesEnabled(v bool) {
 	if s.init() == nil {
 		s.noAlive.Store(!v)
 		s.http.SetKeepAlivesEnabled(v)
-		if n := s.native.Load(); n != nil && !v {
-			n.dropIdle()
+		if n := s.native.Load(); n != nil {
+			s.h2.server.SetKeepAlivesEnabled(v)
+			if !v {
+				n.dropIdle()
+			}
 		}
 	}
 }
@@ -319,8 +325,9 @@ func (s *Server) start(labels context.Context) (*native, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.h2 = newHandover()
-	s.helpers.Go(func() { _ = s.http.Serve(s.h2) })
+	s.h2 = s.newHandover()
+	s.h2.server.SetKeepAlivesEnabled(!s.noAlive.Load())
+	s.helpers.Go(func() { _ = s.h2.server.Serve(s.h2) })
 	s.native.Store(n)
 	return n, nil
 }

@@ -129,10 +129,10 @@ func (s *soak) many(method, path string, body []byte, n int) error {
 		return err
 	}
 	defer c.Close()
-	return ask(c, method, path, body, n)
+	return askAll(c, method, path, body, n)
 }
 
-func ask(c net.Conn, method, path string, body []byte, n int) error {
+func askAll(c net.Conn, method, path string, body []byte, n int) error {
 	r := bufio.NewReader(c)
 	for i := range n {
 		req, err := http.NewRequest(method, "http://gale.test"+path, bytes.NewReader(body))
@@ -175,10 +175,10 @@ func (s *soak) overTLS() error {
 		return err
 	}
 	paths := []string{"/alive", "/sleep", "/big", "/file"}
-	if err := ask(c, "POST", "/echo", make([]byte, 100<<10), 2); err != nil {
+	if err := askAll(c, "POST", "/echo", make([]byte, 100<<10), 2); err != nil {
 		return err
 	}
-	return ask(c, "GET", paths[rand.IntN(len(paths))], nil, 3)
+	return askAll(c, "GET", paths[rand.IntN(len(paths))], nil, 3)
 }
 
 func (s *soak) overHTTP2() error {

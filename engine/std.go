@@ -63,6 +63,16 @@ func headerBytes(n int) int {
 	return max(n-allowance, 1)
 }
 
+// h2HeaderBytes undoes net/http's allowance of 320 bytes on top of the limit for
+// HTTP/2.
+func h2HeaderBytes(n int) int {
+	const allowance = 320
+	if n < 0 {
+		return 1 << 30
+	}
+	return max(cmp.Or(n, defaultHeader)-allowance, 1)
+}
+
 // baseContext returns the context of what comes on l.
 func (s *Server) baseContext(l net.Listener) context.Context {
 	ctx := context.Background()

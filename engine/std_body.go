@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -12,12 +11,12 @@ type stdBody struct {
 	io.ReadCloser
 	w       http.ResponseWriter
 	refused *tally
-	most    atomic.Int64 // <= 0: no limit
-	taken   int64
-	over    bool // the limit was broken
+	// net/http puts the trailer into the request that it made.
+	from, to *http.Request
+	most     atomic.Int64 // <= 0: no limit
+	taken    int64
+	over     bool // the limit was broken
 }
-
-type stdBodyKey struct{}
 
 // limitStd limits r's body and returns the request to serve.
 func limitStd(w http.ResponseWriter, r *http.Request, most int64, refused *tally) *http.Request {
@@ -26,27 +25,32 @@ func limitStd(w http.ResponseWriter, r *http.Request, most int64, refused *tally
 	}
 	b := &stdBody{ReadCloser: r.Body, w: w, refused: refused}
 	b.most.Store(most)
-	r = r.WithContext(context.WithValue(r.Context(), stdBodyKey{}, b))
-	r.Body = b
-	return r
+	// On a copy: net/http looks at what kind of body its own request has.
+	limited := *r
+	limited.Body = b
+	b.from, b.to = r, &limited
+	return &limited
 }
 
 // Read reads up to the limit.
-func (b *stdBody) Read(p []byte) (int, error) {
-	most := b.most.Load()
-	if most <= 0 {
-		return b.ReadCloser.Read(p)
-	}
-	// net/http closes the connection, without destroying the answer, only for
-	// its own reader.
-	n, err := http.MaxBytesReader(b.w, b.ReadCloser, most-b.taken).Read(p)
-	b.taken += int64(n)
-	if tooMuch, ok := err.(*http.MaxBytesError); ok {
-		tooMuch.Limit = most
-		if !b.over {
-			b.over = true
-			b.refused.add("body_size")
+func (b *stdBody) Read(p []byte) (n int, err error) {
+	if most := b.most.Load(); most <= 0 {
+		n, err = b.ReadCloser.Read(p)
+	} else {
+		// net/http closes the connection, without destroying the answer, only
+		// for its own reader.
+		n, err = http.MaxBytesReader(b.w, b.ReadCloser, most-b.taken).Read(p)
+		if tooMuch, ok := err.(*http.MaxBytesError); ok {
+			tooMuch.Limit = most
+			if !b.over {
+				b.over = true
+				b.refused.add("body_size")
+			}
 		}
+	}
+	b.taken += int64(n)
+	if err == io.EOF {
+		b.to.Trailer = b.from.Trailer
 	}
 	return n, err
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"crypto/tls"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -13,8 +15,12 @@ import (
 func (s *Server) tlsConfig(certFile, keyFile string) (*tls.Config, error) {
 	config := s.TLSConfig.Clone()
 	if config == nil {
-		config = &tls.Config{MinVersion: tls.VersionTLS12}
+		config = &tls.Config{}
 	}
+	if config.MinVersion == 0 {
+		config.MinVersion = tls.VersionTLS12
+	}
+	config.NextProtos = slices.Clone(config.NextProtos)
 	for _, proto := range []string{"h2", "http/1.1"} {
 		if !slices.Contains(config.NextProtos, proto) {
 			config.NextProtos = append(config.NextProtos, proto)
@@ -24,7 +30,7 @@ func (s *Server) tlsConfig(certFile, keyFile string) (*tls.Config, error) {
 	if has && certFile == "" && keyFile == "" {
 		return config, nil
 	}
-	files := &certFiles{cert: certFile, key: keyFile}
+	files := &certFiles{cert: certFile, key: keyFile, log: s.log(), now: time.Now}
 	if err := files.load(); err != nil {
 		return nil, fmt.Errorf("engine: certificate: %w", err)
 	}
@@ -39,10 +45,12 @@ const certLook = 10 * time.Second
 // that it can be renewed without a restart.
 type certFiles struct {
 	cert, key string
+	log       *slog.Logger
+	now       func() time.Time
 
 	mu     sync.Mutex
 	loaded *tls.Certificate
-	stamp  [2]time.Time
+	seen   [2]fs.FileInfo // of the files that were read last, well or not
 	looked time.Time
 }
 
@@ -51,10 +59,12 @@ type certFiles struct {
 func (f *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now := time.Now(); now.Sub(f.looked) >= certLook {
+	if now := f.now(); now.Sub(f.looked) >= certLook {
 		f.looked = now
-		if f.stamps() != f.stamp {
-			_ = f.read()
+		if infos := f.infos(); !same(infos, f.seen) {
+			if err := f.read(infos); err != nil {
+				f.log.Warn("engine: the new certificate cannot be used; the old one stays", "cert", f.cert, "key", f.key, "err", err)
+			}
 		}
 	}
 	return f.loaded, nil
@@ -63,25 +73,41 @@ func (f *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 func (f *certFiles) load() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.looked = time.Now()
-	return f.read()
+	f.looked = f.now()
+	return f.read(f.infos())
 }
 
-func (f *certFiles) read() error {
-	stamp := f.stamps()
+// read reads the files, which were seen as infos before: what changes while they
+// are read is read the next time.
+func (f *certFiles) read(infos [2]fs.FileInfo) error {
+	f.seen = infos
 	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
 	if err != nil {
 		return err
 	}
-	f.loaded, f.stamp = &cert, stamp
+	f.loaded = &cert
 	return nil
 }
 
-func (f *certFiles) stamps() (at [2]time.Time) {
+// infos looks at the files; nil stands for one that is not there.
+func (f *certFiles) infos() (infos [2]fs.FileInfo) {
 	for i, name := range []string{f.cert, f.key} {
 		if info, err := os.Stat(name); err == nil {
-			at[i] = info.ModTime()
+			infos[i] = info
 		}
 	}
-	return at
+	return infos
+}
+
+// same reports whether the files are those that were seen before.
+func same(a, b [2]fs.FileInfo) bool {
+	for i := range a {
+		if (a[i] == nil) != (b[i] == nil) {
+			return false
+		}
+		if a[i] != nil && !(a[i].Size() == b[i].Size() && a[i].ModTime().Equal(b[i].ModTime()) && os.SameFile(a[i], b[i])) {
+			return false
+		}
+	}
+	return true
 }

@@ -22,8 +22,7 @@ type turn struct {
 	in       []byte // input is in[r:e]
 	r, e     int
 	drained  bool  // the last read has emptied the socket
-	received bool  // something was read in this turn
-	expired  bool  // the connection's deadline had passed when the turn began
+	received bool  // something was read, or served, in this turn
 	failed   error // why no more input comes
 	waitsIn  waits
 
@@ -31,9 +30,8 @@ type turn struct {
 	waitsOut waits
 	waitsFor *exchange.Exchange // that waitsOut is of
 	out      []byte             // plain; for TLS, not yet encrypted
-	enc      []byte             // for TLS, records on their way
-	spare    []byte             // room for more records
-	sent     int                // how much of what goes to the socket is gone
+	sent     int                // how much of out the socket has taken; for TLS none
+	enc      []byte             // empty room for records
 	flushes  int                // how often something was sent
 	err      error              // why output is lost
 	began    bool               // the exchange under way has written
@@ -93,7 +91,6 @@ func (c *conn) attach(w *loop.Worker) *turn {
 		w.Scratch = t
 	}
 	t.w = w
-	t.expired = c.Expired(c.n.set.Now())
 	c.retake(t)
 	return t
 }
@@ -101,7 +98,7 @@ func (c *conn) attach(w *loop.Worker) *turn {
 // retake makes t the connection's turn and puts what c has kept into it.
 func (c *conn) retake(t *turn) {
 	t.r, t.e, t.sent, t.flushes = 0, 0, 0, 0
-	t.out, t.enc = t.out[:0], t.enc[:0]
+	t.out = t.out[:0]
 	t.drained, t.received, t.failed, t.err, t.waitsFor = false, false, nil, nil, nil
 	if c.rest != nil {
 		if len(t.in) < len(c.rest) {
@@ -111,6 +108,7 @@ func (c *conn) retake(t *turn) {
 		c.rest = nil
 	}
 	c.outMu.Lock()
+	c.tls.borrow(t)
 	c.turn = t
 	c.outMu.Unlock()
 }
@@ -122,10 +120,13 @@ func (c *conn) detach() {
 		c.rest = append(make([]byte, 0, len(in)), in...)
 	}
 	c.outMu.Lock()
-	if out := c.unsent(); len(out) > 0 {
+	out := t.out[t.sent:]
+	if c.tls != nil {
+		out = c.tls.encrypt(t)
+	}
+	if len(out) > 0 {
 		c.owed = append(make([]byte, 0, len(out)), out...)
 	}
-	c.tls.idle(t)
-	c.turn = nil
+	c.endTurn()
 	c.outMu.Unlock()
 }

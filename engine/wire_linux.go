@@ -34,11 +34,12 @@ func (c *conn) recv(p []byte) (int, error) {
 	case errno == unix.EAGAIN:
 		return 0, errWouldBlock
 	case errno != 0:
-		return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", errno)}
+		return 0, readError(errno)
 	case n == 0:
 		return 0, io.EOF
 	}
-	c.turn.drained = n < len(p)
+	// An end of input that is behind these bytes was announced with them.
+	c.turn.drained = n < len(p) && !c.HasHungUp()
 	c.n.counts[c.Loop()].read.Add(uint64(n))
 	return n, nil
 }
@@ -101,11 +102,13 @@ func (c *conn) awaitInput() error {
 
 // leaveLoop lets others lead the loop, since what comes may block.
 func (c *conn) leaveLoop() {
-	if c.lease.GiveUp() {
-		if x := c.cur.Load(); x != nil {
-			c.n.away.add(c, x)
-		}
+	c.lease.GiveUp()
+	// Also when the watch was quicker: it may not have told yet.
+	if x := c.cur.Load(); x != nil {
+		c.n.away.add(c, x)
 	}
+	// Waiting has timers of its own, which each kick would start again.
+	c.SetDeadline(0)
 }
 
 func (c *conn) Write(p []byte) (int, error) {
@@ -230,10 +233,18 @@ func (c *conn) Hijack() (net.Conn, error) {
 func (c *conn) unsent() []byte {
 	t := c.turn
 	if c.tls != nil {
-		c.tls.encrypt(t)
-		return t.enc[t.sent:]
+		return c.tls.unsent(t)
 	}
 	return t.out[t.sent:]
+}
+
+// took notes that the socket has taken n of those bytes. outMu is held.
+func (c *conn) took(n int) {
+	if c.tls != nil {
+		c.tls.took(n)
+		return
+	}
+	c.turn.sent += n
 }
 
 // sendSome sends what the socket takes. It returns errWouldBlock when something
@@ -245,7 +256,7 @@ func (c *conn) sendSome() error {
 			return t.err
 		}
 		n, errno := c.Conn.Write(p)
-		t.sent += n
+		c.took(n)
 		t.flushes++
 		c.wrote(n)
 		if errno == unix.EAGAIN {
@@ -256,7 +267,7 @@ func (c *conn) sendSome() error {
 			return t.err
 		}
 	}
-	t.sent, t.out, t.enc = 0, t.out[:0], t.enc[:0]
+	t.sent, t.out = 0, t.out[:0]
 	return t.err
 }
 
@@ -264,6 +275,10 @@ func (c *conn) sendSome() error {
 // held.
 func (c *conn) sendAll() error {
 	for {
+		if passed(c.writeBy.Load()) {
+			c.turn.err = os.ErrDeadlineExceeded
+			return c.turn.err
+		}
 		err := c.sendSome()
 		if err != errWouldBlock {
 			return err
@@ -324,6 +339,10 @@ func (c *conn) awaitRoom() error {
 	return err
 }
 
+func readError(errno syscall.Errno) error {
+	return &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", errno)}
+}
+
 func (c *conn) writeError(errno syscall.Errno) error {
 	return &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", errno)}
 }
@@ -349,7 +368,10 @@ func (c *conn) drop() {
 func (c *conn) flushed() bool {
 	c.outMu.Lock()
 	err := c.sendSome()
-	left := len(c.turn.out) + len(c.turn.enc)
+	left := len(c.turn.out)
+	if c.tls != nil {
+		left += len(c.tls.records())
+	}
 	c.outMu.Unlock()
 	switch {
 	case err == nil:
@@ -382,13 +404,12 @@ func (c *conn) owe() bool {
 // flushOwed goes on with output that waited for room. It reports whether all is
 // sent and c is still the caller's.
 func (c *conn) flushOwed() bool {
-	t := c.turn
 	done, mine := c.sendOwed()
 	switch {
 	case !mine:
 		return false
 	case !done:
-		if t.expired && c.Expired(c.n.set.Now()) && !c.owesOn() {
+		if c.Expired(c.n.set.Now()) && !c.owesOn() {
 			return false
 		}
 		if !c.owe() {
@@ -420,7 +441,7 @@ func (c *conn) sendOwed() (done, mine bool) {
 		}
 	}
 	c.owed, c.headBy = nil, 0
-	c.turn.expired = false // that was the output's time
+	c.SetDeadline(0)
 	c.phase.Store(phaseReading)
 	return true, true
 }

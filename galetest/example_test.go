@@ -10,7 +10,7 @@ import (
 	"github.com/galeweb/gale/galetest"
 )
 
-// A test runs on both servers; this one is called by the go command.
+// A test runs on each server; this one is called by the go command.
 func ExampleRun() {
 	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "hello, wind")

@@ -3,21 +3,33 @@ package galetest
 import (
 	"log/slog"
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 )
 
 // The names of the servers that a test runs on.
 const (
-	// Engine is gale's engine.Server on a real port.
+	// Engine is gale's engine.Server on a real port, in its default mode.
 	Engine = "engine"
+	// Loop, Pool and Slow are the same in the modes engine.Loop, engine.Pool and
+	// engine.AlwaysSlow, in which every handler runs away from the event loop.
+	Loop = "loop"
+	Pool = "pool"
+	Slow = "slow"
 	// NetHTTP is net/http's server on a network in memory.
 	NetHTTP = "nethttp"
 )
 
+// ServersVar is the environment variable that names, with commas between, the
+// servers of tests that do not set Options.Servers.
+const ServersVar = "GALETEST_SERVERS"
+
 // Options change how tests run. The zero value is the usual way.
 type Options struct {
-	// Servers are those to run on, [Engine] and [NetHTTP]. Defaults to both;
-	// for [Start], to Engine.
+	// Servers are those to run on, such as [Engine] and [NetHTTP]. Defaults to
+	// those that [ServersVar] names, and then to Engine, [Slow] and NetHTTP; for
+	// [Start], to Engine.
 	Servers []string
 	// SignIn signs c in as the user called name, mostly by posting the login
 	// form; [Client.As] calls it with a new client.
@@ -45,16 +57,22 @@ func Run(t *testing.T, h http.Handler, body func(t *testing.T, c *Client)) {
 // run after the server was stopped.
 func RunWith(t *testing.T, o Options, handler func(tb testing.TB) http.Handler, body func(t *testing.T, c *Client)) {
 	t.Helper()
-	servers := o.Servers
-	if len(servers) == 0 {
-		servers = []string{Engine, NetHTTP}
-	}
-	for _, name := range servers {
+	for _, name := range o.servers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			body(t, start(t, name, o, handler).Client())
 		})
 	}
+}
+
+func (o Options) servers() []string {
+	if len(o.Servers) > 0 {
+		return o.Servers
+	}
+	if names := os.Getenv(ServersVar); names != "" {
+		return strings.Split(names, ",")
+	}
+	return []string{Engine, Slow, NetHTTP}
 }
 
 // Start serves h on one server until the test ends.

@@ -3,6 +3,7 @@ package galetest
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"net/http"
 	"testing"
@@ -23,7 +24,7 @@ const stopTimeout = 5 * time.Second
 
 // Server is a server under test. Make one by [Start].
 type Server struct {
-	// Name is [Engine] or [NetHTTP].
+	// Name is one of the names of servers, such as [Engine].
 	Name string
 
 	tb    testing.TB
@@ -51,18 +52,7 @@ func (s *Server) serve(ctx context.Context, h http.Handler) {
 	if s.o.TLS {
 		config, s.roots = certificate(s.tb)
 	}
-	var srv httpServer
-	switch s.Name {
-	case Engine:
-		srv = &engine.Server{Handler: h, ErrorLog: s.logger(), BaseContext: baseContext, TLSConfig: config}
-	case NetHTTP:
-		srv = &http.Server{
-			Handler: h, ErrorLog: serverlog.New(s.logger()), BaseContext: baseContext, TLSConfig: config,
-			ReadHeaderTimeout: stopTimeout,
-		}
-	default:
-		s.tb.Fatalf("galetest: unknown server %q; use galetest.Engine or galetest.NetHTTP", s.Name)
-	}
+	srv := newServer(s.tb, s.Name, h, s.logger(), baseContext, config)
 	l := s.listen()
 	done := make(chan error, 1)
 	go func() {
@@ -73,6 +63,23 @@ func (s *Server) serve(ctx context.Context, h http.Handler) {
 		done <- srv.Serve(l)
 	}()
 	s.tb.Cleanup(func() { s.stop(srv, done) })
+}
+
+func newServer(tb testing.TB, name string, h http.Handler, log *slog.Logger, base func(net.Listener) context.Context, config *tls.Config) httpServer {
+	tb.Helper()
+	srv := &engine.Server{Handler: h, ErrorLog: log, BaseContext: base, TLSConfig: config}
+	switch name {
+	case Engine:
+	case Loop, Pool, Slow:
+		srv.Mode = engine.Mode(name)
+	case NetHTTP:
+		return &http.Server{
+			Handler: h, ErrorLog: serverlog.New(log), BaseContext: base, TLSConfig: config, ReadHeaderTimeout: stopTimeout,
+		}
+	default:
+		tb.Fatalf("galetest: unknown server %q; use galetest.Engine, Loop, Pool, Slow or NetHTTP", name)
+	}
+	return srv
 }
 
 func (s *Server) listen() net.Listener {
@@ -109,7 +116,7 @@ func (s *Server) stop(srv httpServer, done <-chan error) {
 // "http://127.0.0.1:40123"; a server in memory has none and fails the test.
 func (s *Server) URL() string {
 	s.tb.Helper()
-	if s.Name != Engine {
+	if s.Name == NetHTTP {
 		s.tb.Fatalf("galetest: the %s server is in memory and has no address; run on galetest.Engine", s.Name)
 	}
 	return s.scheme() + "://" + s.addr.String()

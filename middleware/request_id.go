@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/galeweb/gale/engine"
 	"github.com/galeweb/gale/obs"
 )
 
@@ -29,7 +30,8 @@ func RequestID(next http.Handler) http.Handler {
 
 // RequestIDWith gives each request an id, sends it back as X-Request-Id, and
 // puts an [obs.Request] into the context and a [web.Writer] around the
-// response: the record that all inner layers fill in. It belongs outermost.
+// response: the record that all inner layers fill in, and that the server's
+// [engine.Server.Running] shows as the request's note. It belongs outermost.
 // Where an outer layer has put an [obs.Request] already, that one stays. When
 // the handler sent nothing, it sends the header, so that what waits for
 // [web.Writer.OnHeader], such as a session's cookie, is not lost.
@@ -45,7 +47,8 @@ func RequestIDWith(o RequestIDOptions) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ww, w := writerOf(w)
 			ctx := r.Context()
-			if obs.RequestFrom(ctx) != nil {
+			if rec := obs.RequestFrom(ctx); rec != nil {
+				engine.Annotate(ctx, rec)
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -57,7 +60,9 @@ func RequestIDWith(o RequestIDOptions) func(http.Handler) http.Handler {
 				id = o.New()
 			}
 			ww.Header().Set(requestIDHeader, id)
-			ctx = obs.WithRequest(ctx, obs.NewRequest(id, traceID(r.Header)))
+			rec := obs.NewRequest(id, traceID(r.Header))
+			engine.Annotate(ctx, rec)
+			ctx = obs.WithRequest(ctx, rec)
 			if stateFrom(ctx) == nil {
 				ctx = stateKey.With(ctx, new(state))
 			}

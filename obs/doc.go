@@ -1,4 +1,4 @@
-// Package obs lets the operator see: logs, metrics, health and profiles.
+// Package obs lets the operator see: logs, metrics, health, profiles and stalls.
 //
 //	log := obs.NewLogger(os.Stderr, obs.LogOptions{JSON: production})
 //	metrics, health := obs.NewMetrics(), obs.NewHealth()
@@ -9,8 +9,9 @@
 // [Request] holds the facts of the request being served (id, route, user); every
 // log record made with its context carries them, and [Metrics] takes the route
 // from it. [NewOps] returns the handler of the ops listener: /metrics, /livez,
-// /readyz and /debug/pprof/; whoever opens that listener binds it to loopback
-// or a private address, never to the public one.
+// /readyz, /debug/pprof/ and /debug/stalls; whoever opens that listener binds it
+// to loopback or a private address, never to the public one. [StallWatch] finds
+// handlers that do not return, and says where they stand.
 //
 // Everything here is safe for concurrent use.
 //
@@ -32,6 +33,6 @@
 // # Limits
 //
 // Metrics have at most 1,000 routes, 10 methods and 6 classes, whatever clients
-// send. Log records are written in the caller's goroutine: a writer that blocks
-// blocks it.
+// send. A process has one flight recorder: of two watches one has traces. Log
+// records are written in the caller's goroutine: a writer that blocks blocks it.
 package obs

@@ -16,6 +16,8 @@ type OpsOptions struct {
 	Metrics *Metrics
 	// Health is shown at /livez and /readyz. Defaults to one without checks.
 	Health *Health
+	// Stalls is shown at /debug/stalls. Defaults to none, and 404.
+	Stalls *StallWatch
 	// Version of the application, for the index page. Defaults to none.
 	Version string
 	// Hosts are the names, without port, under which the listener may be asked,
@@ -25,8 +27,8 @@ type OpsOptions struct {
 }
 
 // NewOps returns the handler of the ops listener: an index at /, /metrics,
-// /livez, /readyz and /debug/pprof/. It has no authentication: bind it to a
-// loopback or private address. It refuses with 421 a request whose Host is
+// /livez, /readyz, /debug/pprof/ and /debug/stalls. It has no authentication:
+// bind it to a loopback or private address. It refuses with 421 a request whose Host is
 // neither an address, nor localhost, nor in Hosts, and with 403 one that a
 // browser sends for a page of another site.
 func NewOps(o OpsOptions) http.Handler {
@@ -42,6 +44,10 @@ func NewOps(o OpsOptions) http.Handler {
 	mux.HandleFunc("GET /livez", o.Health.Live)
 	mux.HandleFunc("GET /readyz", o.Health.Ready)
 	mountProfiles(mux)
+	if o.Stalls != nil {
+		paths = append(paths, stallsPath)
+		mountStalls(mux, o.Stalls)
+	}
 	index := indexPage(strings.TrimSpace("ops "+o.Version), paths)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -23,6 +23,8 @@ type Request struct {
 	user  string
 	err   error
 	attrs []slog.Attr
+	// longLived is set by LongLived.
+	longLived bool
 }
 
 var (

@@ -31,7 +31,7 @@ func TestMethodNotAllowed(t *testing.T) {
 		{"GET", "/none/x", 404, ""},
 		{"OPTIONS", "/none/x", 404, ""},
 	} {
-		w := do(r, c.method, c.target)
+		w := do(t, r, c.method, c.target)
 		assert.Equal(t, w.Code, c.status)
 		assert.Equal(t, w.Header().Get("Allow"), c.allow)
 	}
@@ -43,8 +43,8 @@ func TestOptionsOfTheApplicationWins(t *testing.T) {
 	r.Get("/a", echo)
 	r.Handle("OPTIONS /a", web.HandlerFunc(echo))
 	r.Handle("/any", web.HandlerFunc(echo))
-	assert.Equal(t, do(r, "OPTIONS", "/a").Body.String(), "OPTIONS /a /a")
-	assert.Equal(t, do(r, "OPTIONS", "/any").Body.String(), "/any /any")
+	assert.Equal(t, do(t, r, "OPTIONS", "/a").Body.String(), "OPTIONS /a /a")
+	assert.Equal(t, do(t, r, "OPTIONS", "/any").Body.String(), "/any /any")
 }
 
 func TestTargetStar(t *testing.T) {
@@ -54,11 +54,11 @@ func TestTargetStar(t *testing.T) {
 	r.Get("/a", echo)
 	r.Delete("/b", echo)
 	r.Handle("/c/", web.HandlerFunc(echo))
-	w := do(r, "OPTIONS", "*")
+	w := do(t, r, "OPTIONS", "*")
 	assert.Equal(t, w.Code, http.StatusNoContent)
 	assert.Equal(t, w.Header().Get("Allow"), "DELETE, GET, HEAD, OPTIONS")
 	assert.Equal(t, trace(w), "root")
-	assert.Equal(t, do(r, "GET", "*").Code, http.StatusBadRequest)
+	assert.Equal(t, do(t, r, "GET", "*").Code, http.StatusBadRequest)
 }
 
 func TestConnect(t *testing.T) {
@@ -91,5 +91,5 @@ func TestConnect(t *testing.T) {
 
 func TestWithoutRoutes(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, do(router.New(), "GET", "/").Code, http.StatusNotFound)
+	assert.Equal(t, do(t, router.New(), "GET", "/").Code, http.StatusNotFound)
 }

@@ -31,9 +31,9 @@ func TestMount(t *testing.T) {
 		{"GET", "/of/n%2Fs/x/%C3%A9%2F", "GET /of/{t}/x/ path=/é/ raw=/%C3%A9%2F sent=/of/n%2Fs/x/%C3%A9%2F t=n/s"},
 		{"GET", "/of/ä/x/", "GET /of/{t}/x/ path=/ raw= sent=/of/ä/x/ t=ä"},
 	} {
-		assert.Equal(t, do(r, c.method, c.target).Body.String(), c.want)
+		assert.Equal(t, do(t, r, c.method, c.target).Body.String(), c.want)
 	}
-	w := do(r, "GET", "/admin?q=1")
+	w := do(t, r, "GET", "/admin?q=1")
 	assert.Equal(t, w.Code, http.StatusTemporaryRedirect)
 	assert.Equal(t, w.Header().Get("Location"), "/admin/?q=1")
 }
@@ -42,7 +42,7 @@ func TestMountAtTheRoot(t *testing.T) {
 	t.Parallel()
 	r := router.New()
 	r.Mount("/", http.HandlerFunc(mounted))
-	assert.Equal(t, do(r, "PUT", "/x").Body.String(), "PUT / path=/x raw= sent=/x t=")
+	assert.Equal(t, do(t, r, "PUT", "/x").Body.String(), "PUT / path=/x raw= sent=/x t=")
 }
 
 func TestMountLeavesTheOuterRequestAlone(t *testing.T) {
@@ -60,7 +60,7 @@ func TestMountIsFoundUnderAMiddlewareThatCutsTheURL(t *testing.T) {
 	r := router.New()
 	r.Use(func(next http.Handler) http.Handler { return http.StripPrefix("/m/n", next) })
 	r.Mount("/m/n", http.HandlerFunc(mounted))
-	assert.Equal(t, do(r, "GET", "/m/n/x").Code, http.StatusNotFound)
+	assert.Equal(t, do(t, r, "GET", "/m/n/x").Code, http.StatusNotFound)
 }
 
 func TestRouterInRouter(t *testing.T) {
@@ -72,5 +72,5 @@ func TestRouterInRouter(t *testing.T) {
 	})
 	outer := router.New()
 	outer.Mount("/in/{t}", inner)
-	assert.Equal(t, do(outer, "GET", "/in/1/2").Body.String(), "GET GET /{t} path=/2 raw= sent=/in/1/2 t=2")
+	assert.Equal(t, do(t, outer, "GET", "/in/1/2").Body.String(), "GET GET /{t} path=/2 raw= sent=/in/1/2 t=2")
 }

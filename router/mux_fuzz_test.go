@@ -93,6 +93,13 @@ func (s *tries) compare(t *testing.T, method, host string, u *url.URL) {
 		return &http.Request{Method: method, Host: host, URL: &c, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	}
 	ours := s.run(s.router, request())
+	served := ""
+	if ours.Served {
+		served = ours.Pattern
+	}
+	if got := normal(s.router.Pattern(request())); got != served {
+		t.Errorf("%s %s (host %q): Pattern returns %q, and %q serves", method, u, host, got, served)
+	}
 	if p := u.EscapedPath(); method == http.MethodConnect && (strings.Contains(p, "//") || p != "" && p[0] != '/') {
 		return // ServeMux panics in PathValue, or takes the first byte for a slash
 	}

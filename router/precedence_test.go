@@ -36,7 +36,7 @@ func TestMostSpecificWins(t *testing.T) {
 		{"GET", "http://a.example/a/b", "a.example/"},
 	} {
 		path := strings.TrimPrefix(c.target, "http://a.example")
-		assert.Equal(t, do(r, c.method, c.target).Body.String(), c.want+" "+path)
+		assert.Equal(t, do(t, r, c.method, c.target).Body.String(), c.want+" "+path)
 	}
 }
 
@@ -72,7 +72,7 @@ func TestRefusedRouteLeavesNoTrace(t *testing.T) {
 	r := router.New()
 	r.Get("/a", echo)
 	assert.Panics(t, func() { r.Get("/a", echo) })
-	assert.Equal(t, do(r, "GET", "/a").Code, 200)
+	assert.Equal(t, do(t, r, "GET", "/a").Code, 200)
 	n := 0
 	for range r.Routes() {
 		n++

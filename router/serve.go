@@ -29,6 +29,47 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	route.handler.ServeHTTP(w, req)
 }
 
+// Pattern returns the pattern of the route that would serve req, which is what
+// its r.Pattern would be, or "" when the router would answer itself: with a
+// redirect, 404, 405 or to OPTIONS. It changes nothing of req, does not allocate
+// for a clean path, and counts as the first request: routes come before.
+func (r *Router) Pattern(req *http.Request) string {
+	t := r.table
+	if !t.serving.Load() {
+		t.begin()
+	}
+	route := t.serves(req)
+	if route == nil {
+		return ""
+	}
+	return route.text
+}
+
+// serves returns the route that lookup would, without what it costs to answer
+// a request that has none.
+func (t *table) serves(req *http.Request) *Route {
+	if req.RequestURI == "*" || req.Method == http.MethodConnect {
+		route, _, _ := t.lookup(req)
+		return route
+	}
+	path := pathOf(req.URL)
+	if path.clean() != path {
+		return nil
+	}
+	host := req.Host
+	if len(t.hosts) > 0 {
+		host = hostOnly(host)
+	}
+	route := t.find(host, path.s, query{method: req.Method, escaped: path.escaped})
+	if route == nil {
+		return nil
+	}
+	if _, via := t.slashRedirect(host, req.Method, path, route); via != nil {
+		return nil
+	}
+	return route
+}
+
 // lookup returns either the route for req, with the path it matched, or what
 // to answer instead.
 func (t *table) lookup(req *http.Request) (*Route, requestPath, *miss) {

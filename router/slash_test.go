@@ -46,8 +46,10 @@ func TestSlashPolicies(t *testing.T) {
 			r.Get("/both/{$}", echo)
 			r.Get("/files/{path...}", echo)
 			r.Get("/files/about", echo)
-			w := do(r, c.method, c.target)
+			w := do(t, r, c.method, c.target)
 			assert.Equal(t, strings.TrimSpace(fmt.Sprint(w.Code, " ", w.Header().Get("Location"))), c.want[i])
+			served := r.Pattern(httptest.NewRequest(c.method, c.target, nil)) != ""
+			assert.Equal(t, served, c.want[i] == "200")
 		}
 	}
 }

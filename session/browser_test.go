@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"unicode"
 
+	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
@@ -62,8 +65,13 @@ func (b *browser) get(path string) *httptest.ResponseRecorder {
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
-	w := httptest.NewRecorder()
-	b.h.ServeHTTP(w, r)
+	var w *httptest.ResponseRecorder
+	if strings.ContainsFunc(b.agent, unicode.IsControl) { // no client sends it, and no server lets it through
+		w = httptest.NewRecorder()
+		b.h.ServeHTTP(w, r)
+	} else {
+		w = galetest.Serve(b.t, b.h, r)
+	}
 	for _, c := range w.Result().Cookies() {
 		if c.MaxAge < 0 {
 			delete(b.cookies, c.Name)

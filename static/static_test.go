@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/internal/assert"
 	"github.com/galeweb/gale/static"
 )
@@ -29,14 +30,13 @@ func newFiles(t *testing.T, o static.Options) *static.Files {
 	return files
 }
 
-func serve(h http.Handler, method, target string, header ...string) *http.Response {
+func serve(tb testing.TB, h http.Handler, method, target string, header ...string) *http.Response {
+	tb.Helper()
 	r := httptest.NewRequest(method, target, nil)
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w.Result()
+	return galetest.Record(tb, h, r).Result()
 }
 
 func address(t *testing.T, f *static.Files, name string) string {
@@ -51,15 +51,15 @@ func TestFingerprintedFilesAreKeptForEver(t *testing.T) {
 	f := newFiles(t, static.Options{})
 	at := address(t, f, "css/app.css")
 	assert.True(t, strings.HasPrefix(at, "/css/app.") && strings.HasSuffix(at, ".css") && len(at) == len("/css/app..css")+10, "address is "+at)
-	res := serve(f, "GET", at)
+	res := serve(t, f, "GET", at)
 	assert.Equal(t, res.StatusCode, 200)
 	assert.Equal(t, res.Header.Get("Cache-Control"), "public, max-age=31536000, immutable")
 	assert.Equal(t, res.Header.Get("Content-Type"), "text/css; charset=utf-8")
 	assert.Equal(t, res.Header.Get("X-Content-Type-Options"), "nosniff")
 
-	plain := serve(f, "GET", "/css/app.css")
+	plain := serve(t, f, "GET", "/css/app.css")
 	assert.Equal(t, plain.Header.Get("Cache-Control"), "no-cache")
-	again := serve(f, "GET", "/css/app.css", "If-None-Match", plain.Header.Get("Etag"))
+	again := serve(t, f, "GET", "/css/app.css", "If-None-Match", plain.Header.Get("Etag"))
 	assert.Equal(t, again.StatusCode, http.StatusNotModified)
 }
 
@@ -73,7 +73,7 @@ func TestPrecompressedSiblings(t *testing.T) {
 		"zstd":               {"", "body{}"},
 		"br;q=0, gzip;q=0.1": {"gzip", "gzip"},
 	} {
-		res := serve(f, "GET", "/css/app.css", "Accept-Encoding", accepts)
+		res := serve(t, f, "GET", "/css/app.css", "Accept-Encoding", accepts)
 		body := make([]byte, 16)
 		n, _ := res.Body.Read(body)
 		assert.Equal(t, res.Header.Get("Content-Encoding"), want.coding)
@@ -81,17 +81,17 @@ func TestPrecompressedSiblings(t *testing.T) {
 		assert.Equal(t, res.Header.Get("Vary"), "Accept-Encoding")
 		assert.Equal(t, res.Header.Get("Content-Type"), "text/css; charset=utf-8")
 	}
-	assert.Equal(t, serve(f, "GET", "/dump.gz").StatusCode, 200)
+	assert.Equal(t, serve(t, f, "GET", "/dump.gz").StatusCode, 200)
 }
 
 func TestRangesAndMethods(t *testing.T) {
 	t.Parallel()
 	f := newFiles(t, static.Options{})
-	res := serve(f, "GET", "/big.bin", "Range", "bytes=2-4")
+	res := serve(t, f, "GET", "/big.bin", "Range", "bytes=2-4")
 	assert.Equal(t, res.StatusCode, http.StatusPartialContent)
 	assert.Equal(t, res.Header.Get("Content-Range"), "bytes 2-4/10")
-	assert.Equal(t, serve(f, "HEAD", "/big.bin").ContentLength, 10)
-	post := serve(f, "POST", "/big.bin")
+	assert.Equal(t, serve(t, f, "HEAD", "/big.bin").ContentLength, 10)
+	post := serve(t, f, "POST", "/big.bin")
 	assert.Equal(t, post.StatusCode, http.StatusMethodNotAllowed)
 	assert.Equal(t, post.Header.Get("Allow"), "GET, HEAD")
 }

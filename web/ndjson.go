@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/galeweb/gale/obs"
 )
 
 // The flush policy of [NDJSON]: a line waits no longer than flushAfter, which
@@ -33,8 +35,9 @@ const (
 // same goes for the cancellation of the request, which is looked at between
 // values; a seq that waits must watch the context itself. A stream that takes
 // longer than the server's write timeout needs a later deadline, by
-// [http.ResponseController].
+// [http.ResponseController]. The request counts as [obs.LongLived].
 func NDJSON[T any](w http.ResponseWriter, r *http.Request, seq iter.Seq2[T, error]) error {
+	obs.LongLived(r.Context())
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	s := &lineWriter{w: w, buf: new(bytes.Buffer)}

@@ -114,6 +114,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		obs.Logger(r.Context()).WarnContext(r.Context(), "ws: upgrade failed", "error", err)
 		return
 	}
+	obs.LongLived(r.Context())
 	c := newConn(r.Context(), h, nc, r, subprotocol)
 	c.serve(early)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net/http"
+	"net/url"
 
 	"github.com/galeweb/gale/internal/http1"
 )
@@ -42,16 +43,19 @@ const headerValues = 12
 type Exchange struct {
 	cfg    *Config
 	req    http.Request
-	parsed http1.Request // as it came; a handler may change req
+	url    url.URL
 	values [headerValues]string
 	ctx    requestContext
 	body   body
 	w      response
 
-	input   input
-	hasBody bool
-	outcome Outcome
-	note    note
+	method, target string // as they came; a handler may change req
+	http10         bool
+	asksClose      bool // the request ends the connection
+	hasBody        bool
+	input          input
+	outcome        Outcome
+	note           any // guarded by ctx.mu
 }
 
 // Outcome is how an exchange ended and what becomes of the connection.
@@ -90,16 +94,17 @@ func New(c *Config, w Wire, parent context.Context, remoteAddr string, state *tl
 // Parse makes the request of its head, as http1.Scanner found it; the wire's
 // input stands behind the head. After an error only Refuse may be called.
 func (x *Exchange) Parse(head string) *http1.Error {
-	p := &x.parsed
-	if err := http1.Parse(head, p, x.values[:0], x.cfg.Limits); err != nil {
+	var p http1.Request
+	if err := http1.Parse(head, &p, x.values[:0], x.cfg.Limits); err != nil {
 		return err
 	}
+	x.url, x.method, x.target, x.http10, x.asksClose = p.URL, p.Method, p.Target, p.Minor == 0, p.Close
 	r := &x.req
-	r.Method, r.URL, r.RequestURI, r.Host = p.Method, &p.URL, p.Target, p.Host
+	r.Method, r.URL, r.RequestURI, r.Host = p.Method, &x.url, p.Target, p.Host
 	r.Proto, r.ProtoMajor, r.ProtoMinor = p.Proto, 1, p.Minor
 	r.Header, r.Trailer, r.Close = p.Header, p.Trailer, p.Close
 	r.ContentLength = p.ContentLength
-	x.setBody(p)
+	x.setBody(&p)
 	return nil
 }
 
@@ -107,7 +112,7 @@ func (x *Exchange) setBody(p *http1.Request) {
 	if !p.Chunked && p.ContentLength <= 0 {
 		x.req.Body = http.NoBody
 		x.body.eof, x.body.closed = true, true
-		x.input.Store(bodyRead)
+		x.bodyEnded()
 		return
 	}
 	x.req.Body, x.hasBody = &x.body, true
@@ -134,8 +139,23 @@ func (x *Exchange) Cancel(cause error) { x.ctx.cancel(cause) }
 
 // Annotate attaches v to the exchange, for people who look at what is running.
 // It may be called from any goroutine.
-func (x *Exchange) Annotate(v any) { x.note.set(v) }
+func (x *Exchange) Annotate(v any) {
+	x.ctx.mu.Lock()
+	defer x.ctx.mu.Unlock()
+	x.note = v
+}
 
 // Note returns what Annotate attached last, or nil. It may be called from any
 // goroutine.
-func (x *Exchange) Note() any { return x.note.get() }
+func (x *Exchange) Note() any {
+	x.ctx.mu.Lock()
+	defer x.ctx.mu.Unlock()
+	return x.note
+}
+
+func (x *Exchange) minor() int {
+	if x.http10 {
+		return 0
+	}
+	return 1
+}

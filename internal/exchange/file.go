@@ -37,7 +37,7 @@ func (w *response) sendFile(f *os.File, n int64) (int64, error) {
 	if err := w.admit(0); err != nil {
 		return 0, err
 	}
-	if !bodyAllowed(w.status) || w.x.parsed.Method == http.MethodHead || !w.plain() {
+	if !bodyAllowed(w.status) || w.x.method == http.MethodHead || !w.plain() {
 		return 0, nil
 	}
 	if w.length != -1 {

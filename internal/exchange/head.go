@@ -69,8 +69,8 @@ func (w *response) appendHead(out, p []byte, last bool) []byte {
 	w.headSent = true
 	x := w.x
 	r := http1.Response{
-		Minor: x.parsed.Minor, Method: x.parsed.Method, Status: w.status, Header: w.buffer().header, Body: p, Complete: last,
-		KeepAlive: x.cfg.keepAlive(), RequestClose: x.parsed.Close, Close: w.closing, Date: x.cfg.Date(),
+		Minor: x.minor(), Method: x.method, Status: w.status, Header: w.buffer().header, Body: p, Complete: last,
+		KeepAlive: x.cfg.keepAlive(), RequestClose: x.asksClose, Close: w.closing, Date: x.cfg.Date(),
 	}
 	if x.hasBody {
 		w.settleInput(&r)
@@ -94,7 +94,7 @@ func (w *response) settleInput(r *http1.Response) {
 		return
 	}
 	settled, large := b.settle()
-	r.Close, r.TooLarge = !settled, large
+	r.Close, r.TooLarge = !settled && !large, large
 }
 
 // endless is whether the body of r ends with the connection, as one of unknown

@@ -30,11 +30,19 @@ func (x *Exchange) PeerGone(cause error, broken bool) {
 	}
 }
 
-// Pipelined says that input has come which is not this request's. Call it before
-// Serve.
+// BodyRead reports whether the body has been read to its end. It may be called
+// from any goroutine.
+func (x *Exchange) BodyRead() bool { return x.input.Load()&bodyRead != 0 }
+
+// Pipelined says that input has come which may be the next request's. It may be
+// called from any goroutine.
 func (x *Exchange) Pipelined() { x.input.Or(pipelined) }
 
+// bodyEnded notes that what comes now is not this request's.
 func (x *Exchange) bodyEnded() {
+	if w, ok := x.body.src.(Wire); ok && len(w.Buffered()) > 0 {
+		x.Pipelined()
+	}
 	if old := x.input.Or(bodyRead); old&(peerGone|pipelined) == peerGone {
 		x.Cancel(errClientGone)
 	}
@@ -43,6 +51,6 @@ func (x *Exchange) bodyEnded() {
 // Asked returns the method and the path as they came. It may be called from any
 // goroutine, whatever the handler does with its request.
 func (x *Exchange) Asked() (method, path string) {
-	path, _, _ = strings.Cut(x.parsed.Target, "?")
-	return x.parsed.Method, path
+	path, _, _ = strings.Cut(x.target, "?")
+	return x.method, path
 }

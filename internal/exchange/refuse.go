@@ -17,8 +17,7 @@ func (x *Exchange) Refuse(status int, reason string) {
 // connection is kept where that needs no care, and it returns whether it is.
 func (x *Exchange) Shed(status int, reason string, seconds int) (keep bool) {
 	field := "Retry-After: " + strconv.Itoa(seconds) + "\r\n"
-	p := &x.parsed
-	keep = !x.hasBody && !p.Close && p.Minor > 0 && p.Method != http.MethodHead && x.cfg.keepAlive()
+	keep = !x.hasBody && !x.asksClose && !x.http10 && x.method != http.MethodHead && x.cfg.keepAlive()
 	if !keep {
 		field += "Connection: close\r\n"
 	}

@@ -103,7 +103,7 @@ func (w *response) setStatus(status int) {
 // interim sends a 1xx response, save to HTTP/1.0 clients, who do not know them
 // (RFC 9110 section 15.2). Net/http does.
 func (w *response) interim(status int) {
-	if w.wire == nil || w.x.parsed.Minor == 0 {
+	if w.wire == nil || w.x.http10 {
 		return
 	}
 	b := w.buffer()

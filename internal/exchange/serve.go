@@ -37,7 +37,7 @@ func (x *Exchange) Outcome() Outcome { return x.outcome }
 // generalOptions is whether the client asks what the server as a whole can do:
 // like net/http, which answers this itself unless told not to.
 func (x *Exchange) generalOptions() bool {
-	return x.parsed.Target == "*" && x.parsed.Method == http.MethodOptions &&
+	return x.target == "*" && x.method == http.MethodOptions &&
 		(x.cfg.HTTP == nil || !x.cfg.HTTP.DisableGeneralOptionsHandler)
 }
 
@@ -48,7 +48,12 @@ func (x *Exchange) finish() {
 	if keep && x.hasBody {
 		keep = x.body.Close() == nil
 	}
-	atEnd, more := x.body.release()
+	atEnd, more := true, false
+	if x.hasBody {
+		atEnd, more = x.body.release()
+	} else {
+		x.body.src = nil // nobody else has this body
+	}
 	x.settle(keep && atEnd)
 	x.outcome.Linger = x.outcome.Close && more
 	if x.req.MultipartForm != nil {
@@ -56,11 +61,10 @@ func (x *Exchange) finish() {
 	}
 }
 
-// settle fills in the outcome.
+// settle fills in the outcome. The response is done, so nothing changes it any
+// more.
 func (x *Exchange) settle(keep bool) {
 	w := &x.w
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	x.outcome = Outcome{
 		Hijacked: w.hijacked, Close: !w.hijacked && !keep, Abort: w.err != nil && !w.hijacked,
 		Status: w.status, Written: w.written, BodyError: x.outcome.BodyError,
@@ -88,7 +92,9 @@ func (w *response) finish() (keep bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.done = true
-	w.x.body.answer.Store(false)
+	if w.x.hasBody {
+		w.x.body.answer.Store(false)
+	}
 	if w.hijacked {
 		return false
 	}

@@ -33,7 +33,7 @@ func (p *parser) special(f field) *Error {
 
 // framing settles the length of the body, and whether the connection ends.
 func (p *parser) framing() *Error {
-	r := p.r
+	r := &p.r
 	if p.seen.has(nameTransferEncoding) {
 		if err := p.transferEncoding(); err != nil {
 			return err
@@ -127,7 +127,7 @@ func wantsClose(minor int, connection []string) bool {
 
 // trailer takes the announced names of trailer fields out of the header.
 func (p *parser) trailer() *Error {
-	r := p.r
+	r := &p.r
 	values := r.Header["Trailer"]
 	delete(r.Header, "Trailer")
 	names := make(http.Header)
@@ -153,7 +153,7 @@ func (p *parser) trailer() *Error {
 
 // expect refuses all but 100-continue (RFC 9110 section 10.1.1).
 func (p *parser) expect() *Error {
-	r := p.r
+	r := &p.r
 	for _, v := range r.Header["Expect"] {
 		switch {
 		case foldEqual(v, "100-continue"):

@@ -13,8 +13,15 @@ import (
 // does not suffice, or when it is nil, more is allocated.
 func Parse(head string, into *Request, values []string, l Limits) *Error {
 	l = l.withDefaults()
-	p := parser{r: into, values: values}
-	*into = Request{}
+	// The parser has a Request of its own: with a pointer to the caller's, that
+	// would escape to the heap.
+	p := parser{values: values}
+	err := p.parse(head, l)
+	*into = p.r
+	return err
+}
+
+func (p *parser) parse(head string, l Limits) *Error {
 	end := strings.IndexByte(head, '\n')
 	if end < 1 || head[end-1] != '\r' {
 		return bad("bad_request_line", "the request line does not end in CRLF")
@@ -36,7 +43,7 @@ func Parse(head string, into *Request, values []string, l Limits) *Error {
 
 // parser holds what the parts of Parse tell one another.
 type parser struct {
-	r      *Request
+	r      Request
 	values []string
 	seen   seen // names that came
 
@@ -50,7 +57,7 @@ func (p *parser) requestLine(line string) *Error {
 	if sp < 0 || sp == last {
 		return bad("bad_request_line", "the request line has not three parts")
 	}
-	r := p.r
+	r := &p.r
 	r.Method, r.Target, r.Proto = line[:sp], line[sp+1:last], line[last+1:]
 	if !isToken(r.Method) {
 		return bad("bad_method", "the method is not a token")
@@ -62,7 +69,7 @@ func (p *parser) requestLine(line string) *Error {
 }
 
 func (p *parser) version() *Error {
-	r := p.r
+	r := &p.r
 	switch r.Proto {
 	case "HTTP/1.1":
 		r.Minor = 1

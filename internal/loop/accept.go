@@ -60,6 +60,9 @@ func (s *Set) Listen(l syscall.Conn, accepted func(w *Worker, fd int, peer unix.
 	if err := s.Add(&a.conn, fd, a); err != nil {
 		return nil, err
 	}
+	if !a.conn.Release(false) {
+		s.Serve(a)
+	}
 	return a, nil
 }
 
@@ -79,6 +82,17 @@ func (a *Listener) TakenOver() {}
 
 // Serve implements [Source].
 func (a *Listener) Serve(w *Worker) {
+	ended := false
+	defer func() {
+		if !ended { // by runtime.Goexit in accepted
+			a.set.Serve(a)
+		}
+	}()
+	a.serve(w)
+	ended = true
+}
+
+func (a *Listener) serve(w *Worker) {
 	for range acceptsATurn {
 		if a.closing.Load() {
 			a.endOnce.Do(func() { a.conn.Close(); close(a.end) })

@@ -46,7 +46,8 @@ type Conn struct {
 }
 
 // Add registers fd, which must be non-blocking, and whose news src will serve.
-// The set owns fd from then on, also when Add fails.
+// The set owns fd from then on, also when Add fails. The caller owns the
+// connection, and gives it up by [Conn.Release], [Worker.Again] or [Set.Serve].
 func (s *Set) Add(c *Conn, fd int, src Source) error {
 	l := s.loops[s.turn.Add(1)%uint32(len(s.loops))]
 	return l.add(c, fd, src)
@@ -54,6 +55,9 @@ func (s *Set) Add(c *Conn, fd int, src Source) error {
 
 func (l *Loop) add(c *Conn, fd int, src Source) error {
 	c.src, c.loop, c.fd, c.gen = src, l, int32(fd), l.set.gen.Add(1)
+	// Owned from the start: whoever finds it in the table may kick it, and it
+	// must not be served, and perhaps closed, before it is registered.
+	c.state.Store(isOpen | busy)
 	l.set.table.put(c)
 	l.wheel.add(c, l.set.Now())
 	ev := unix.EpollEvent{
@@ -62,7 +66,6 @@ func (l *Loop) add(c *Conn, fd int, src Source) error {
 	}
 	l.set.open.Add(1)
 	if err := unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
-		c.state.Store(busy)
 		c.Close()
 		return os.NewSyscallError("epoll_ctl", err)
 	}
@@ -85,8 +88,8 @@ func (c *Conn) SendFile(f syscall.RawConn, n int) (sent int, err error) {
 	c.state.And(^writable)
 	control := f.Control(func(fd uintptr) {
 		for {
-			sent, err = unix.Sendfile(int(c.fd), int(fd), nil, n)
-			if err != unix.EINTR {
+			sent, err = syscall.Sendfile(int(c.fd), int(fd), nil, n)
+			if err != syscall.EINTR {
 				return
 			}
 		}
@@ -98,21 +101,36 @@ func (c *Conn) SendFile(f syscall.RawConn, n int) (sent int, err error) {
 }
 
 // Shutdown has the kernel end one or both directions (unix.SHUT_RD …). It may
-// be called by any goroutine, and does nothing once the connection is closed.
+// be called by any goroutine, and does nothing unless the connection is open.
 func (c *Conn) Shutdown(how int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state.Load()&closed == 0 {
+	if c.state.Load()&isOpen != 0 {
 		_ = unix.Shutdown(int(c.fd), how)
 	}
 }
 
-// LocalAddr asks the kernel for the local address, and returns nil once the
-// connection is closed. It may be called by any goroutine.
+// Unread returns how many bytes have come that nobody has read. It may be called
+// by any goroutine.
+func (c *Conn) Unread() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state.Load()&isOpen == 0 {
+		return 0
+	}
+	n, err := unix.IoctlGetInt(int(c.fd), unix.SIOCINQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// LocalAddr asks the kernel for the local address, and returns nil unless
+// the connection is open. It may be called by any goroutine.
 func (c *Conn) LocalAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state.Load()&closed != 0 {
+	if c.state.Load()&isOpen == 0 {
 		return nil
 	}
 	sa, err := unix.Getsockname(int(c.fd))
@@ -142,26 +160,35 @@ func (c *Conn) ID() uint32 { return c.gen }
 func (c *Conn) Close() { c.leave(func(fd int) { _ = unix.Close(fd) }) }
 
 // Detach takes the socket out of the loop and returns it as a connection of the
-// runtime's own poller. Only the owner may call it; the Conn is closed.
+// runtime's own poller; the Conn is closed then. Only the owner may call it.
+// After an error, such as that there are no descriptors left, nothing has changed.
 func (c *Conn) Detach() (net.Conn, error) {
-	var conn net.Conn
-	err := net.ErrClosed
+	if c.state.Load()&isOpen == 0 {
+		return nil, net.ErrClosed
+	}
+	dup, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	f := os.NewFile(uintptr(dup), "")
+	defer func() { _ = f.Close() }()
+	conn, err := net.FileConn(f) // which makes a copy once more
+	if err != nil {
+		return nil, err
+	}
 	c.leave(func(fd int) {
-		// The file shares the socket, so that closing it takes the last trace of
-		// the old descriptor out of the epoll instance.
+		// The socket lives on, and would stay registered without this.
 		_ = unix.EpollCtl(c.loop.epfd, unix.EPOLL_CTL_DEL, fd, nil)
-		f := os.NewFile(uintptr(fd), "")
-		conn, err = net.FileConn(f)
-		_ = f.Close()
+		_ = unix.Close(fd)
 	})
-	return conn, err
+	return conn, nil
 }
 
 func (c *Conn) leave(end func(fd int)) {
 	c.loop.wheel.remove(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state.Or(closed)&closed != 0 {
+	if c.state.And(^isOpen)&isOpen == 0 {
 		return
 	}
 	// Out of the table first: once closed, the number may come back at once.

@@ -5,6 +5,7 @@ package loop
 import (
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -38,6 +39,7 @@ type Loop struct {
 
 	now   Source   // what is served
 	again []Source // those that have had their share of this turn
+	due   []Source // those that had theirs of the last, in reverse
 	began time.Time
 }
 
@@ -69,7 +71,7 @@ func newLoop(s *Set, index int) (*Loop, error) {
 			return true
 		}
 		l.next, l.n = 0, n
-		return n > 0 || len(l.again) > 0 || s.stopped.Load()
+		return n > 0 || len(l.due) > 0 || s.stopped.Load()
 	}
 	return l, nil
 }
@@ -82,6 +84,12 @@ func (l *Loop) lead(w *Worker) {
 			ev := &l.events[l.next]
 			l.next++
 			l.dispatch(w, ev)
+		case len(l.due) > 0:
+			last := len(l.due) - 1
+			src := l.due[last]
+			l.due[last] = nil
+			l.due = l.due[:last]
+			w.work(src)
 		default:
 			if !l.wait(w) {
 				return
@@ -102,14 +110,8 @@ func (l *Loop) wait(w *Worker) bool {
 		// busy would let go of it only when preempted, after 10 ms.
 		runtime.Gosched()
 	}
-	again := l.again
-	l.again = nil
-	if len(again) > 0 {
-		l.resume(w, again)
-		if w.loop != l {
-			return false
-		}
-	}
+	l.due, l.again = l.again, l.due
+	slices.Reverse(l.due)
 	l.parked.Store(true)
 	err := l.raw.Read(l.poll)
 	l.parked.Store(false)
@@ -122,20 +124,6 @@ func (l *Loop) wait(w *Worker) bool {
 		l.began = time.Now()
 	}
 	return true
-}
-
-// resume serves those that had to wait for the others. Leadership may be lost
-// on the way; whoever leads then does not know of the rest.
-func (l *Loop) resume(w *Worker, again []Source) {
-	for i, src := range again {
-		if w.loop != l {
-			for _, rest := range again[i:] {
-				l.set.Serve(rest)
-			}
-			return
-		}
-		w.work(src)
-	}
 }
 
 func (l *Loop) dispatch(w *Worker, ev *unix.EpollEvent) {

@@ -53,7 +53,7 @@ func (p *pool) do(j job) {
 func (p *pool) run(w *Worker, j job) {
 	ctx := p.set.o.Labels
 	if p.set.o.Label != "" {
-		ctx = pprof.WithLabels(ctx, pprof.Labels(p.set.o.Label, strconv.FormatUint(uint64(w.ID), 10)))
+		ctx = pprof.WithLabels(ctx, pprof.Labels(p.set.o.Label, p.set.o.LabelPrefix+strconv.FormatUint(uint64(w.ID), 10)))
 	}
 	pprof.SetGoroutineLabels(ctx)
 	ended := false

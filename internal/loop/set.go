@@ -23,8 +23,9 @@ type Options struct {
 	// Labels is the context whose runtime/pprof labels every goroutine of the
 	// set has. Defaults to context.Background().
 	Labels context.Context
-	// Label is the name of one more label, whose value tells the workers apart.
-	Label string
+	// Label is the name of one more label, whose value, LabelPrefix and a number,
+	// tells the workers apart.
+	Label, LabelPrefix string
 	// OnTurn, if set, is told how long each turn of a loop took: the time
 	// between two polls in which there was work. It must be quick and may be
 	// called by several goroutines at once.
@@ -33,6 +34,8 @@ type Options struct {
 	// long news had to wait for the loop, or has been waiting. It must be quick
 	// and may be called by several goroutines at once.
 	OnWait func(time.Duration)
+	// OnTick, if set, is called four times a second. It must be quick.
+	OnTick func(now time.Time)
 }
 
 // Set is a number of loops with the goroutines that serve them. All methods are
@@ -135,7 +138,10 @@ func (s *Set) ticker() {
 		select {
 		case <-s.stop:
 			return
-		case <-t.C:
+		case at := <-t.C:
+			if s.o.OnTick != nil {
+				s.o.OnTick(at)
+			}
 		}
 		now := s.Now()
 		for _, l := range s.loops {

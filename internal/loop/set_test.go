@@ -85,13 +85,15 @@ func serve(t *testing.T, o Options) *server {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	assert.NoError(t, err)
 	s := &server{set: set, addr: l.Addr().String(), gate: make(chan struct{})}
-	a, err := set.Listen(l.(*net.TCPListener), func(_ *Worker, fd int, _ unix.Sockaddr) {
+	a, err := set.Listen(l.(*net.TCPListener), func(w *Worker, fd int, _ unix.Sockaddr) {
 		e := &echo{gate: s.gate, hung: make(chan struct{})}
 		s.mu.Lock()
 		s.conns = append(s.conns, e)
 		s.mu.Unlock()
 		if err := set.Add(&e.Conn, fd, e); err != nil {
 			t.Error(err)
+		} else if !e.Release(false) {
+			w.Again(e)
 		}
 	}, func(err error) { t.Error(err) })
 	assert.NoError(t, err)

@@ -24,10 +24,15 @@ func (c *Conn) WaitOut(t time.Time) error { return c.wait(writable, waitsOut, t)
 
 func (c *Conn) wait(news, flag uint32, t time.Time) error {
 	woken := c.sleeper(flag)
+	if flag == waitsIn {
+		news |= pokedIn
+	} else {
+		news |= pokedOut
+	}
 	for {
 		old := c.state.Load()
-		if old&(news|kicked) != 0 {
-			c.state.And(^(news | kicked))
+		if old&news != 0 {
+			c.state.And(^news)
 			return nil
 		}
 		if c.state.CompareAndSwap(old, old|flag) {
@@ -36,7 +41,7 @@ func (c *Conn) wait(news, flag uint32, t time.Time) error {
 	}
 	if t.IsZero() {
 		<-woken
-		c.state.And(^(news | kicked))
+		c.state.And(^news)
 		return nil
 	}
 	timer := time.NewTimer(time.Until(t))
@@ -49,7 +54,7 @@ func (c *Conn) wait(news, flag uint32, t time.Time) error {
 		}
 		<-woken // the wake-up came at the same moment
 	}
-	c.state.And(^(news | kicked))
+	c.state.And(^news)
 	return nil
 }
 
@@ -65,9 +70,21 @@ func (c *Conn) sleeper(flag uint32) <-chan struct{} {
 	return c.sleepers.out
 }
 
-// Poke wakes whoever sleeps in WaitIn or WaitOut, to look at its deadline again.
-// It may be called by any goroutine.
+// dropSleepers frees what those who slept have left behind: nobody sleeps while
+// the connection changes its owner.
+func (c *Conn) dropSleepers() {
+	if c.sleepers == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sleepers = nil
+}
+
+// Poke wakes whoever sleeps in WaitIn or WaitOut, or is about to, to look at its
+// deadline again. It may be called by any goroutine.
 func (c *Conn) Poke() {
+	c.state.Or(pokedIn | pokedOut)
 	woke := c.state.And(^(waitsIn | waitsOut))
 	if woke&waitsIn != 0 {
 		c.sleepers.in <- struct{}{}

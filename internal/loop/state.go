@@ -13,8 +13,10 @@ const (
 	kicked                      // a deadline passed, or somebody wants the owner's attention
 	waitsIn                     // the owner sleeps until readable
 	waitsOut                    // the owner, or another goroutine that writes for it, sleeps until writable
+	pokedIn                     // who is about to sleep as waitsIn must not
+	pokedOut                    // who is about to sleep as waitsOut must not
 	owesOut                     // nobody owns the connection, and it has output that waits for room
-	closed                      // the descriptor is gone
+	isOpen                      // the descriptor is the connection's: it is in a set and not closed
 )
 
 // post notes news. It reports whether the caller now owns the connection and
@@ -22,15 +24,18 @@ const (
 func (c *Conn) post(news uint32) (own bool) {
 	for {
 		old := c.state.Load()
-		if old&closed != 0 {
+		if old&isOpen == 0 {
 			return false
+		}
+		if news&kicked != 0 {
+			news |= pokedIn | pokedOut // each of the two is to see it
 		}
 		next := old | news
 		own = old&busy == 0 && (news&(readable|kicked) != 0 || news&writable != 0 && old&owesOut != 0)
 		var wake uint32
 		if own {
 			// A new owner reads first thing, so it need not be told to.
-			next = next&^(readable|owesOut) | busy
+			next = next&^(readable|owesOut|kicked) | busy
 		} else {
 			if news&(readable|kicked) != 0 {
 				wake |= old & waitsIn
@@ -61,6 +66,7 @@ func (c *Conn) post(news uint32) (own bool) {
 // still owns the connection, when there is news already: it must read, or
 // write, again.
 func (c *Conn) Release(owes bool) bool {
+	c.dropSleepers()
 	for {
 		old := c.state.Load()
 		if old&(readable|kicked) != 0 || owes && old&writable != 0 {
@@ -84,7 +90,8 @@ func (c *Conn) HasHungUp() bool { return c.state.Load()&hungUp != 0 }
 func (c *Conn) Broken() bool { return c.state.Load()&broken != 0 }
 
 // Kick has the connection served soon, or wakes its owner when that sleeps. It
-// may be called by any goroutine.
+// may be called by any goroutine, and does nothing before the connection is
+// added to a set and once it is closed.
 func (c *Conn) Kick() {
 	if c.post(kicked) {
 		c.loop.set.Serve(c.src)

@@ -42,11 +42,25 @@ func (c *Conn) Expired(now int64) bool {
 func (w *wheel) add(c *Conn, now int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	at := c.deadline.Load()
-	if at == 0 {
-		at = now + int64((slots-1)*tick)
+	w.place(c, now)
+}
+
+// place links c, which is in no slot, for its deadline; now is for one that has
+// none. A deadline that its owner moves meanwhile is seen by one of the two:
+// either it compares with the slot stored here, or its store is found here.
+func (w *wheel) place(c *Conn, now int64) {
+	for {
+		at := c.deadline.Load()
+		if at == 0 {
+			w.link(c, now+int64((slots-1)*tick))
+		} else {
+			w.link(c, at)
+		}
+		if c.deadline.Load() == at {
+			return
+		}
+		w.unlink(c)
 	}
-	w.link(c, at)
 }
 
 func (w *wheel) move(c *Conn, at int64) {
@@ -107,14 +121,11 @@ func (w *wheel) advance(now int64) (expired []*Conn) {
 		w.slots[w.last%slots] = nil
 		for c != nil {
 			next := c.next
-			switch at := c.deadline.Load(); {
-			case at == 0:
-				w.link(c, now+int64((slots-1)*tick))
-			case at > now:
-				w.link(c, at)
-			default:
+			if c.Expired(now) {
 				expired = append(expired, c)
 				w.link(c, now+int64(time.Second))
+			} else {
+				w.place(c, now)
 			}
 			c = next
 		}

@@ -16,7 +16,8 @@ type Worker struct {
 
 	waited time.Duration // see Waited
 
-	// ID is, as a decimal number, the value of Options.Label on this goroutine.
+	// ID follows Options.LabelPrefix, as a decimal number, in the label of this
+	// goroutine.
 	ID uint32
 	// Scratch is for the source's buffers; it goes with the goroutine.
 	Scratch any

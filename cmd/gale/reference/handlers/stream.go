@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/web"
 )
 
@@ -44,6 +45,7 @@ func (l line) Validate() error {
 // stream stores lines as they come, and answers when the last is committed.
 func (h *Packets) stream(w http.ResponseWriter, r *http.Request, c models.Channel, sender, key string) error {
 	web.LimitBody(w, r, -1)
+	obs.LongLived(r.Context()) // it ends when the sender does
 	in := &intake{body: r.Body, control: http.NewResponseController(w)}
 	in.send = func(drafts []models.Draft) ([]models.Receipt, error) {
 		return h.Service.Send(r.Context(), c, sender, drafts)
