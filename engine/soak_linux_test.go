@@ -48,7 +48,7 @@ func TestSoak(t *testing.T) {
 	}
 	var rss []int
 	interval := length / 60
-	for tick := time.NewTicker(interval); time.Now().Before(s.end.Add(-interval)); {
+	for tick := time.NewTicker(interval); time.Now().Before(s.end.Add(-interval)) && !t.Failed(); {
 		<-tick.C
 		s.pause.Lock()
 		st := s.state()
@@ -65,6 +65,9 @@ func TestSoak(t *testing.T) {
 	})
 	last := s.stop()
 	t.Logf("%+v", last.Stats)
+	if len(rss) < 8 {
+		t.Fatal("there are too few samples of memory")
+	}
 	third, fourth := median(rss[len(rss)/2:len(rss)*3/4]), median(rss[len(rss)*3/4:])
 	if fourth*20 > third*21 {
 		t.Errorf("memory grows: RSS %d KiB in the third quarter, %d in the fourth", third>>10, fourth>>10)
