@@ -52,6 +52,13 @@ $(BIN)/staticcheck $(BIN)/gofumpt: tools.mod
 fuzz: ## fuzz every target, FUZZTIME each (default 10m)
 	FUZZTIME=$(FUZZTIME) ./scripts/fuzz
 
+SOAKTIME ?= 5m
+
+.PHONY: soak
+soak: ## attacks on the engine, then mixed load for SOAKTIME (default 5m) with the race detector: no race, no leak
+	go test ./engine -run 'Fault|Overload' -count=1 -timeout 30m
+	SOAKTIME=$(SOAKTIME) go test -race ./engine -run '^TestSoak$$' -count=1 -v -timeout 0
+
 .PHONY: bench
 bench: bench-start bench-relay bench-http ## all benchmarks that print figures for the README
 

@@ -172,9 +172,14 @@ func childHandler(file string) http.Handler {
 		defer c.Close()
 		stop := context.AfterFunc(r.Context(), func() { _ = c.Close() })
 		defer stop()
+		over := make(chan struct{})
+		defer close(over)
 		go func() {
-			<-engine.Draining(r.Context())
-			_ = c.Close()
+			select {
+			case <-engine.Draining(r.Context()):
+				_ = c.Close()
+			case <-over:
+			}
 		}()
 		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 		_, _ = io.Copy(c, rw)

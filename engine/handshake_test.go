@@ -80,7 +80,7 @@ func TestHandshakeSilentClients(t *testing.T) {
 
 func TestHandshakeTimeout(t *testing.T) {
 	tlsModes(t, func(t *testing.T, mode engine.Mode) {
-		srv := &engine.Server{Mode: mode, Handler: path, ReadHeaderTimeout: 100 * time.Millisecond}
+		srv := &engine.Server{Mode: mode, Handler: path, ReadHeaderTimeout: time.Second}
 		addr := serveTLS(t, srv)
 		silent, begun := dialTCP(t, addr), dialTCP(t, addr)
 		_, err := io.WriteString(begun, "\x16\x03\x01")

@@ -45,21 +45,31 @@ func (c *conn) escaped(v any) {
 	if v != nil {
 		c.n.log.Error(fmt.Sprintf("engine: panic serving %s: %v\n%s", c.remote, v, debug.Stack()))
 	}
-	if x := c.cur.Swap(nil); x != nil {
+	x := c.cur.Swap(nil)
+	if x != nil {
 		c.n.away.remove(x)
-		if x.Outcome().Hijacked {
+		out := x.Outcome()
+		c.n.account(c, &out)
+		if out.Hijacked {
 			c.n.detach(-1)
 			return
 		}
 	}
-	c.close()
+	if v != nil || x == nil {
+		c.close()
+		return
+	}
+	// Responses before the one that was aborted are whole.
+	c.drop()
+	c.finish(endAbort)
 }
 
 // serve does what there is to do. When it returns, c has been given up and must
 // not be touched.
 func (c *conn) serve() {
 	if c.cutOff.Load() {
-		c.closeUnused()
+		c.unused()
+		c.close()
 		return
 	}
 	switch c.phase.Load() {
@@ -310,9 +320,13 @@ func (c *conn) park() bool {
 	partial := t.r < t.e || c.tls.halfway()
 	switch {
 	case c.cutOff.Load():
-		c.closeUnused()
+		if !t.received { // else it was cut while it was used
+			c.unused()
+		}
+		c.close()
 		return true
 	case !n.config.KeepAlive() && c.greeted && !partial:
+		c.unused()
 		c.leave()
 		return true
 	case c.greeted && !partial && !t.received && c.Expired(now):
@@ -321,10 +335,10 @@ func (c *conn) park() bool {
 		return true
 	case c.headBy != 0 && now >= c.headBy:
 		if n.draining.Load() && !c.greeted && !partial {
-			c.closeUnused()
-			return true
+			c.unused()
+		} else {
+			n.refused.add("header_timeout")
 		}
-		n.refused.add("header_timeout")
 		c.leave()
 		return true
 	}
