@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/galeweb/gale/internal/exchange"
-	"github.com/galeweb/gale/internal/http1"
 	"github.com/galeweb/gale/internal/loop"
 )
 
@@ -33,16 +32,14 @@ type conn struct {
 
 	turn  *turn      // while it is served
 	outMu sync.Mutex // guards the turn's output, and writing to the socket
-	lease loop.Lease // of the exchange under way
+	kept  *kept      // while nobody serves; nil when there is nothing
 
 	// The deadlines that the handler has set, in Unix nanoseconds; 0 for none.
 	// Set by any goroutine.
 	readBy, writeBy atomic.Int64
 
-	rest    []byte // input that waits for more, while nobody serves
-	owed    []byte // output that waits for room, while nobody serves
-	scan    http1.Scanner
-	headBy  int64 // when the head that has begun must be complete; 0 when none has
+	headBy  int64 // when the head that has begun must be complete, or what is owed be sent; 0: never
+	queue   int32 // bytes that the peer had not acknowledged when the time of what is owed began
 	ending  ending
 	greeted bool // a request has come
 }
@@ -71,8 +68,7 @@ const (
 // hooks may ask it for its addresses, and close it.
 func (c *conn) open() {
 	s := c.n.s
-	if c.ln.tls != nil {
-		c.tls = newTLS(c, c.ln.tls)
+	if c.tls != nil {
 		c.phase.Store(phaseHandshake)
 	}
 	if s.ConnContext != nil {
@@ -111,7 +107,7 @@ func (c *conn) endTurn() {
 }
 
 // takeOut takes the connection out of the loop. It gives its place in the limits
-// back when it is closed. After an error it can only be closed.
+// back when it is closed. After an error nothing has changed.
 func (c *conn) takeOut() (net.Conn, error) {
 	c.outMu.Lock()
 	defer c.outMu.Unlock()
@@ -140,6 +136,14 @@ func (c *conn) takeOut() (net.Conn, error) {
 	return raw, nil
 }
 
+// closeUnused is close for a connection on which no request runs.
+func (c *conn) closeUnused() {
+	if c.n.draining.Load() && c.cur.Load() == nil {
+		c.n.s.drained.idle.Add(1)
+	}
+	c.close()
+}
+
 // giveBack gives the connection's place in the limits back.
 func (c *conn) giveBack() {
 	var key netip.Prefix
@@ -152,8 +156,11 @@ func (c *conn) giveBack() {
 // cut has the connection closed at once, whatever it does. Any goroutine may
 // call it.
 func (c *conn) cut(cause error) {
-	c.cutOff.Store(true)
+	again := c.cutOff.Swap(true)
 	if x := c.cur.Load(); x != nil {
+		if !again && c.n.draining.Load() {
+			c.n.s.drained.cut.Add(1)
+		}
 		x.Cancel(cause)
 	}
 	c.Shutdown(unix.SHUT_RDWR)

@@ -33,8 +33,6 @@ func newConnLimits(total, perAddr int, log *slog.Logger) *connLimits {
 	return &connLimits{total: total, perAddr: perAddr, log: log, byAddr: make(map[netip.Prefix]int)}
 }
 
-func (c *connLimits) listen(l net.Listener) net.Listener { return &limitedListener{l, c} }
-
 // take counts a connection from key and says whether it may stay: it returns ""
 // or the limit that it would break. The zero key stands for those not counted by
 // address.
@@ -87,7 +85,13 @@ func (c *connLimits) give(key netip.Prefix) {
 
 type limitedListener struct {
 	net.Listener
-	limits *connLimits
+	limits  *connLimits
+	refused *tally
+}
+
+// limited puts the limits of connections on a listener for net/http.
+func (s *Server) limited(l net.Listener) net.Listener {
+	return &limitedListener{l, s.limits, &s.stdRefused}
 }
 
 func (l *limitedListener) Accept() (net.Conn, error) {
@@ -97,7 +101,8 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		key := addrKey(c.RemoteAddr())
-		if l.limits.take(key) != "" {
+		if limit := l.limits.take(key); limit != "" {
+			l.refused.add(limit)
 			_ = c.Close()
 			continue
 		}

@@ -43,13 +43,13 @@ type native struct {
 	hijacked  atomic.Int64
 	counts    []counts // one for each loop
 	turnTimes turnTimes
-	refused   tally // by limit
-	bad       tally // by the parser's kind
-	takeovers tally // by route
+	pauseTold atomic.Int64 // when a pause in accepting was logged last
+	refused   tally        // by limit
+	bad       tally        // by the parser's kind
+	takeovers tally        // by route
 
 	draining atomic.Bool
-	closed   atomic.Bool   // all connections are to be cut
-	drain    chan struct{} // closed when draining
+	closed   atomic.Bool // all connections are to be cut
 
 	mu        sync.Mutex
 	listeners map[*listener]struct{}
@@ -77,18 +77,21 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	n := &native{
 		s: s, log: s.log(), pool: mode == Pool, handshakes: handshakes{most: s.maxHandshakes()},
 		listeners: map[*listener]struct{}{},
-		drain:     make(chan struct{}), empty: make(chan struct{}), stopped: make(chan struct{}),
+		empty:     make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.predictor.init(mode, s.routeOf)
 	n.overload.init(s.maxQueueing(), s.Unsheddable)
 	n.config = exchange.Config{
-		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: n.date.get, Drain: n.drain,
+		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: n.date.get, Drain: s.drain,
 		MaxBody: s.maxBody(), Limits: s.headLimits(),
 		KeepAlive: func() bool { return !n.draining.Load() && !s.noAlive.Load() },
 	}
 	n.labels = rand.Text()[:6] + "-" // apart from other servers of the process
 	n.date.set(time.Now())
-	options := loop.Options{Labels: labels, Label: WorkerLabel, LabelPrefix: n.labels, OnTurn: n.turned, OnTick: n.date.set}
+	options := loop.Options{
+		Labels: labels, Label: WorkerLabel, LabelPrefix: n.labels,
+		OnTurn: n.turnTimes.add, OnWait: n.queued, OnTick: n.date.set,
+	}
 	if mode != Loop {
 		options.Watch = -1
 	}
@@ -101,10 +104,8 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	return n, nil
 }
 
-func (n *native) turned(d time.Duration) {
-	n.turnTimes.add(d)
-	n.overload.waited(d, time.Now())
-}
+// queued is told how long news had to wait for a loop.
+func (n *native) queued(d time.Duration) { n.overload.loops.waited(d, time.Now()) }
 
 // canServe reports whether l's sockets may be taken past its Accept: any other
 // type may have wrapped that for a reason.
@@ -125,10 +126,7 @@ func (n *native) serve(ctx context.Context, l net.Listener, config *tls.Config) 
 		return http.ErrServerClosed
 	}
 	defer n.leave(ln)
-	accepting, err := n.set.Listen(l.(syscall.Conn), ln.accepted, func(err error) {
-		n.refused.add("files")
-		n.log.Error("engine: accepting pauses", "err", err)
-	})
+	accepting, err := n.set.Listen(l.(syscall.Conn), ln.accepted, ln.paused)
 	if err != nil {
 		return err
 	}
@@ -185,6 +183,18 @@ func (ln *listener) close() {
 	}
 }
 
+// paused is told of each pause in accepting, two a second for as long as there
+// are no files.
+func (ln *listener) paused(err error) {
+	n := ln.n
+	n.refused.add("files")
+	now := n.set.Now()
+	if told := n.pauseTold.Load(); told != 0 && now-told < int64(time.Minute) || !n.pauseTold.CompareAndSwap(told, now) {
+		return
+	}
+	n.log.Error("engine: accepting pauses; connections wait in the listen queue", "err", err)
+}
+
 // accepted takes a new connection. It runs on a loop.
 func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 	n := ln.n
@@ -196,7 +206,8 @@ func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 		_ = unix.Close(fd)
 		return
 	}
-	c := &conn{n: n, ln: ln, ctx: ln.ctx, remote: remote.String()}
+	c := ln.newConn()
+	c.n, c.ln, c.ctx, c.remote = n, ln, ln.ctx, remote.String()
 	if !n.begin() {
 		n.s.limits.give(key)
 		_ = unix.Close(fd)
@@ -289,9 +300,7 @@ func (n *native) detach(by int) {
 // quiesce closes the listeners and the connections that have nothing to do.
 func (n *native) quiesce() {
 	n.mu.Lock()
-	if !n.draining.Swap(true) {
-		close(n.drain)
-	}
+	n.draining.Store(true)
 	listeners := slices.Collect(maps.Keys(n.listeners))
 	n.stopIfDone()
 	n.mu.Unlock()

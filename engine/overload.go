@@ -6,52 +6,72 @@ import (
 	"time"
 )
 
-// overload sheds requests while they would have to wait too long for their turn.
-// It looks at the shortest wait of each interval, as CoDel (RFC 8289) does: a
-// burst makes some requests wait, but only a standing queue makes all of them.
+// overload sheds requests that have waited too long for their turn, while there
+// is a standing queue. There are two queues: that for the loops, and that of
+// what was handed to workers, which is the Go scheduler's.
 type overload struct {
-	target time.Duration // <= 0: never shed
-	exempt func(*http.Request) bool
-
-	least    atomic.Int64 // shortest wait of this interval, ns
-	ends     atomic.Int64 // when it ends, Unix ns
-	shedding atomic.Bool
+	exempt  func(*http.Request) bool
+	loops   queue
+	workers queue
 }
-
-// interval is how long every request must have waited too long.
-const interval = 100 * time.Millisecond
 
 func (o *overload) init(target time.Duration, exempt func(*http.Request) bool) {
-	o.target, o.exempt = target, exempt
-	o.least.Store(int64(time.Hour))
+	o.loops.target, o.workers.target = target, target
+	o.exempt = exempt
 }
 
-// sheds reports whether r should be refused.
-func (o *overload) sheds(r *http.Request) bool {
-	return o.shedding.Load() && !(o.exempt != nil && o.exempt(r))
+// sheds reports whether r, which has waited that long for a worker, or is on a
+// loop (0), should be refused.
+func (o *overload) sheds(r *http.Request, waited time.Duration) bool {
+	late := o.loops.standing.Load()
+	if waited > 0 {
+		late = o.workers.waited(waited, time.Now())
+	}
+	return late && !(o.exempt != nil && o.exempt(r))
 }
 
-// waited notes how long something that was ready had to wait for its turn.
-func (o *overload) waited(d time.Duration, now time.Time) {
-	if o.target <= 0 {
-		return
+// queue judges waits as CoDel (RFC 8289) does: a burst makes some wait, but only
+// a standing queue makes all of them wait for an interval and longer. Then
+// everything that has waited too long is turned away, which costs little time,
+// until something is reached that has not.
+type queue struct {
+	target time.Duration // <= 0: no wait is too long
+
+	since    atomic.Int64 // since when all waits have been too long, Unix ns; 0: the last was not
+	last     atomic.Int64 // when the last one was noted, Unix ns
+	standing atomic.Bool
+}
+
+const (
+	// interval is how long every wait must have been too long.
+	interval = 100 * time.Millisecond
+	// stale is after what time a wait says nothing of now.
+	stale = time.Second
+)
+
+// waited notes that something which was ready had to wait that long, and reports
+// whether it has waited too long in a standing queue.
+func (q *queue) waited(d time.Duration, at time.Time) bool {
+	if q.target <= 0 {
+		return false
 	}
-	for {
-		least := o.least.Load()
-		if int64(d) >= least || o.least.CompareAndSwap(least, int64(d)) {
-			break
-		}
+	now := at.UnixNano()
+	last := q.last.Swap(now)
+	if d <= q.target {
+		q.since.Store(0)
+		q.standing.Store(false)
+		return false
 	}
-	ends := o.ends.Load()
-	at := now.UnixNano()
-	if at < ends || !o.ends.CompareAndSwap(ends, at+int64(interval)) {
-		return
+	since := q.since.Load()
+	if since == 0 || now-last > int64(stale) {
+		q.since.Store(now)
+		q.standing.Store(false)
+		return false
 	}
-	least := o.least.Swap(int64(time.Hour))
-	// An interval that ended long ago says nothing of now.
-	fresh := at-ends < int64(interval)
-	o.shedding.Store(fresh && least > int64(o.target))
+	standing := now-since >= int64(interval)
+	q.standing.Store(standing)
+	return standing
 }
 
 // retryAfter is what a refused client is told to wait, in seconds.
-func (o *overload) retryAfter() int { return 1 }
+const retryAfter = 1

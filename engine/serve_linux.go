@@ -59,7 +59,7 @@ func (c *conn) escaped(v any) {
 // not be touched.
 func (c *conn) serve() {
 	if c.cutOff.Load() {
-		c.close()
+		c.closeUnused()
 		return
 	}
 	switch c.phase.Load() {
@@ -76,9 +76,9 @@ func (c *conn) serve() {
 		return
 	case phaseResumed:
 		c.phase.Store(phaseReading)
-		c.lease = c.turn.w.Lease()
+		c.turn.lease = c.turn.w.Lease()
 		c.worker.Store(c.turn.w.ID)
-		if !c.exchange(c.cur.Load()) {
+		if !c.resume(c.cur.Load()) {
 			return
 		}
 	}
@@ -92,14 +92,14 @@ func (c *conn) requests() bool {
 	t := c.turn
 	for i := 0; t.r < t.e; i++ {
 		t.r += http1.Skip(t.input())
-		length, bad := c.scan.Next(t.input(), c.n.config.Limits)
+		length, bad := t.scan.Next(t.input(), c.n.config.Limits)
 		if bad == nil && length == 0 {
 			return true
 		}
 		if i == requestsATurn {
 			return c.again()
 		}
-		c.lease = t.w.Lease() // a refusal, too, may have to wait
+		t.lease = t.w.Lease() // a refusal, too, may have to wait
 		x := exchange.New(&c.n.config, c, c.ctx, c.remote, c.tls.state())
 		if bad == nil {
 			head := string(t.in[t.r : t.r+length])
@@ -110,7 +110,7 @@ func (c *conn) requests() bool {
 			}
 		}
 		if bad != nil {
-			c.n.bad.add(bad.Kind)
+			c.n.countBad(bad)
 			x.Refuse(bad.Status, bad.Reason)
 			return c.finish(endLinger)
 		}
@@ -135,10 +135,8 @@ func (c *conn) again() bool {
 // begin serves x, here or, when its route has been slow, on a worker.
 func (c *conn) begin(x *exchange.Exchange) bool {
 	n, w := c.n, c.turn.w
-	if n.overload.sheds(x.Request()) {
-		n.refused.add("overload")
-		x.RefuseRetry(http.StatusServiceUnavailable, "the server is overloaded", n.overload.retryAfter())
-		return c.finish(endLinger)
+	if n.overload.sheds(x.Request(), w.Waited()) {
+		return c.shed(x)
 	}
 	c.tell(http.StateActive)
 	c.worker.Store(w.ID)
@@ -153,9 +151,29 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 	n.handed.Add(1)
 	c.phase.Store(phaseResumed)
 	w.Scratch = nil // the buffers go with the connection
-	c.turn.queued = time.Now()
 	n.set.Serve(c)
 	return false
+}
+
+// resume serves x, for which c was handed to a worker.
+func (c *conn) resume(x *exchange.Exchange) bool {
+	if c.n.overload.sheds(x.Request(), c.turn.w.Waited()) {
+		c.cur.Store(nil)
+		return c.shed(x)
+	}
+	return c.exchange(x)
+}
+
+// shed refuses x because the server is overloaded. It reports whether c is still
+// the caller's: where it can, it keeps the connection, since a new one would
+// cost more than x.
+func (c *conn) shed(x *exchange.Exchange) bool {
+	c.n.refused.add("overload")
+	if !x.Shed(http.StatusServiceUnavailable, "the server is overloaded", retryAfter) {
+		return c.finish(endLinger)
+	}
+	c.tell(http.StateIdle)
+	return true
 }
 
 // exchange serves x, which is c.cur, and does with the connection what the
@@ -169,14 +187,11 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 	}
 	if !led {
 		n.away.add(c, x)
-		if now := time.Now(); !t.queued.IsZero() {
-			n.overload.waited(now.Sub(t.queued), now)
-		}
 	}
 	t.began = false
 	out := x.Serve()
 	c.cur.Store(nil)
-	n.counts[c.Loop()].requests.Add(1)
+	n.account(c, &out)
 	if !led || !w.Step() {
 		n.returned(x, led)
 	}
@@ -295,7 +310,7 @@ func (c *conn) park() bool {
 	partial := t.r < t.e || c.tls.halfway()
 	switch {
 	case c.cutOff.Load():
-		c.close()
+		c.closeUnused()
 		return true
 	case !n.config.KeepAlive() && c.greeted && !partial:
 		c.leave()
@@ -305,6 +320,10 @@ func (c *conn) park() bool {
 		c.leave()
 		return true
 	case c.headBy != 0 && now >= c.headBy:
+		if n.draining.Load() && !c.greeted && !partial {
+			c.closeUnused()
+			return true
+		}
 		n.refused.add("header_timeout")
 		c.leave()
 		return true

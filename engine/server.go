@@ -149,6 +149,11 @@ type Server struct {
 	limits  *connLimits
 	noAlive atomic.Bool
 
+	drain      chan struct{} // closed by the first Shutdown or Close
+	drained    drained
+	stdRunning atomic.Int64 // requests that net/http serves; negative once they were cut off
+	stdRefused tally        // by net/http or its listeners
+
 	mu      sync.Mutex
 	ended   bool
 	native  atomic.Pointer[native] // once there is a listener for it
@@ -167,7 +172,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return err
 	}
 	if s.mode == Std || !canServe(l) {
-		return s.http.Serve(s.limits.listen(l))
+		return s.http.Serve(s.limited(l))
 	}
 	return s.serveNative(l, nil)
 }
@@ -186,7 +191,7 @@ func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 		return err
 	}
 	if s.mode == Std || !canServe(l) {
-		return s.http.Serve(tls.NewListener(s.limits.listen(l), config))
+		return s.http.Serve(tls.NewListener(s.limited(l), config))
 	}
 	return s.serveNative(l, config)
 }
@@ -219,6 +224,7 @@ func (s *Server) Close() error {
 		return err
 	}
 	n := s.end()
+	s.cutStd()
 	if n == nil {
 		return s.http.Close()
 	}
@@ -251,13 +257,21 @@ func (s *Server) SetKeepAlivesEnabled(v bool) {
 	}
 }
 
-// Stats returns the counters of this server. In [Std] only those of connections
-// and of limits are kept.
+// Stats returns the counters of this server. In [Std] only Drained is kept, and
+// of Refused the limits of connections and of bodies.
 func (s *Server) Stats() Stats {
+	var st Stats
 	if n := s.native.Load(); n != nil {
-		return n.stats()
+		st = n.stats()
 	}
-	return Stats{}
+	st.Drained = s.drained.snapshot()
+	for limit, n := range s.stdRefused.snapshot() {
+		if st.Refused == nil {
+			st.Refused = map[string]uint64{}
+		}
+		st.Refused[limit] += n
+	}
+	return st
 }
 
 // Running returns the requests whose handlers now run away from the loop, the
@@ -279,6 +293,7 @@ func (s *Server) init() error {
 			s.err = err
 			return
 		}
+		s.drain = make(chan struct{})
 		s.limits = newConnLimits(s.MaxConns, s.MaxConnsPerAddr, s.log())
 		s.http = s.std()
 		s.mode = mode
@@ -322,6 +337,9 @@ func (s *Server) start(labels context.Context) (*native, error) {
 func (s *Server) end() *native {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.ended {
+		close(s.drain)
+	}
 	s.ended = true
 	return s.native.Load()
 }

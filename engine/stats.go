@@ -9,16 +9,31 @@ type Stats struct {
 	Handshaking, Reading, Active, Idle, Hijacked, Closing int64
 
 	Accepted uint64
-	// Refused counts connections and requests turned away, by the limit that
-	// did: "conns", "conns_per_addr", "handshakes", "header_timeout",
-	// "body_timeout", "body_rate", "body_size", "write_stalled", "idle",
-	// "files", "overload" …
+	// Refused counts connections and requests turned away or cut off, by the limit
+	// that did it:
+	//
+	//	conns, conns_per_addr        MaxConns, MaxConnsPerAddr
+	//	files                        the process can open no more files; accepting pauses
+	//	handshakes                   MaxHandshakes
+	//	header_timeout               ReadHeaderTimeout
+	//	request_line_too_long        MaxRequestLine
+	//	header_too_large             MaxHeaderBytes
+	//	too_many_fields              MaxHeaderFields
+	//	trailer_too_large, too_many_trailers   the trailer of a chunked body
+	//	body_size                    MaxBodyBytes, LimitBody
+	//	body_timeout, body_rate      BodyTimeout, MinRate
+	//	write_stalled, write_rate    WriteStallTimeout, MinRate
+	//	idle                         IdleTimeout
+	//	overload                     MaxQueueing
 	Refused map[string]uint64
 	// BadRequests counts requests that broke the protocol, by the parser's kind.
 	BadRequests map[string]uint64
 
 	BytesRead, BytesWritten uint64
 	Requests                uint64
+
+	// Drained is what became of connections and requests at the end.
+	Drained Drained
 
 	// Takeovers counts requests whose handler ran so long that another
 	// goroutine took the loop, by route ("" where that is not known).

@@ -18,9 +18,9 @@ func (s *Server) std() *http.Server {
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(s.H2C)
 	return &http.Server{
-		Handler:           s.limited(refusePreface(s.Handler)),
+		Handler:           s.tracked(s.limitedBody(refusePreface(s.Handler))),
 		ErrorLog:          serverlog.New(s.log()),
-		BaseContext:       s.BaseContext,
+		BaseContext:       s.baseContext,
 		ConnContext:       s.ConnContext,
 		ConnState:         s.ConnState,
 		Protocols:         &protocols,
@@ -42,14 +42,11 @@ func (s *Server) std() *http.Server {
 // is there, and how long it may take to answer.
 const stdPing = 15 * time.Second
 
-// limited puts the body limit around h.
-func (s *Server) limited(h http.Handler) http.Handler {
+// limitedBody puts the body limit around h.
+func (s *Server) limitedBody(h http.Handler) http.Handler {
 	most := s.maxBody()
-	if most <= 0 {
-		return h
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, limitStd(w, r, most))
+		h.ServeHTTP(w, s.limitStd(w, r, most))
 	})
 }
 
@@ -76,13 +73,13 @@ func h2HeaderBytes(n int) int {
 	return max(cmp.Or(n, defaultHeader)-allowance, 1)
 }
 
+// baseContext returns the context of what comes on l.
 func (s *Server) baseContext(l net.Listener) context.Context {
-	if s.BaseContext == nil {
-		return context.Background()
+	ctx := context.Background()
+	if s.BaseContext != nil {
+		if ctx = s.BaseContext(l); ctx == nil {
+			panic("engine: BaseContext returned a nil context")
+		}
 	}
-	ctx := s.BaseContext(l)
-	if ctx == nil {
-		panic("engine: BaseContext returned a nil context")
-	}
-	return ctx
+	return context.WithValue(ctx, drainKey{}, s.drain)
 }

@@ -12,16 +12,18 @@ type stdBody struct {
 	w http.ResponseWriter
 	// net/http puts the trailer into the request that it made.
 	from, to *http.Request
+	refused  *tally
 	most     atomic.Int64 // <= 0: no limit
 	taken    int64
+	over     bool // the limit was broken
 }
 
 // limitStd limits r's body and returns the request to serve.
-func limitStd(w http.ResponseWriter, r *http.Request, most int64) *http.Request {
+func (s *Server) limitStd(w http.ResponseWriter, r *http.Request, most int64) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r
 	}
-	b := &stdBody{ReadCloser: r.Body, w: w}
+	b := &stdBody{ReadCloser: s.limitWait(r), w: w, refused: &s.stdRefused}
 	b.most.Store(most)
 	// On a copy: net/http looks at what kind of body its own request has.
 	limited := *r
@@ -40,6 +42,10 @@ func (b *stdBody) Read(p []byte) (n int, err error) {
 		n, err = http.MaxBytesReader(b.w, b.ReadCloser, most-b.taken).Read(p)
 		if tooMuch, ok := err.(*http.MaxBytesError); ok {
 			tooMuch.Limit = most
+			if !b.over {
+				b.over = true
+				b.refused.add("body_size")
+			}
 		}
 	}
 	b.taken += int64(n)

@@ -5,66 +5,120 @@ import "time"
 // A slow peer is measured by the time that it makes us wait, not by the time
 // that a handler takes.
 
-// rateGrace is how long a peer may make us wait before its rate
-// is looked at, so that a short pause is no reason.
+// rateGrace is how long a peer may make us wait before its rate is looked at
+// where no timeout says how long a pause may be.
 const rateGrace = 10 * time.Second
 
-// waits is how long, and for how many bytes, the exchange under way has waited.
+// waits is how long, and for how many bytes, an exchange has waited in one
+// direction.
 type waits struct {
-	in      time.Duration
-	bytesIn int64
-	// Guarded by outMu.
-	out      time.Duration
-	bytesOut int64
+	time  time.Duration
+	bytes int64
 }
 
 // bodyDeadline returns until when the next bytes of the body must come, and the
 // limit that is broken if they do not; zero for never.
 func (c *conn) bodyDeadline(now time.Time) (by time.Time, limit string) {
-	s, w := c.n.s, &c.turn.waits
+	s, w := c.n.s, &c.turn.waitsIn
 	if d := s.bodyTimeout(); d > 0 {
 		by, limit = now.Add(d), "body_timeout"
 	}
-	if rate := s.minRate(); rate > 0 {
-		left := rateGrace + time.Duration(float64(w.bytesIn)/float64(rate)*float64(time.Second)) - w.in
-		if end := now.Add(left); by.IsZero() || end.Before(by) {
-			by, limit = end, "body_rate"
-		}
+	if end, ok := s.rateDeadline(now, s.bodyTimeout(), w.bytes, w.time); ok && (by.IsZero() || end.Before(by)) {
+		by, limit = end, "body_rate"
 	}
 	return by, limit
 }
 
-// stallDeadline returns until when the peer must take more output.
-func (c *conn) stallDeadline(now time.Time) (by time.Time) {
-	s, w := c.n.s, &c.turn.waits
-	if d := s.stallTimeout(); d > 0 {
-		by = now.Add(d)
-		if rate := s.minRate(); rate > 0 {
-			left := d + time.Duration(float64(w.bytesOut)/float64(rate)*float64(time.Second)) - w.out
-			by = earlierOf(by, now.Add(left))
-		}
+// stallDeadline returns until when the peer must take more output, and the limit
+// that is broken if it does not; zero for never. outMu is held.
+func (c *conn) stallDeadline(now time.Time) (by time.Time, limit string) {
+	if x := c.cur.Load(); c.turn.waitsFor != x {
+		c.turn.waitsFor, c.turn.waitsOut = x, waits{}
 	}
-	return by
+	s, w := c.n.s, &c.turn.waitsOut
+	if d := s.stallTimeout(); d > 0 {
+		by, limit = now.Add(d), "write_stalled"
+	}
+	if end, ok := s.rateDeadline(now, s.stallTimeout(), w.bytes, w.time); ok && (by.IsZero() || end.Before(by)) {
+		by, limit = end, "write_rate"
+	}
+	return by, limit
 }
 
-// owedDeadline is stallDeadline, on the loops' clock, for n bytes that wait
-// while nobody serves.
-func (c *conn) owedDeadline(n int) int64 {
+// rateDeadline returns when a peer that has made us wait for so long, for so
+// many bytes, falls below the least rate, after a pause it may make once.
+func (s *Server) rateDeadline(now time.Time, pause time.Duration, bytes int64, waited time.Duration) (by time.Time, ok bool) {
+	rate := s.minRate()
+	if rate <= 0 {
+		return by, false
+	}
+	if pause <= 0 {
+		pause = rateGrace
+	}
+	return now.Add(pause + forBytes(bytes, rate) - waited), true
+}
+
+func forBytes(n int64, rate int) time.Duration {
+	return time.Duration(float64(n) / float64(rate) * float64(time.Second))
+}
+
+// tooSlow reports whether the peer takes the response at less than the least
+// rate. outMu is held.
+func (c *conn) tooSlow() bool {
+	s, w := c.n.s, &c.turn.waitsOut
+	now := time.Now()
+	end, ok := s.rateDeadline(now, s.stallTimeout(), w.bytes, w.time)
+	return ok && !now.Before(end)
+}
+
+// beginOwing sets the times of n bytes that wait for room while nobody serves.
+func (c *conn) beginOwing(n int) {
 	s := c.n.s
-	d := s.stallTimeout()
-	if d <= 0 {
-		return 0
-	}
+	c.headBy = 0
+	n += c.Unacked() // those before them have to go first
 	if rate := s.minRate(); rate > 0 {
-		d += time.Duration(float64(n) / float64(rate) * float64(time.Second))
+		pause := s.stallTimeout()
+		if pause <= 0 {
+			pause = rateGrace
+		}
+		c.headBy = c.n.set.Now() + int64(pause+forBytes(int64(n), rate))
 	}
-	return c.n.set.Now() + int64(d)
+	c.setOwing()
+}
+
+// setOwing has the connection looked at when the peer has taken nothing for too
+// long from now on, or is too slow altogether.
+func (c *conn) setOwing() {
+	by := c.headBy
+	c.queue = int32(c.Unacked())
+	if d := c.n.s.stallTimeout(); d > 0 {
+		if stall := c.n.set.Now() + int64(d); by == 0 || stall < by {
+			by = stall
+		}
+	}
+	c.SetDeadline(by)
+}
+
+// owesOn is for when the time of output that waits is over. It closes the
+// connection, unless the peer has taken something after all, and reports whether
+// it has.
+func (c *conn) owesOn() bool {
+	limit := "write_stalled"
+	if c.headBy != 0 && c.n.set.Now() >= c.headBy {
+		limit = "write_rate"
+	} else if c.Unacked() < int(c.queue) {
+		c.setOwing()
+		return true
+	}
+	c.n.refused.add(limit)
+	c.close()
+	return false
 }
 
 // setDeadlines begins the times of an exchange.
 func (c *conn) setDeadlines() {
 	s := c.n.s
-	c.turn.waits.in, c.turn.waits.bytesIn = 0, 0 // the others: by the first write
+	c.turn.waitsIn = waits{}
 	if s.ReadTimeout > 0 {
 		c.readBy.Store(time.Now().Add(s.ReadTimeout).UnixNano())
 	}

@@ -52,7 +52,8 @@ func (t *transport) Read(p []byte) (int, error) {
 func (t *transport) read(p []byte) (int, error) {
 	c := t.c
 	if turn := c.turn; t.blocking && turn.r < turn.e { // came before the handshake began
-		n := copy(p, turn.input())
+		in := turn.input()
+		n := copy(p, in[:t.frame.rest(in)]) // one record, or else p would grow
 		turn.r += n
 		return n, nil
 	}
@@ -209,30 +210,3 @@ func (t *transport) SetWriteDeadline(at time.Time) error {
 
 // handedContext implements handedOver.
 func (t *transport) handedContext() (context.Context, net.Conn) { return t.c.ctx, t.c.facade() }
-
-// framing follows where records begin and end (RFC 8446 section 5.1).
-type framing struct {
-	left uint16 // bytes of the record's body to come
-	head uint8  // bytes of the next record's head that have come
-	size uint8  // the first byte of its length
-}
-
-func (f *framing) halfway() bool { return f.left > 0 || f.head > 0 }
-
-func (f *framing) pass(p []byte) {
-	for len(p) > 0 {
-		if f.left > 0 {
-			n := min(int(f.left), len(p))
-			f.left -= uint16(n)
-			p = p[n:]
-			continue
-		}
-		switch f.head++; f.head {
-		case 4:
-			f.size = p[0]
-		case 5:
-			f.left, f.head = uint16(f.size)<<8|uint16(p[0]), 0
-		}
-		p = p[1:]
-	}
-}

@@ -2,8 +2,9 @@ package engine
 
 import (
 	"sync"
-	"time"
 
+	"github.com/galeweb/gale/internal/exchange"
+	"github.com/galeweb/gale/internal/http1"
 	"github.com/galeweb/gale/internal/loop"
 )
 
@@ -17,26 +18,28 @@ const (
 // known of them. It goes from connection to connection with the goroutine that
 // serves them; no handler ever sees it.
 type turn struct {
-	w *loop.Worker
+	w     *loop.Worker
+	lease loop.Lease // of the exchange under way
 
 	in       []byte // input is in[r:e]
 	r, e     int
+	scan     http1.Scanner
 	drained  bool  // the last read has emptied the socket
 	received bool  // something was read, or served, in this turn
 	failed   error // why no more input comes
-	waits    waits
+	waitsIn  waits
 
 	// Output; the connection's outMu guards all of it.
-	out     []byte // plain; for TLS, not yet encrypted
-	sent    int    // how much of out the socket has taken; for TLS none
-	enc     []byte // empty room for records
-	flushes int    // how often something was sent
-	err     error  // why output is lost
-	began   bool   // the exchange under way has written
-	mark    int    // len(out) when it did
-	marked  int    // flushes when it did
-
-	queued time.Time // when the exchange was handed to a worker; zero: it was not
+	waitsOut waits
+	waitsFor *exchange.Exchange // that waitsOut is of
+	out      []byte             // plain; for TLS, not yet encrypted
+	sent     int                // how much of out the socket has taken; for TLS none
+	enc      []byte             // empty room for records
+	flushes  int                // how often something was sent
+	err      error              // why output is lost
+	began    bool               // the exchange under way has written
+	mark     int                // len(out) when it did
+	marked   int                // flushes when it did
 }
 
 type turns struct{ pool sync.Pool }
@@ -53,7 +56,7 @@ func (p *turns) put(t *turn) {
 	if len(t.in) != inSize || cap(t.enc) > 4*outSize {
 		return
 	}
-	t.w, t.failed, t.err = nil, nil, nil
+	t.w, t.failed, t.err, t.waitsFor = nil, nil, nil, nil
 	p.pool.Put(t)
 }
 
@@ -72,6 +75,21 @@ func (t *turn) room() []byte {
 		t.in = append(t.in, make([]byte, len(t.in))...)
 	}
 	return t.in[t.e:]
+}
+
+// kept is what a connection keeps from turn to turn, but for idle ones, of which
+// there are the most: they have nothing to keep.
+type kept struct {
+	rest []byte        // input that waits for more
+	scan http1.Scanner // of rest
+	owed []byte        // output that waits for room
+}
+
+func (c *conn) keep() *kept {
+	if c.kept == nil {
+		c.kept = new(kept)
+	}
+	return c.kept
 }
 
 // attach gives the connection buffers, with what was left over when it was last
@@ -99,13 +117,17 @@ func (c *conn) attach(w *loop.Worker) *turn {
 func (c *conn) retake(t *turn) {
 	t.r, t.e, t.sent, t.flushes = 0, 0, 0, 0
 	t.out = t.out[:0]
-	t.drained, t.received, t.failed, t.err, t.queued = false, false, nil, nil, time.Time{}
-	if c.rest != nil {
-		if len(t.in) < len(c.rest) {
-			t.in = make([]byte, len(c.rest))
+	t.drained, t.received, t.failed, t.err, t.waitsFor = false, false, nil, nil, nil
+	t.scan = http1.Scanner{}
+	if k := c.kept; k != nil {
+		if len(t.in) < len(k.rest) {
+			t.in = make([]byte, len(k.rest))
 		}
-		t.e = copy(t.in, c.rest)
-		c.rest = nil
+		t.e, t.scan = copy(t.in, k.rest), k.scan
+		k.rest = nil
+		if k.owed == nil {
+			c.kept = nil
+		}
 	}
 	c.outMu.Lock()
 	c.tls.borrow(t)
@@ -117,7 +139,8 @@ func (c *conn) retake(t *turn) {
 func (c *conn) detach() {
 	t := c.turn
 	if in := t.input(); len(in) > 0 {
-		c.rest = append(make([]byte, 0, len(in)), in...)
+		k := c.keep()
+		k.rest, k.scan = append(make([]byte, 0, len(in)), in...), t.scan
 	}
 	c.outMu.Lock()
 	out := t.out[t.sent:]
@@ -125,7 +148,7 @@ func (c *conn) detach() {
 		out = c.tls.encrypt(t)
 	}
 	if len(out) > 0 {
-		c.owed = append(make([]byte, 0, len(out)), out...)
+		c.keep().owed = append(make([]byte, 0, len(out)), out...)
 	}
 	c.endTurn()
 	c.outMu.Unlock()

@@ -60,7 +60,7 @@ func (c *conn) Fill() error {
 		n, err := c.recv(t.room())
 		t.e += n
 		if n > 0 {
-			t.waits.bytesIn += int64(n)
+			t.waitsIn.bytes += int64(n)
 			return nil
 		}
 		if err == errWouldBlock {
@@ -85,7 +85,7 @@ func (c *conn) awaitInput() error {
 	c.n.away.sleeps(c.cur.Load(), 1)
 	err := c.WaitIn(earlier(by, c.readBy.Load()))
 	c.n.away.sleeps(c.cur.Load(), -1)
-	c.turn.waits.in += time.Since(began)
+	c.turn.waitsIn.time += time.Since(began)
 	switch {
 	case c.cutOff.Load():
 		return net.ErrClosed
@@ -102,7 +102,7 @@ func (c *conn) awaitInput() error {
 
 // leaveLoop lets others lead the loop, since what comes may block.
 func (c *conn) leaveLoop() {
-	c.lease.GiveUp()
+	c.turn.lease.GiveUp()
 	// Also when the watch was quicker: it may not have told yet.
 	if x := c.cur.Load(); x != nil {
 		c.n.away.add(c, x)
@@ -120,7 +120,6 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 	if !t.began {
 		t.began, t.mark, t.marked = true, len(t.out), t.flushes
-		t.waits.out, t.waits.bytesOut = 0, 0
 	}
 	if len(t.out)+len(p) <= outSize {
 		t.out = append(t.out, p...)
@@ -315,21 +314,24 @@ func (c *conn) sendDirect(p []byte) error {
 // kept: what was half sent cannot be mended.
 func (c *conn) awaitRoom() error {
 	c.leaveLoop()
-	began := time.Now()
-	by := c.stallDeadline(began)
+	began, queue := time.Now(), c.Unacked()
+	by, limit := c.stallDeadline(began)
 	c.n.away.sleeps(c.cur.Load(), 1)
 	err := c.WaitOut(earlier(by, c.writeBy.Load()))
 	c.n.away.sleeps(c.cur.Load(), -1)
-	c.turn.waits.out += time.Since(began)
+	// The kernel tells of room only when there is much of it.
+	taken := max(queue-c.Unacked(), 0)
+	c.turn.waitsOut.time += time.Since(began)
+	c.turn.waitsOut.bytes += int64(taken)
 	switch {
 	case c.cutOff.Load():
 		err = net.ErrClosed
 	case err == nil:
 	case passed(c.writeBy.Load()):
-	case !by.IsZero() && !time.Now().Before(by):
-		c.n.refused.add("write_stalled")
+	case !by.IsZero() && !time.Now().Before(by) && (taken == 0 || c.tooSlow()):
+		c.n.refused.add(limit)
 	default:
-		err = nil // the deadline was moved on
+		err = nil // the deadline was moved on, or the peer has taken something
 	}
 	if err != nil {
 		c.turn.err = err
@@ -348,9 +350,6 @@ func (c *conn) writeError(errno syscall.Errno) error {
 func (c *conn) wrote(n int) {
 	if n > 0 {
 		c.n.counts[c.Loop()].written.Add(uint64(n))
-		if c.turn != nil {
-			c.turn.waits.bytesOut += int64(n)
-		}
 	}
 }
 
@@ -381,7 +380,7 @@ func (c *conn) flushed() bool {
 		c.close()
 		return false
 	}
-	c.SetDeadline(c.owedDeadline(left))
+	c.beginOwing(left)
 	return c.owe()
 }
 
@@ -410,9 +409,7 @@ func (c *conn) flushOwed() bool {
 	case !mine:
 		return false
 	case !done:
-		if c.Expired(c.n.set.Now()) {
-			c.n.refused.add("write_stalled")
-			c.close()
+		if c.Expired(c.n.set.Now()) && !c.owesOn() {
 			return false
 		}
 		if !c.owe() {
@@ -428,10 +425,13 @@ func (c *conn) flushOwed() bool {
 
 // sendOwed reports whether all is sent, and whether c is still the caller's.
 func (c *conn) sendOwed() (done, mine bool) {
-	for len(c.owed) > 0 {
-		n, errno := c.Conn.Write(c.owed)
-		c.owed = c.owed[n:]
+	for c.kept != nil && len(c.kept.owed) > 0 {
+		n, errno := c.Conn.Write(c.kept.owed)
+		c.kept.owed = c.kept.owed[n:]
 		c.wrote(n)
+		if n > 0 {
+			c.setOwing()
+		}
 		if errno == unix.EAGAIN {
 			return false, true
 		}
@@ -440,7 +440,8 @@ func (c *conn) sendOwed() (done, mine bool) {
 			return false, false
 		}
 	}
-	c.owed = nil
+	c.kept, c.headBy = nil, 0
+	c.SetDeadline(0) // that was the time of the output
 	c.phase.Store(phaseReading)
 	return true, true
 }

@@ -259,6 +259,7 @@ func (b *body) settle() (settled, large bool) {
 func (b *body) release() (atEnd, more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.x.outcome.BodyError = b.err
 	if w, ok := b.src.(Wire); ok {
 		more = w.Unfilled() && (!b.eof || len(w.Buffered()) > 0)
 	}

@@ -71,6 +71,9 @@ type Outcome struct {
 	Abort bool
 	// Status is the response's, 0 when none was sent.
 	Status int
+	// BodyError is why reading the request's body has failed: a limit, broken
+	// chunks, the wire; nil when it has not.
+	BodyError error
 	// Written is how many bytes of body the handler has written, for HEAD too.
 	Written int64
 }

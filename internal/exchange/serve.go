@@ -67,7 +67,7 @@ func (x *Exchange) settle(keep bool) {
 	w := &x.w
 	x.outcome = Outcome{
 		Hijacked: w.hijacked, Close: !w.hijacked && !keep, Abort: w.err != nil && !w.hijacked,
-		Status: w.status, Written: w.written,
+		Status: w.status, Written: w.written, BodyError: x.outcome.BodyError,
 	}
 }
 

@@ -29,6 +29,7 @@ type Listener struct {
 	set      *Set
 	accepted func(w *Worker, fd int, peer unix.Sockaddr)
 	failed   func(error)
+	pausing  int64 // until when, on the set's clock; the owner's
 	closing  atomic.Bool
 	end      chan struct{}
 	endOnce  sync.Once
@@ -97,6 +98,13 @@ func (a *Listener) serve(w *Worker) {
 			a.endOnce.Do(func() { a.conn.Close(); close(a.end) })
 			return
 		}
+		if a.pausing > a.set.Now() {
+			// Each new connection is news; the end of the pause finds them all.
+			if a.conn.Release(false) {
+				return
+			}
+			continue
+		}
 		fd, peer, err := unix.Accept4(int(a.conn.fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
@@ -110,8 +118,8 @@ func (a *Listener) serve(w *Worker) {
 			if a.conn.Release(false) {
 				return
 			}
-		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
-			a.pause(err)
+		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EINVAL:
+			a.pause(err) // EINVAL: somebody has shut the listening socket down
 			return
 		default:
 			// The connection is gone already; the next may be well.
@@ -122,6 +130,7 @@ func (a *Listener) serve(w *Worker) {
 
 func (a *Listener) pause(err error) {
 	a.failed(err)
+	a.pausing = a.set.Now() + int64(acceptPause)
 	time.AfterFunc(acceptPause, a.conn.Kick)
 	for !a.conn.Release(false) { // the kick will look for what came meanwhile
 	}

@@ -140,6 +140,17 @@ func (c *Conn) LocalAddr() net.Addr {
 	return Addr(sa)
 }
 
+// Unacked returns how many bytes were written that the peer has not acknowledged,
+// or 0 where the kernel does not tell. Only the owner, or who writes for it, may
+// call it.
+func (c *Conn) Unacked() int {
+	n, err := unix.IoctlGetInt(int(c.fd), unix.TIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // ID is the identity of the connection in its set, which is never used again
 // soon.
 func (c *Conn) ID() uint32 { return c.gen }

@@ -25,6 +25,7 @@ type Loop struct {
 	file  *os.File // the epoll instance, with which a leader waits in the runtime's poller
 	raw   syscall.RawConn
 	wheel wheel
+	probe probe
 
 	// word is sequence<<1 | working. The leader counts it up when it begins and
 	// ends a piece of work; who changes it instead of the leader leads from
@@ -54,8 +55,13 @@ func newLoop(s *Set, index int) (*Loop, error) {
 	}
 	l := &Loop{set: s, index: index, epfd: fd, file: os.NewFile(uintptr(fd), "epoll")}
 	l.wheel.last = s.Now() / int64(tick)
+	if err := l.probe.open(fd); err != nil {
+		_ = l.file.Close()
+		return nil, err
+	}
 	l.raw, err = l.file.SyscallConn()
 	if err != nil {
+		l.probe.close()
 		_ = l.file.Close()
 		return nil, err
 	}
@@ -121,6 +127,10 @@ func (l *Loop) wait(w *Worker) bool {
 }
 
 func (l *Loop) dispatch(w *Worker, ev *unix.EpollEvent) {
+	if int(ev.Fd) == l.probe.fd {
+		l.found()
+		return
+	}
 	c := l.set.table.get(ev.Fd, uint32(ev.Pad))
 	if c == nil {
 		return

@@ -27,7 +27,7 @@ type pool struct {
 
 func (p *pool) serve(src Source) {
 	p.away.Add(1)
-	p.do(job{src: src})
+	p.do(job{src: src, at: p.set.Now()})
 }
 
 // takeOver has a worker lead l, which was taken from another that is away now.
@@ -71,6 +71,7 @@ func (p *pool) run(w *Worker, j job) {
 			w.loop, w.word = j.loop, j.word
 			j.loop.lead(w)
 		} else {
+			w.waited = time.Duration(p.set.Now() - j.at)
 			j.src.Serve(w)
 		}
 		p.away.Add(-1) // also who led a loop has lost it, and was away since

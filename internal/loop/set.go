@@ -32,6 +32,10 @@ type Options struct {
 	OnTurn func(time.Duration)
 	// OnTick, if set, is called four times a second. It must be quick.
 	OnTick func(now time.Time)
+	// OnWait, if set, is told about four times a second, and for each loop, how
+	// long news had to wait for the loop, or has been waiting. It must be quick
+	// and may be called by several goroutines at once.
+	OnWait func(time.Duration)
 }
 
 // Set is a number of loops with the goroutines that serve them. All methods are
@@ -121,6 +125,7 @@ func (s *Set) Stop() error {
 	var errs []error
 	for _, l := range s.loops {
 		errs = append(errs, l.file.Close())
+		l.probe.close()
 	}
 	return errors.Join(errs...)
 }
@@ -143,6 +148,7 @@ func (s *Set) ticker() {
 			for _, c := range l.wheel.advance(now) {
 				c.Kick()
 			}
+			l.look(now)
 		}
 		s.pool.trim(now)
 	}

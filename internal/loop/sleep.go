@@ -70,6 +70,17 @@ func (c *Conn) sleeper(flag uint32) <-chan struct{} {
 	return c.sleepers.out
 }
 
+// dropSleepers frees what those who slept have left behind: nobody sleeps while
+// the connection changes its owner.
+func (c *Conn) dropSleepers() {
+	if c.sleepers == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sleepers = nil
+}
+
 // Poke wakes whoever sleeps in WaitIn or WaitOut, or is about to, to look at its
 // deadline again. It may be called by any goroutine.
 func (c *Conn) Poke() {

@@ -68,6 +68,7 @@ func (c *Conn) post(news uint32) (own bool) {
 // still owns the connection, when there is news already: it must read, or
 // write, again.
 func (c *Conn) Release(owes bool) bool {
+	c.dropSleepers()
 	for {
 		old := c.state.Load()
 		if old&(readable|kicked) != 0 || owes && old&writable != 0 {

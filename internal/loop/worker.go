@@ -2,6 +2,8 @@
 
 package loop
 
+import "time"
+
 // Worker is a goroutine of a set. It leads a loop, or serves one source away
 // from the loops. Its methods may be called only on its own goroutine.
 type Worker struct {
@@ -11,6 +13,8 @@ type Worker struct {
 
 	loop *Loop  // the loop it leads, or nil
 	word uint64 // of the loop, as this worker left it
+
+	waited time.Duration // see Waited
 
 	// ID follows Options.LabelPrefix, as a decimal number, in the label of this
 	// goroutine.
@@ -23,6 +27,7 @@ type job struct {
 	loop *Loop
 	word uint64
 	src  Source
+	at   int64 // when src was handed over, on the set's clock
 }
 
 // work serves src as the leader.
@@ -63,6 +68,14 @@ func (w *Worker) Step() bool {
 // Leads reports whether the worker leads a loop as far as it knows: the watch
 // may have taken the loop away since the last Step.
 func (w *Worker) Leads() bool { return w.loop != nil }
+
+// Waited returns how long what is served now had to wait for its worker; it is
+// 0 for the leader of a loop, and when it was asked before.
+func (w *Worker) Waited() time.Duration {
+	d := w.waited
+	w.waited = 0
+	return d
+}
 
 // GiveUp has another goroutine lead the loop, if this one does, since what comes
 // may block.
