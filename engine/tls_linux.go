@@ -112,7 +112,6 @@ func (c *conn) handshake() bool {
 		return false
 	}
 	err := c.shakeHands()
-	n.handshakes.leave(c)
 	if err != nil {
 		c.handshakeFailed(err)
 		return false
@@ -178,6 +177,7 @@ func (c *conn) hurry(now int64) {
 }
 
 func (c *conn) shakeHands() error {
+	defer c.n.handshakes.leave(c) // also when a hook of the configuration panics
 	tr, t := &c.tls.transport, c.turn
 	t.e = t.r + tlsrecord.SplitHello(t.in[t.r:], t.e-t.r)
 	tr.blocking = true
