@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/galeweb/gale/internal/exchange"
-	"github.com/galeweb/gale/internal/http1"
 	"github.com/galeweb/gale/internal/loop"
 )
 
@@ -33,15 +32,12 @@ type conn struct {
 
 	turn  *turn      // while it is served
 	outMu sync.Mutex // guards the turn's output, and writing to the socket
-	lease loop.Lease // of the exchange under way
+	kept  *kept      // while nobody serves; nil when there is nothing
 
 	// The deadlines that the handler has set, in Unix nanoseconds; 0 for none.
 	// Set by any goroutine.
 	readBy, writeBy atomic.Int64
 
-	rest    []byte // input that waits for more, while nobody serves
-	owed    []byte // output that waits for room, while nobody serves
-	scan    http1.Scanner
 	headBy  int64 // when the head that has begun must be complete, or what is owed be sent; 0: never
 	queue   int32 // bytes that the peer had not acknowledged when the time of what is owed began
 	ending  ending
@@ -91,6 +87,9 @@ func (c *conn) close() {
 	c.Conn.Close()
 	c.endTurn()
 	c.outMu.Unlock()
+	if x := c.cur.Swap(nil); x != nil { // cut before a worker came to it
+		c.n.away.remove(x)
+	}
 	if c.phase.Swap(phaseGone) != phaseGone {
 		// Deferred, since a hook may end the goroutine.
 		defer c.n.end()

@@ -76,7 +76,7 @@ func (c *conn) serve() {
 		return
 	case phaseResumed:
 		c.phase.Store(phaseReading)
-		c.lease = c.turn.w.Lease()
+		c.turn.lease = c.turn.w.Lease()
 		c.worker.Store(c.turn.w.ID)
 		if !c.resume(c.cur.Load()) {
 			return
@@ -92,13 +92,14 @@ func (c *conn) requests() bool {
 	t := c.turn
 	for i := 0; t.r < t.e; i++ {
 		t.r += http1.Skip(t.input())
-		length, bad := c.scan.Next(t.input(), c.n.config.Limits)
+		length, bad := t.scan.Next(t.input(), c.n.config.Limits)
 		if bad == nil && length == 0 {
 			return true
 		}
 		if i == requestsATurn {
 			return c.again()
 		}
+		t.lease = t.w.Lease() // a refusal, too, may have to wait
 		x := exchange.New(&c.n.config, c, c.ctx, c.remote, c.tls.state())
 		if bad == nil {
 			head := string(t.in[t.r : t.r+length])
@@ -138,7 +139,6 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 		return c.shed(x)
 	}
 	c.tell(http.StateActive)
-	c.lease = w.Lease()
 	c.worker.Store(w.ID)
 	c.cur.Store(x) // from here on it may be told that the client has gone
 	if !w.Leads() || !n.predictor.slow(x.Request()) {
