@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/galeweb/gale/internal/exchange"
-	"github.com/galeweb/gale/internal/http1"
 	"github.com/galeweb/gale/internal/loop"
 )
 
@@ -33,15 +32,12 @@ type conn struct {
 
 	turn  *turn      // while it is served
 	outMu sync.Mutex // guards the turn's output, and writing to the socket
-	lease loop.Lease // of the exchange under way
+	kept  *kept      // while nobody serves; nil when there is nothing
 
 	// The deadlines that the handler has set, in Unix nanoseconds; 0 for none.
 	// Set by any goroutine.
 	readBy, writeBy atomic.Int64
 
-	rest    []byte // input that waits for more, while nobody serves
-	owed    []byte // output that waits for room, while nobody serves
-	scan    http1.Scanner
 	headBy  int64 // when the head that has begun must be complete, or what is owed be sent; 0: never
 	queue   int32 // bytes that the peer had not acknowledged when the time of what is owed began
 	ending  ending
@@ -100,13 +96,6 @@ func (c *conn) close() {
 	}
 }
 
-// unused is called before a connection is closed because nothing runs on it.
-func (c *conn) unused() {
-	if c.n.draining.Load() && c.cur.Load() == nil {
-		c.n.s.drained.idle.Add(1)
-	}
-}
-
 // endTurn parts the connection from its turn, if it has one. outMu is held.
 func (c *conn) endTurn() {
 	if c.turn != nil {
@@ -143,6 +132,14 @@ func (c *conn) takeOut() (net.Conn, error) {
 	c.phase.Store(phaseGone)
 	c.n.end()
 	return raw, nil
+}
+
+// closeUnused is close for a connection on which no request runs.
+func (c *conn) closeUnused() {
+	if c.n.draining.Load() && c.cur.Load() == nil {
+		c.n.s.drained.idle.Add(1)
+	}
+	c.close()
 }
 
 // giveBack gives the connection's place in the limits back.

@@ -9,21 +9,52 @@
 //
 // Most programs call gale.Run, which owns listeners, signals and draining.
 //
+// # How it serves
+//
+// On Linux an event loop for each processor polls the connections; one that
+// waits for a request holds no goroutine and no buffer. Who polls runs the handler
+// as well, so that a quick one costs no switch. A handler that holds its loop for
+// a millisecond loses it to another goroutine and goes on undisturbed; one that
+// waits for its client, or whose route was slow before, leaves the loop by
+// itself. So handlers are plain, blocking code, and no handler holds up another.
+// HTTP/2, listeners that are not of package net, and other systems are served by
+// net/http. [Mode] chooses the mechanism.
+//
+// # Differences from net/http
+//
+// What a handler and a client see is what net/http would do, down to the bytes
+// (the contract tests of this package), but for this:
+//
+//   - more malformed requests are refused, see package internal/http1;
+//   - Date may be a quarter of a second old;
+//   - a body limit, and limits on slow clients, hold by default;
+//   - [net/http.MaxBytesReader] closes the connection only when it is in the
+//     Body of the request that the server made, not of a copy; [LimitBody] has
+//     no such restriction;
+//   - a hijacked connection is a [*net.TCPConn] in a wrapper, not that type;
+//   - the connection given to ConnContext and ConnState has addresses, and cannot
+//     be read or written;
+//   - goroutine labels are set: see [WorkerLabel].
+//
 // # Concurrency
 //
 // Set the fields before the first call of a method; after that every method is
 // safe for concurrent use. Serve may be called for several listeners at once.
-//
-// # Security
-//
-// A client is given 10 s for its request header, 64 KiB for the header's bytes
-// and 75 s between requests; the number of connections is bounded in all and
-// for each public address. HTTP/2 without TLS is off, since no browser speaks
-// it and a proxy that passes it on unseen lets requests be smuggled.
+// Each request has one goroutine at a time, which may be another for the next
+// request of the connection.
 //
 // # Limits
 //
-// The time and the size of a body are limited a route at a time, by package
-// middleware: one figure for a whole server is either too short for an upload
-// or too long for a login form.
+// Every limit is a field of [Server] with its default and its reason: the size
+// of request line, header and body, the number of fields, the time for a header,
+// between the bytes of a body or of a response, and between requests, the least
+// rate of bodies and responses, connections in all and by address, TLS
+// handshakes at once, and the time that requests may queue. What each has refused
+// is in [Stats].
+//
+// # Security
+//
+// The parser refuses whatever two readers might understand differently, such as
+// two lengths, since that is how requests are smuggled past a proxy. HTTP/2
+// without TLS is off for the same reason.
 package engine

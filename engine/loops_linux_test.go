@@ -159,7 +159,7 @@ func TestWaitForClient(t *testing.T) {
 	<-began
 	served := only(t, s)
 	served.SetDeadline(1)
-	assert.True(t, served.lease.GiveUp(), "the handler did not run on the loop") // as the watch does
+	assert.True(t, served.turn.lease.GiveUp(), "the handler did not run on the loop") // as the watch does
 	close(gate)
 	x := served.cur.Load()
 	away := &s.native.Load().away

@@ -68,8 +68,7 @@ func (c *conn) escaped(v any) {
 // not be touched.
 func (c *conn) serve() {
 	if c.cutOff.Load() {
-		c.unused()
-		c.close()
+		c.closeUnused()
 		return
 	}
 	switch c.phase.Load() {
@@ -86,7 +85,7 @@ func (c *conn) serve() {
 		return
 	case phaseResumed:
 		c.phase.Store(phaseReading)
-		c.lease = c.turn.w.Lease()
+		c.turn.lease = c.turn.w.Lease()
 		c.worker.Store(c.turn.w.ID)
 		if !c.resume(c.cur.Load()) {
 			return
@@ -102,7 +101,7 @@ func (c *conn) requests() bool {
 	t := c.turn
 	for i := 0; t.r < t.e; i++ {
 		t.r += http1.Skip(t.input())
-		length, bad := c.scan.Next(t.input(), c.n.config.Limits)
+		length, bad := t.scan.Next(t.input(), c.n.config.Limits)
 		if bad == nil && length == 0 {
 			return true
 		}
@@ -148,7 +147,7 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 		return c.shed(x)
 	}
 	c.tell(http.StateActive)
-	c.lease = w.Lease()
+	c.turn.lease = w.Lease()
 	c.worker.Store(w.ID)
 	c.cur.Store(x) // from here on it may be told that the client has gone
 	if !w.Leads() || !n.predictor.slow(x.Request()) {
@@ -320,11 +319,9 @@ func (c *conn) park() bool {
 	partial := t.r < t.e || c.tls.halfway()
 	switch {
 	case c.cutOff.Load():
-		c.unused()
-		c.close()
+		c.closeUnused()
 		return true
 	case !n.config.KeepAlive() && c.greeted && !partial:
-		c.unused()
 		c.leave()
 		return true
 	case c.greeted && !partial && !t.received && c.Expired(now):
@@ -332,9 +329,7 @@ func (c *conn) park() bool {
 		c.leave()
 		return true
 	case c.headBy != 0 && now >= c.headBy:
-		if n.draining.Load() && !c.greeted && !partial {
-			c.unused()
-		} else {
+		if !n.draining.Load() || c.greeted || partial {
 			n.refused.add("header_timeout")
 		}
 		c.leave()

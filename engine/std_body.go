@@ -9,10 +9,10 @@ import (
 // stdBody is a request body under net/http whose limit can be moved.
 type stdBody struct {
 	io.ReadCloser
-	w       http.ResponseWriter
-	refused *tally
+	w http.ResponseWriter
 	// net/http puts the trailer into the request that it made.
 	from, to *http.Request
+	refused  *tally
 	most     atomic.Int64 // <= 0: no limit
 	taken    int64
 	over     bool // the limit was broken

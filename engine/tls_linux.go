@@ -210,5 +210,5 @@ func looksLikeHTTP(b [5]byte) bool {
 // leave closes the connection in good order.
 func (c *conn) leave() {
 	c.bye()
-	c.close()
+	c.closeUnused()
 }

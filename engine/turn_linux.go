@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/galeweb/gale/internal/exchange"
+	"github.com/galeweb/gale/internal/http1"
 	"github.com/galeweb/gale/internal/loop"
 )
 
@@ -17,10 +18,12 @@ const (
 // known of them. It goes from connection to connection with the goroutine that
 // serves them; no handler ever sees it.
 type turn struct {
-	w *loop.Worker
+	w     *loop.Worker
+	lease loop.Lease // of the exchange under way
 
 	in       []byte // input is in[r:e]
 	r, e     int
+	scan     http1.Scanner
 	drained  bool  // the last read has emptied the socket
 	received bool  // something was read, or served, in this turn
 	failed   error // why no more input comes
@@ -74,6 +77,21 @@ func (t *turn) room() []byte {
 	return t.in[t.e:]
 }
 
+// kept is what a connection keeps from turn to turn, but for idle ones, of which
+// there are the most: they have nothing to keep.
+type kept struct {
+	rest []byte        // input that waits for more
+	scan http1.Scanner // of rest
+	owed []byte        // output that waits for room
+}
+
+func (c *conn) keep() *kept {
+	if c.kept == nil {
+		c.kept = new(kept)
+	}
+	return c.kept
+}
+
 // attach gives the connection buffers, with what was left over when it was last
 // served.
 func (c *conn) attach(w *loop.Worker) *turn {
@@ -100,12 +118,16 @@ func (c *conn) retake(t *turn) {
 	t.r, t.e, t.sent, t.flushes = 0, 0, 0, 0
 	t.out = t.out[:0]
 	t.drained, t.received, t.failed, t.err, t.waitsFor = false, false, nil, nil, nil
-	if c.rest != nil {
-		if len(t.in) < len(c.rest) {
-			t.in = make([]byte, len(c.rest))
+	t.scan = http1.Scanner{}
+	if k := c.kept; k != nil {
+		if len(t.in) < len(k.rest) {
+			t.in = make([]byte, len(k.rest))
 		}
-		t.e = copy(t.in, c.rest)
-		c.rest = nil
+		t.e, t.scan = copy(t.in, k.rest), k.scan
+		k.rest = nil
+		if k.owed == nil {
+			c.kept = nil
+		}
 	}
 	c.outMu.Lock()
 	c.tls.borrow(t)
@@ -117,7 +139,8 @@ func (c *conn) retake(t *turn) {
 func (c *conn) detach() {
 	t := c.turn
 	if in := t.input(); len(in) > 0 {
-		c.rest = append(make([]byte, 0, len(in)), in...)
+		k := c.keep()
+		k.rest, k.scan = append(make([]byte, 0, len(in)), in...), t.scan
 	}
 	c.outMu.Lock()
 	out := t.out[t.sent:]
@@ -125,7 +148,7 @@ func (c *conn) detach() {
 		out = c.tls.encrypt(t)
 	}
 	if len(out) > 0 {
-		c.owed = append(make([]byte, 0, len(out)), out...)
+		c.keep().owed = append(make([]byte, 0, len(out)), out...)
 	}
 	c.endTurn()
 	c.outMu.Unlock()

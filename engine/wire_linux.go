@@ -102,7 +102,7 @@ func (c *conn) awaitInput() error {
 
 // leaveLoop lets others lead the loop, since what comes may block.
 func (c *conn) leaveLoop() {
-	c.lease.GiveUp()
+	c.turn.lease.GiveUp()
 	// Also when the watch was quicker: it may not have told yet.
 	if x := c.cur.Load(); x != nil {
 		c.n.away.add(c, x)
@@ -425,9 +425,9 @@ func (c *conn) flushOwed() bool {
 
 // sendOwed reports whether all is sent, and whether c is still the caller's.
 func (c *conn) sendOwed() (done, mine bool) {
-	for len(c.owed) > 0 {
-		n, errno := c.Conn.Write(c.owed)
-		c.owed = c.owed[n:]
+	for c.kept != nil && len(c.kept.owed) > 0 {
+		n, errno := c.Conn.Write(c.kept.owed)
+		c.kept.owed = c.kept.owed[n:]
 		c.wrote(n)
 		if n > 0 {
 			c.setOwing()
@@ -440,8 +440,8 @@ func (c *conn) sendOwed() (done, mine bool) {
 			return false, false
 		}
 	}
-	c.owed, c.headBy = nil, 0
-	c.SetDeadline(0)
+	c.kept, c.headBy = nil, 0
+	c.SetDeadline(0) // that was the time of the output
 	c.phase.Store(phaseReading)
 	return true, true
 }

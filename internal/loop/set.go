@@ -30,12 +30,12 @@ type Options struct {
 	// between two polls in which there was work. It must be quick and may be
 	// called by several goroutines at once.
 	OnTurn func(time.Duration)
+	// OnTick, if set, is called four times a second. It must be quick.
+	OnTick func(now time.Time)
 	// OnWait, if set, is told about four times a second, and for each loop, how
 	// long news had to wait for the loop, or has been waiting. It must be quick
 	// and may be called by several goroutines at once.
 	OnWait func(time.Duration)
-	// OnTick, if set, is called four times a second. It must be quick.
-	OnTick func(now time.Time)
 }
 
 // Set is a number of loops with the goroutines that serve them. All methods are
