@@ -68,8 +68,7 @@ const (
 // hooks may ask it for its addresses, and close it.
 func (c *conn) open() {
 	s := c.n.s
-	if c.ln.tls != nil {
-		c.tls = newTLS(c, c.ln.tls)
+	if c.tls != nil {
 		c.phase.Store(phaseHandshake)
 	}
 	if s.ConnContext != nil {
@@ -88,6 +87,9 @@ func (c *conn) close() {
 	c.Conn.Close()
 	c.endTurn()
 	c.outMu.Unlock()
+	if x := c.cur.Swap(nil); x != nil { // cut before a worker came to it
+		c.n.away.remove(x)
+	}
 	if c.phase.Swap(phaseGone) != phaseGone {
 		// Deferred, since a hook may end the goroutine.
 		defer c.n.end()
@@ -105,7 +107,7 @@ func (c *conn) endTurn() {
 }
 
 // takeOut takes the connection out of the loop. It gives its place in the limits
-// back when it is closed. After an error it can only be closed.
+// back when it is closed. After an error nothing has changed.
 func (c *conn) takeOut() (net.Conn, error) {
 	c.outMu.Lock()
 	defer c.outMu.Unlock()

@@ -43,6 +43,22 @@
 // Each request has one goroutine at a time, which may be another for the next
 // request of the connection.
 //
+// # TLS and HTTP/2
+//
+// TLS is 1.2 at least. Certificates from files are read again within 10 s of a
+// change, for new connections; while the two files do not belong together the old
+// certificate stays, and a warning says so once. Session tickets are on; their
+// keys change daily. A client that says nothing, or only a part of its hello,
+// costs no goroutine, one that is silent between requests 6 KB of memory. The
+// connection that hooks and hijackers get is a *[tls.Conn].
+//
+// HTTP/2 is net/http's: a connection that agrees on it, or begins with it where
+// Server.H2C is set, is handed over with its place in the limits, and is counted
+// in Stats.Hijacked until it is closed. At most 100 requests run on it at once;
+// limits of the header's bytes, of bodies and of the time for their next bytes
+// hold as for HTTP/1.1, but not MinRate, MaxQueueing, MaxRequestLine and
+// MaxHeaderFields. Shutdown tells its clients to go, and waits for what runs.
+//
 // # Limits
 //
 // Every limit is a field of [Server] with its default and its reason: the size

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -202,6 +203,23 @@ func TestH2Limits(t *testing.T) {
 		if mode != engine.Std {
 			assert.NoError(t, try(7<<10)) // in Std net/http's own reckoning leaves less
 		}
+	})
+}
+
+func TestH2BodyTimeout(t *testing.T) {
+	h2Servers(t, func(t *testing.T, _ engine.Mode, start func(*engine.Server) string) {
+		srv := &engine.Server{BodyTimeout: 50 * time.Millisecond, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			assert.Equal(t, string(body), "half")
+			w.WriteHeader(http.StatusRequestTimeout)
+		})}
+		r, w := io.Pipe()
+		defer w.Close()
+		go func() { _, _ = io.WriteString(w, "half") }()
+		resp, _ := do(t, h2Client(t), http.MethodPost, start(srv), r)
+		assert.Equal(t, resp.StatusCode, http.StatusRequestTimeout)
+		assert.Equal(t, srv.Stats().Refused["body_timeout"], uint64(1))
 	})
 }
 

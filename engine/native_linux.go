@@ -206,7 +206,8 @@ func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 		_ = unix.Close(fd)
 		return
 	}
-	c := &conn{n: n, ln: ln, ctx: ln.ctx, remote: remote.String()}
+	c := ln.newConn()
+	c.n, c.ln, c.ctx, c.remote = n, ln, ln.ctx, remote.String()
 	if !n.begin() {
 		n.s.limits.give(key)
 		_ = unix.Close(fd)

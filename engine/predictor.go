@@ -48,6 +48,9 @@ func (p *predictor) mark(r *http.Request) {
 // ease notes that a request of r's route was quick although it was not expected
 // to be.
 func (p *predictor) ease(r *http.Request) {
+	if p.slows.Load() == 0 {
+		return // nothing to ease: spare the route
+	}
 	left := p.of(r)
 	for {
 		old := left.Load()

@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "encoding/binary"
 
 // The head of a TLS record (RFC 8446 section 5.1) is its type, two bytes of
 // version, and two of length.
@@ -29,27 +26,33 @@ func wholeRecord(p []byte) bool {
 // helloRecords is into how many records splitHello splits.
 const helloRecords = 4
 
-// splitHello returns p with its first record, if that is whole and a message of
-// a handshake, as several smaller ones, as TLS allows. For a tls.Conn keeps a
-// buffer as large as the largest record it has read, and that is mostly the
-// client's hello, with its key share of over a kilobyte for post-quantum
-// cryptography. In quarters a buffer for the message, which is kept, too, grows
-// to its size and not beyond.
-func splitHello(p []byte) []byte {
-	if len(p) < recordHead || p[0] != recordHandshake || recordSize(p) > recordMost || len(p) < recordHead+recordSize(p) {
-		return p
+// splitHello makes the first record of buf[:n], if that is whole and a message of
+// a handshake, several smaller ones, as TLS allows, and returns the new n. For a
+// tls.Conn keeps a buffer as large as the largest record it has read, and that
+// is mostly the client's hello, with its key share of over a kilobyte for
+// post-quantum cryptography. In quarters a buffer for the message, which is
+// kept, too, grows to its size and not beyond.
+func splitHello(buf []byte, n int) int {
+	const more = (helloRecords - 1) * recordHead
+	if n < recordHead || buf[0] != recordHandshake || len(buf) < n+more {
+		return n
 	}
-	body := p[recordHead:][:recordSize(p)]
-	out := make([]byte, 0, len(p)+(helloRecords-1)*recordHead)
-	for part := range slices.Chunk(body, max(1, (len(body)+helloRecords-1)/helloRecords)) {
-		out = append(out, p[:3]...)
-		out = binary.BigEndian.AppendUint16(out, uint16(len(part)))
-		out = append(out, part...)
+	size := recordSize(buf)
+	part := size / helloRecords // the last one has the rest
+	if part == 0 || n < recordHead+size {
+		return n
 	}
-	if len(body) == 0 {
-		out = append(out, p[:recordHead]...) // to be refused
+	end := recordHead + size
+	copy(buf[end+more:], buf[end:n])
+	for i := helloRecords - 1; i >= 0; i-- { // the last first, since it moves the farthest
+		from := recordHead + i*part
+		record := buf[from+(i-1)*recordHead:]
+		copy(record[recordHead:], buf[from:end])
+		copy(record, buf[:3])
+		binary.BigEndian.PutUint16(record[3:], uint16(end-from))
+		end = from
 	}
-	return append(out, p[recordHead+len(body):]...)
+	return n + more
 }
 
 // framing follows where records begin and end (RFC 8446 section 5.1).

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -52,14 +53,40 @@ func TestWholeRecord(t *testing.T) {
 func TestSplitHello(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"":                            "",
-		"GET / HTTP/1.1":              "GET / HTTP/1.1",
-		"\x16\x03\x01\x00\x03ab":      "\x16\x03\x01\x00\x03ab",
-		"\x16\x03\x01\x00\x00":        "\x16\x03\x01\x00\x00",
-		"\x16\x03\x01\x00\x01a":       "\x16\x03\x01\x00\x01a",
-		"\x16\x03\x01\x00\x04abcd":    "\x16\x03\x01\x00\x01a\x16\x03\x01\x00\x01b\x16\x03\x01\x00\x01c\x16\x03\x01\x00\x01d",
-		"\x16\x03\x01\x00\x05abcdexy": "\x16\x03\x01\x00\x02ab\x16\x03\x01\x00\x02cd\x16\x03\x01\x00\x01exy",
+		"":                             "",
+		"GET / HTTP/1.1":               "GET / HTTP/1.1",
+		"\x16\x03\x01\x00\x04abc":      "\x16\x03\x01\x00\x04abc",
+		"\x16\x03\x01\x00\x00":         "\x16\x03\x01\x00\x00",
+		"\x16\x03\x01\x00\x03abc":      "\x16\x03\x01\x00\x03abc",
+		"\x16\x03\x01\x00\x04abcd":     "\x16\x03\x01\x00\x01a\x16\x03\x01\x00\x01b\x16\x03\x01\x00\x01c\x16\x03\x01\x00\x01d",
+		"\x16\x03\x02\x00\x06abcdefxy": "\x16\x03\x02\x00\x01a\x16\x03\x02\x00\x01b\x16\x03\x02\x00\x01c\x16\x03\x02\x00\x03defxy",
 	} {
-		assert.Equal(t, string(splitHello([]byte(in))), want)
+		buf := append([]byte(in), make([]byte, 15)...)
+		assert.Equal(t, string(buf[:splitHello(buf, len(in))]), want)
+		assert.Equal(t, splitHello(buf[:len(in)], len(in)), len(in)) // no room
 	}
+}
+
+// No byte of the message is lost or moved, whatever its size.
+func TestSplitHelloKeepsTheMessage(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		size, rest := rapid.IntRange(4, 5000).Draw(t, "size"), rapid.SliceOfN(rapid.Byte(), 0, 50).Draw(t, "rest")
+		body := make([]byte, size)
+		for i := range body {
+			body[i] = byte(i * 7)
+		}
+		buf := append([]byte{recordHandshake, 3, 1, byte(size >> 8), byte(size)}, body...)
+		buf = append(append(buf, rest...), make([]byte, 15)...)
+		p := buf[:splitHello(buf, len(buf)-15)]
+		var got []byte
+		for range helloRecords {
+			n := recordSize(p)
+			got = append(got, p[recordHead:recordHead+n]...)
+			p = p[recordHead+n:]
+		}
+		if !bytes.Equal(got, body) || !bytes.Equal(p, rest) {
+			t.Fatal("the message has changed")
+		}
+	})
 }

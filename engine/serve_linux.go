@@ -108,6 +108,7 @@ func (c *conn) requests() bool {
 		if i == requestsATurn {
 			return c.again()
 		}
+		t.lease = t.w.Lease() // a refusal, too, may have to wait
 		x := exchange.New(&c.n.config, c, c.ctx, c.remote, c.tls.state())
 		if bad == nil {
 			head := string(t.in[t.r : t.r+length])
@@ -147,7 +148,6 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 		return c.shed(x)
 	}
 	c.tell(http.StateActive)
-	c.turn.lease = w.Lease()
 	c.worker.Store(w.ID)
 	c.cur.Store(x) // from here on it may be told that the client has gone
 	if !w.Leads() || !n.predictor.slow(x.Request()) {

@@ -46,7 +46,7 @@ const stdPing = 15 * time.Second
 func (s *Server) limitedBody(h http.Handler) http.Handler {
 	most := s.maxBody()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, limitStd(w, r, most, &s.stdRefused))
+		h.ServeHTTP(w, s.limitStd(w, r, most))
 	})
 }
 

@@ -19,11 +19,11 @@ type stdBody struct {
 }
 
 // limitStd limits r's body and returns the request to serve.
-func limitStd(w http.ResponseWriter, r *http.Request, most int64, refused *tally) *http.Request {
+func (s *Server) limitStd(w http.ResponseWriter, r *http.Request, most int64) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r
 	}
-	b := &stdBody{ReadCloser: r.Body, w: w, refused: refused}
+	b := &stdBody{ReadCloser: s.limitWait(r), w: w, refused: &s.stdRefused}
 	b.most.Store(most)
 	// On a copy: net/http looks at what kind of body its own request has.
 	limited := *r

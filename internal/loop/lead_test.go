@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -102,4 +103,75 @@ func TestExit(t *testing.T) {
 	})
 	<-done
 	assert.Equal(t, s.pool.away.Load(), int64(0))
+}
+
+// However often, and whenever, the loop is taken from work, each source is served
+// as often as it asked for, by one goroutine at a time.
+func TestTakeOverAnywhere(t *testing.T) {
+	t.Parallel()
+	s := newSet(t, Options{Loops: 1, Watch: -1})
+	const sources, rounds = 8, 2000
+	var left sync.WaitGroup
+	left.Add(sources)
+	over, taker := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(taker)
+		l := s.loops[0]
+		for n := 0; ; n++ {
+			select {
+			case <-over:
+				return
+			default:
+			}
+			if word := l.word.Load(); word&1 == 1 && n%8 == 0 && l.word.CompareAndSwap(word, word+1) {
+				s.pool.takeOver(l, word+1)
+			}
+		}
+	}()
+	for range sources {
+		src := &restless{left: rounds, done: left.Done}
+		src.peer = pair(t, s, &src.Conn, src)
+		s.Serve(src)
+	}
+	left.Wait()
+	close(over)
+	<-taker
+}
+
+// restless has itself served again, by way of the loop's events and of its queue.
+type restless struct {
+	Conn
+	peer int
+	busy atomic.Bool
+	left int
+	done func()
+}
+
+func (r *restless) HungUp()    {}
+func (r *restless) TakenOver() {}
+
+func (r *restless) Serve(w *Worker) {
+	if r.busy.Swap(true) {
+		panic("served by two goroutines at once")
+	}
+	r.left--
+	switch {
+	case r.left == 0:
+		r.Close()
+		_ = unix.Close(r.peer)
+		r.done()
+		return
+	case r.left%3 > 0:
+		r.busy.Store(false)
+		w.Again(r)
+		return
+	}
+	var buf [8]byte
+	_, _ = r.Read(buf[:])
+	w.Step()
+	r.busy.Store(false)
+	_, _ = unix.Write(r.peer, []byte{1}) // an event, before or after it is released
+	if !r.Release(false) {
+		w.Again(r)
+	}
 }

@@ -4,6 +4,7 @@ package loop
 
 import (
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -103,7 +104,7 @@ func (p *pool) trim(now int64) {
 		p.idle[n].jobs <- job{}
 		n++
 	}
-	p.idle = append(p.idle[:0], p.idle[n:]...)
+	p.idle = slices.Delete(p.idle, 0, n) // which also lets go of what they hold
 }
 
 func (p *pool) close() {

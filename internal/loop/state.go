@@ -2,6 +2,8 @@
 
 package loop
 
+import "runtime"
+
 // The state of a connection is one word, so that news and ownership change
 // together.
 const (
@@ -95,5 +97,8 @@ func (c *Conn) Broken() bool { return c.state.Load()&broken != 0 }
 func (c *Conn) Kick() {
 	if c.post(kicked) {
 		c.loop.set.Serve(c.src)
+		// Who kicks ten thousand connections, because a deadline has passed or
+		// the server ends, lets the same few workers serve them.
+		runtime.Gosched()
 	}
 }

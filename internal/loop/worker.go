@@ -109,9 +109,13 @@ func (l Lease) GiveUp() bool {
 
 // Again has src served after those that wait now. The caller gives src up.
 func (w *Worker) Again(src Source) {
-	if w.Step() {
-		w.loop.again = append(w.loop.again, src)
+	l := w.loop
+	if l == nil || !l.word.CompareAndSwap(w.word, w.word+1) {
+		w.loop = nil
+		w.set.Serve(src)
 		return
 	}
-	w.set.Serve(src)
+	l.again = append(l.again, src) // between two pieces of work: nobody can take the loop
+	w.word += 2
+	l.word.Store(w.word)
 }
