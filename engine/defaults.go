@@ -23,6 +23,7 @@ const (
 	defaultFields      = 256
 	defaultBody        = 10 << 20
 	defaultHandshakes  = 512
+	defaultPipelined   = 64
 )
 
 // Each returns what is in force; <= 0 is no limit.
@@ -43,6 +44,14 @@ func (s *Server) idleTimeout() time.Duration {
 		return 365 * 24 * time.Hour
 	}
 	return cmp.Or(s.IdleTimeout, defaultIdle)
+}
+
+// maxPipelined is at least 1.
+func (s *Server) maxPipelined() int {
+	if s.MaxPipelined < 0 {
+		return math.MaxInt
+	}
+	return cmp.Or(s.MaxPipelined, defaultPipelined)
 }
 
 func (s *Server) headLimits() http1.Limits {

@@ -374,6 +374,35 @@ func TestEndlessPipelineStallsNobody(t *testing.T) {
 	}
 }
 
+// Every request of a pipeline is answered, in order, however few have their turn
+// at once.
+func TestMaxPipelined(t *testing.T) {
+	t.Parallel()
+	for _, most := range []int{1, 3, 0, -1} {
+		for _, mode := range attackedModes() {
+			v := startVictim(t, &engine.Server{Mode: mode, MaxPipelined: most, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.WriteString(w, r.URL.Path)
+			})})
+			a := v.dial()
+			const requests = 500
+			var all strings.Builder
+			for i := range requests {
+				all.WriteString("GET /" + strconv.Itoa(i) + " HTTP/1.1\r\nHost: a\r\n\r\n")
+			}
+			go a.send(all.String())
+			for i := range requests {
+				resp := a.response()
+				if resp == nil {
+					t.Fatal("an answer is missing")
+				}
+				body, err := io.ReadAll(resp.Body)
+				assert.NoError(t, err)
+				assert.Equal(t, string(body), "/"+strconv.Itoa(i))
+			}
+		}
+	}
+}
+
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -13,9 +13,6 @@ import (
 	"github.com/galeweb/gale/internal/loop"
 )
 
-// requestsATurn keeps a client that pipelines from starving the others.
-const requestsATurn = 64
-
 // Serve implements loop.Source.
 func (c *conn) Serve(w *loop.Worker) {
 	n := c.n
@@ -99,14 +96,14 @@ func (c *conn) serve() {
 // requests serves the requests that are there. It reports whether c is still
 // the caller's.
 func (c *conn) requests() bool {
-	t := c.turn
+	t, most := c.turn, c.n.s.maxPipelined()
 	for i := 0; t.r < t.e; i++ {
 		t.r += http1.Skip(t.input())
 		length, bad := t.scan.Next(t.input(), c.n.config.Limits)
 		if bad == nil && length == 0 {
 			return true
 		}
-		if i == requestsATurn {
+		if i == most {
 			return c.again()
 		}
 		t.lease = t.w.Lease() // a refusal, too, may have to wait
@@ -151,7 +148,7 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 	c.tell(http.StateActive)
 	c.worker.Store(w.ID)
 	c.cur.Store(x) // from here on it may be told that the client has gone
-	if !w.Leads() || !n.predictor.slow(x.Request()) {
+	if !w.Leads() || !n.allSlow && !n.predictor.Slow(x.Request()) {
 		return c.exchange(x)
 	}
 	// What was answered before must not wait for this one.

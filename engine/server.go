@@ -81,14 +81,23 @@ type Server struct {
 	BodyTimeout time.Duration
 
 	// WriteStallTimeout is how long a client may take no byte of a response that
-	// waits for it. Defaults to 30 s, for the same reason.
+	// waits for it. What its system acknowledges counts as taken. Defaults to
+	// 30 s, for the same reason.
 	WriteStallTimeout time.Duration
 
 	// MinRate is how many bytes a second a client must send of a body, or take
 	// of a response, over the time that it has kept the server waiting beyond
-	// the first 10 s. Defaults to 240, a tenth of the slowest mobile networks:
-	// against clients that send, or take, a byte now and then.
+	// one BodyTimeout or WriteStallTimeout (10 s where that is off). Time that a
+	// handler takes does not count. Defaults to 240, a tenth of the slowest
+	// mobile networks: against clients that send, or take, a byte now and then.
 	MinRate int
+
+	// MaxPipelined is how many requests, which a client has sent without waiting
+	// for answers, are served before other connections have their turn, so that
+	// nobody waits for a client that sends very many. They are not refused: what
+	// is beyond stays in the client's and the system's buffers, and so it does
+	// while the client takes no answers. Defaults to 64.
+	MaxPipelined int
 
 	// MaxRequestLine limits the request line in bytes; what is longer is refused
 	// with 414. Defaults to 16 KiB: twice what browsers and proxies allow in
@@ -116,14 +125,17 @@ type Server struct {
 	// costs a millisecond of a processor.
 	MaxHandshakes int
 
-	// MaxQueueing is how long requests may wait for their turn. When all of them
-	// have waited longer for a tenth of a second, new ones are refused with 503
-	// and Retry-After until the queue is shorter, since answers that come late
-	// are mostly answers to nobody. Defaults to 1 s.
+	// MaxQueueing is how long requests may wait for a processor before their
+	// handlers begin. When all of them have waited longer for a tenth of a second,
+	// each that has is answered 503 with Retry-After, until the queue is shorter:
+	// answers that come late are mostly answers to nobody. Requests that have
+	// begun go on. Handlers that wait for something else than a processor make no
+	// queue. Defaults to 1 s. Not in [Std].
 	MaxQueueing time.Duration
 
 	// Unsheddable reports whether a request is served however long the queue is,
-	// such as one for health. Optional.
+	// such as one for health on this listener; gale.Run serves health by a server
+	// of its own, which sheds nothing. It must be quick. Optional.
 	Unsheddable func(r *http.Request) bool
 
 	// H2C accepts HTTP/2 without TLS from clients that begin with it (RFC 9113

@@ -112,6 +112,41 @@ func TestRefuse(t *testing.T) {
 	assert.Equal(t, out, exchange.Outcome{Close: true, Linger: true, Status: 400, Written: 30})
 }
 
+func TestShed(t *testing.T) {
+	t.Parallel()
+	const body = "503 Service Unavailable: busy"
+	head := func(fields string) string {
+		return "HTTP/1.1 " + body + "\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 7\r\n" + fields +
+			"Content-Length: 29\r\n\r\n" + body
+	}
+	const closing = "Connection: close\r\n"
+	for _, c := range []struct {
+		name, in, want string
+		keep, linger   bool
+	}{
+		{"plain", get, head(""), true, false},
+		{"pipelined", get + get, head(""), true, false},
+		{"with a body", post("hello"), head(closing), false, true},
+		{"HTTP/1.0", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", head(closing), false, false},
+		{"asks for the end", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", head(closing), false, false},
+		{"HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", head(closing), false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := &wire{in: []byte(c.in)}
+			x := begin(t, config(nil, &logs{}), w)
+			assert.Equal(t, x.Shed(503, "busy", 7), c.keep)
+			assert.Equal(t, w.written(), c.want)
+			assert.Equal(t, x.Outcome(), exchange.Outcome{Close: !c.keep, Linger: c.linger, Status: 503, Written: 29})
+		})
+	}
+	off := config(nil, &logs{})
+	off.KeepAlive = func() bool { return false }
+	w := &wire{in: []byte(get)}
+	assert.Equal(t, begin(t, off, w).Shed(503, "busy", 7), false)
+	assert.Equal(t, w.written(), head(closing))
+}
+
 func TestServerWithoutKeepAlive(t *testing.T) {
 	t.Parallel()
 	w := &wire{in: []byte(get)}
