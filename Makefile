@@ -56,7 +56,7 @@ SOAKTIME ?= 5m
 
 .PHONY: soak
 soak: ## attacks on the engine, then mixed load for SOAKTIME (default 5m) with the race detector: no race, no leak
-	go test ./engine -run 'Fault|Overload' -count=1 -timeout 30m
+	SOAKTIME=$(SOAKTIME) go test ./engine -run 'Fault|Overload' -count=1 -v -timeout 30m
 	SOAKTIME=$(SOAKTIME) go test -race ./engine -run '^TestSoak$$' -count=1 -v -timeout 0
 
 .PHONY: bench

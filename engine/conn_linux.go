@@ -98,6 +98,13 @@ func (c *conn) close() {
 	}
 }
 
+// unused is called before a connection is closed because nothing runs on it.
+func (c *conn) unused() {
+	if c.n.draining.Load() && c.cur.Load() == nil {
+		c.n.s.drained.idle.Add(1)
+	}
+}
+
 // endTurn parts the connection from its turn, if it has one. outMu is held.
 func (c *conn) endTurn() {
 	if c.turn != nil {
@@ -134,14 +141,6 @@ func (c *conn) takeOut() (net.Conn, error) {
 	c.phase.Store(phaseGone)
 	c.n.end()
 	return raw, nil
-}
-
-// closeUnused is close for a connection on which no request runs.
-func (c *conn) closeUnused() {
-	if c.n.draining.Load() && c.cur.Load() == nil {
-		c.n.s.drained.idle.Add(1)
-	}
-	c.close()
 }
 
 // giveBack gives the connection's place in the limits back.

@@ -80,7 +80,7 @@ func TestHandshakeSilentClients(t *testing.T) {
 
 func TestHandshakeTimeout(t *testing.T) {
 	tlsModes(t, func(t *testing.T, mode engine.Mode) {
-		srv := &engine.Server{Mode: mode, Handler: path, ReadHeaderTimeout: 100 * time.Millisecond}
+		srv := &engine.Server{Mode: mode, Handler: path, ReadHeaderTimeout: time.Second}
 		addr := serveTLS(t, srv)
 		silent, begun := dialTCP(t, addr), dialTCP(t, addr)
 		_, err := io.WriteString(begun, "\x16\x03\x01")
@@ -115,6 +115,32 @@ func TestHandshakeFlood(t *testing.T) {
 		})
 		assert.True(t, refused > 0, "none was refused")
 		assert.Equal(t, srv.Stats().Refused["handshakes"], refused+1) // and the one that made room
+	})
+}
+
+// A hook of the configuration that panics takes its connection with it, and no
+// more.
+func TestHandshakeHookPanics(t *testing.T) {
+	tlsModes(t, func(t *testing.T, mode engine.Mode) {
+		own := certificate(t, "localhost")
+		srv := &engine.Server{Mode: mode, Handler: path, MaxHandshakes: 1, TLSConfig: &tls.Config{
+			GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+				if h.ServerName == "panic" {
+					panic("a defect")
+				}
+				return &own, nil
+			},
+		}}
+		addr := serveTLS(t, srv)
+		for range 3 {
+			_, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, ServerName: "panic"})
+			assert.True(t, err != nil, "the handshake succeeded")
+		}
+		c := dialTLS(t, addr, insecure())
+		assert.Equal(t, fetch(t, c, bufio.NewReader(c), "/in"), "/in")
+		if mode != engine.Std {
+			assert.Equal(t, srv.Stats().Refused["handshakes"], uint64(0))
+		}
 	})
 }
 

@@ -65,7 +65,8 @@ func (c *conn) escaped(v any) {
 // not be touched.
 func (c *conn) serve() {
 	if c.cutOff.Load() {
-		c.closeUnused()
+		c.unused()
+		c.close()
 		return
 	}
 	switch c.phase.Load() {
@@ -316,9 +317,13 @@ func (c *conn) park() bool {
 	partial := t.r < t.e || c.tls.halfway()
 	switch {
 	case c.cutOff.Load():
-		c.closeUnused()
+		if !t.received { // else it was cut while it was used
+			c.unused()
+		}
+		c.close()
 		return true
 	case !n.config.KeepAlive() && c.greeted && !partial:
+		c.unused()
 		c.leave()
 		return true
 	case c.greeted && !partial && !t.received && c.Expired(now):
@@ -326,7 +331,9 @@ func (c *conn) park() bool {
 		c.leave()
 		return true
 	case c.headBy != 0 && now >= c.headBy:
-		if !n.draining.Load() || c.greeted || partial {
+		if n.draining.Load() && !c.greeted && !partial {
+			c.unused()
+		} else {
 			n.refused.add("header_timeout")
 		}
 		c.leave()

@@ -2,10 +2,12 @@ package engine_test
 
 import (
 	"net/http"
+	"os"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/galeweb/gale/engine"
 	"github.com/galeweb/gale/internal/assert"
 )
 
@@ -19,10 +21,11 @@ func spin(d time.Duration) {
 // there are processors: then some are refused, health is answered, and when they
 // have gone everybody is served.
 func TestOverload(t *testing.T) {
-	if testing.Short() {
-		t.Skip("keeps all processors busy")
+	modes := []engine.Mode{engine.Loop}
+	if os.Getenv("SOAKTIME") != "" { // it keeps all processors busy
+		modes = attackedModes()
 	}
-	for _, mode := range attackedModes() {
+	for _, mode := range modes {
 		t.Run(string(mode), func(t *testing.T) {
 			v := startChild(t, childConfig{Mode: mode, MaxQueueing: 50 * time.Millisecond})
 			stop := make(chan struct{})

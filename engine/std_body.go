@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+
+	"github.com/galeweb/gale/internal/waitbody"
 )
 
 // stdBody is a request body under net/http whose limit can be moved.
@@ -23,7 +25,11 @@ func (s *Server) limitStd(w http.ResponseWriter, r *http.Request, most int64) *h
 	if r.Body == nil || r.Body == http.NoBody {
 		return r
 	}
-	b := &stdBody{ReadCloser: s.limitWait(r), w: w, refused: &s.stdRefused}
+	body := r.Body
+	if wait := s.bodyTimeout(); r.ProtoMajor == 2 && wait > 0 { // net/http has no such limit
+		body = waitbody.New(body, wait, func() { s.stdRefused.add("body_timeout") })
+	}
+	b := &stdBody{ReadCloser: body, w: w, refused: &s.stdRefused}
 	b.most.Store(most)
 	// On a copy: net/http looks at what kind of body its own request has.
 	limited := *r

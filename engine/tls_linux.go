@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/galeweb/gale/internal/tlsrecord"
 )
 
 // tlsConn is the TLS side of a connection. crypto/tls runs on a transport that
@@ -55,7 +57,7 @@ func (t *tlsConn) recv(p []byte) (int, error) {
 }
 
 // halfway reports whether a part of a record has come.
-func (t *tlsConn) halfway() bool { return t != nil && t.frame.halfway() }
+func (t *tlsConn) halfway() bool { return t != nil && t.frame.Halfway() }
 
 // unsent returns records that the socket has not taken. The output is encrypted
 // only once all before it has gone, so that who never reads cannot make the
@@ -110,7 +112,6 @@ func (c *conn) handshake() bool {
 		return false
 	}
 	err := c.shakeHands()
-	n.handshakes.leave(c)
 	if err != nil {
 		c.handshakeFailed(err)
 		return false
@@ -145,7 +146,7 @@ func (c *conn) hello() bool {
 			c.close()
 			return false
 		}
-		if wholeRecord(t.input()) {
+		if tlsrecord.Whole(t.input()) {
 			return true
 		}
 		k, errno := c.Conn.Read(t.room())
@@ -176,8 +177,9 @@ func (c *conn) hurry(now int64) {
 }
 
 func (c *conn) shakeHands() error {
+	defer c.n.handshakes.leave(c) // also when a hook of the configuration panics
 	tr, t := &c.tls.transport, c.turn
-	t.e = t.r + splitHello(t.in[t.r:], t.e-t.r)
+	t.e = t.r + tlsrecord.SplitHello(t.in[t.r:], t.e-t.r)
 	tr.blocking = true
 	if c.headBy != 0 {
 		left := time.Duration(c.headBy - c.n.set.Now())
@@ -222,5 +224,5 @@ func looksLikeHTTP(b [5]byte) bool {
 // leave closes the connection in good order.
 func (c *conn) leave() {
 	c.bye()
-	c.closeUnused()
+	c.close()
 }

@@ -9,15 +9,17 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/galeweb/gale/internal/tlsrecord"
 )
 
 // transport is the socket under a tls.Conn: the loop's, or, once it has been
 // taken out of the loop, the runtime's.
 type transport struct {
 	c        *conn
-	blocking bool     // for the handshake
-	frame    framing  // of what was read
-	out      net.Conn // once taken out
+	blocking bool              // for the handshake
+	frame    tlsrecord.Framing // of what was read
+	out      net.Conn          // once taken out
 
 	mu   sync.Mutex // guards what follows: reading, too, may write, to change keys
 	enc  []byte     // records; while a turn lasts, in its buffer
@@ -45,7 +47,7 @@ func (t *transport) Read(p []byte) (int, error) {
 			n, err = t.read(p)
 		}
 	}
-	t.frame.pass(p[:n])
+	t.frame.Pass(p[:n])
 	return n, err
 }
 
@@ -53,7 +55,7 @@ func (t *transport) read(p []byte) (int, error) {
 	c := t.c
 	if turn := c.turn; t.blocking && turn.r < turn.e { // came before the handshake began
 		in := turn.input()
-		n := copy(p, in[:t.frame.rest(in)]) // one record, or else p would grow
+		n := copy(p, in[:t.frame.Rest(in)]) // one record, or else p would grow
 		turn.r += n
 		return n, nil
 	}

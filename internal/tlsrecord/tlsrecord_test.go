@@ -1,4 +1,4 @@
-package engine
+package tlsrecord
 
 import (
 	"bytes"
@@ -20,19 +20,19 @@ func TestFraming(t *testing.T) {
 			stream = append(stream, make([]byte, size)...)
 			ends[len(stream)] = true
 		}
-		var f framing
+		var f Framing
 		for at := 0; at < len(stream); {
 			n := rapid.IntRange(1, len(stream)-at).Draw(t, "n")
-			f.pass(stream[at : at+n])
+			f.Pass(stream[at : at+n])
 			at += n
-			if f.halfway() == ends[at] {
-				t.Fatalf("halfway is %v at byte %d", f.halfway(), at)
+			if f.Halfway() == ends[at] {
+				t.Fatalf("halfway is %v at byte %d", f.Halfway(), at)
 			}
 		}
 	})
 }
 
-func TestWholeRecord(t *testing.T) {
+func TestWhole(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]bool{
 		"":                        false,
@@ -46,7 +46,7 @@ func TestWholeRecord(t *testing.T) {
 		"\x16\x03\x01\x40\x01":    true, // too long
 		"\x15\x03\x01\x00\x02":    true, // an alert
 	} {
-		assert.Equal(t, wholeRecord([]byte(in)), want)
+		assert.Equal(t, Whole([]byte(in)), want)
 	}
 }
 
@@ -62,8 +62,8 @@ func TestSplitHello(t *testing.T) {
 		"\x16\x03\x02\x00\x06abcdefxy": "\x16\x03\x02\x00\x01a\x16\x03\x02\x00\x01b\x16\x03\x02\x00\x01c\x16\x03\x02\x00\x03defxy",
 	} {
 		buf := append([]byte(in), make([]byte, 15)...)
-		assert.Equal(t, string(buf[:splitHello(buf, len(in))]), want)
-		assert.Equal(t, splitHello(buf[:len(in)], len(in)), len(in)) // no room
+		assert.Equal(t, string(buf[:SplitHello(buf, len(in))]), want)
+		assert.Equal(t, SplitHello(buf[:len(in)], len(in)), len(in)) // no room
 	}
 }
 
@@ -76,14 +76,14 @@ func TestSplitHelloKeepsTheMessage(t *testing.T) {
 		for i := range body {
 			body[i] = byte(i * 7)
 		}
-		buf := append([]byte{recordHandshake, 3, 1, byte(size >> 8), byte(size)}, body...)
+		buf := append([]byte{handshake, 3, 1, byte(size >> 8), byte(size)}, body...)
 		buf = append(append(buf, rest...), make([]byte, 15)...)
-		p := buf[:splitHello(buf, len(buf)-15)]
+		p := buf[:SplitHello(buf, len(buf)-15)]
 		var got []byte
-		for range helloRecords {
-			n := recordSize(p)
-			got = append(got, p[recordHead:recordHead+n]...)
-			p = p[recordHead+n:]
+		for range helloParts {
+			n := bodySize(p)
+			got = append(got, p[headSize:headSize+n]...)
+			p = p[headSize+n:]
 		}
 		if !bytes.Equal(got, body) || !bytes.Equal(p, rest) {
 			t.Fatal("the message has changed")

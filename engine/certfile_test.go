@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/internal/assert"
+	"github.com/galeweb/gale/internal/certfile"
 )
 
 // pair is a certificate's two files.
@@ -77,15 +78,15 @@ func TestCertificateReload(t *testing.T) {
 			dir := t.TempDir()
 			clock := &clock{at: time.Now()}
 			var log bytes.Buffer
-			files := &certFiles{
-				cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"),
-				log: slog.New(slog.NewTextHandler(&log, nil)), now: clock.now,
+			files := &certfile.Files{
+				Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem"),
+				Log: slog.New(slog.NewTextHandler(&log, nil)), Now: clock.now,
 			}
-			replace(t, files.cert, first.cert)
-			replace(t, files.key, first.key)
-			assert.NoError(t, files.load())
+			replace(t, files.Cert, first.cert)
+			replace(t, files.Key, first.key)
+			assert.NoError(t, files.Load())
 
-			srv := &Server{Mode: mode, Handler: http.NotFoundHandler(), TLSConfig: &tls.Config{GetCertificate: files.get}}
+			srv := &Server{Mode: mode, Handler: http.NotFoundHandler(), TLSConfig: &tls.Config{GetCertificate: files.Get}}
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			assert.NoError(t, err)
 			done := make(chan error, 1)
@@ -97,18 +98,18 @@ func TestCertificateReload(t *testing.T) {
 				return c.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
 			}
 			assert.Equal(t, seen(), 1)
-			replace(t, files.cert, second.cert)
+			replace(t, files.Cert, second.cert)
 			assert.Equal(t, seen(), 1) // nobody has looked yet
-			clock.add(certLook)
+			clock.add(certfile.Look)
 			assert.Equal(t, seen(), 1) // half of it is not used
-			clock.add(certLook)
+			clock.add(certfile.Look)
 			assert.Equal(t, seen(), 1)
 			assert.Equal(t, strings.Count(log.String(), "level=WARN"), 1)
-			replace(t, files.key, second.key)
-			clock.add(certLook)
+			replace(t, files.Key, second.key)
+			clock.add(certfile.Look)
 			assert.Equal(t, seen(), 2)
-			assert.NoError(t, os.Remove(files.key))
-			clock.add(certLook)
+			assert.NoError(t, os.Remove(files.Key))
+			clock.add(certfile.Look)
 			assert.Equal(t, seen(), 2)
 			assert.Equal(t, strings.Count(log.String(), "level=WARN"), 2)
 			assert.NoError(t, srv.Close())
