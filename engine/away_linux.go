@@ -86,11 +86,11 @@ func (n *native) returned(x *exchange.Exchange, led bool) {
 	switch {
 	case led && slow:
 		n.takeovers.add(n.s.routeOf(r))
-		n.predictor.mark(r)
+		n.predictor.Mark(r)
 	case !led && slow:
-		n.predictor.mark(r)
+		n.predictor.Mark(r)
 	case !led:
-		n.predictor.ease(r)
+		n.predictor.Ease(r)
 	}
 }
 

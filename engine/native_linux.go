@@ -20,6 +20,7 @@ import (
 
 	"github.com/galeweb/gale/internal/exchange"
 	"github.com/galeweb/gale/internal/loop"
+	"github.com/galeweb/gale/internal/predictor"
 )
 
 // native serves connections by event loops.
@@ -33,7 +34,8 @@ type native struct {
 
 	date       dateLine
 	turns      turns
-	predictor  predictor
+	predictor  *predictor.Predictor
+	allSlow    bool // every request leaves the loop before it is served
 	overload   overload
 	away       away
 	handshakes handshakes
@@ -79,7 +81,7 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 		listeners: map[*listener]struct{}{},
 		empty:     make(chan struct{}), stopped: make(chan struct{}),
 	}
-	n.predictor.init(mode, s.routeOf)
+	n.predictor, n.allSlow = predictor.New(s.routeOf), mode == AlwaysSlow || mode == Pool
 	n.overload.init(s.maxQueueing(), s.Unsheddable)
 	n.config = exchange.Config{
 		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: n.date.get, Drain: s.drain,

@@ -148,7 +148,7 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 	c.tell(http.StateActive)
 	c.worker.Store(w.ID)
 	c.cur.Store(x) // from here on it may be told that the client has gone
-	if !w.Leads() || !n.predictor.slow(x.Request()) {
+	if !w.Leads() || !n.allSlow && !n.predictor.Slow(x.Request()) {
 		return c.exchange(x)
 	}
 	// What was answered before must not wait for this one.

@@ -441,7 +441,7 @@ func (c *conn) sendOwed() (done, mine bool) {
 		}
 	}
 	c.kept, c.headBy = nil, 0
-	c.SetDeadline(0)
+	c.SetDeadline(0) // that was the time of the output
 	c.phase.Store(phaseReading)
 	return true, true
 }

@@ -12,7 +12,7 @@ import (
 var floors = [][]string{
 	{ // the cellar
 		"internal/accept", "internal/assert", "internal/certfile", "internal/ctxkey", "internal/house", "internal/http1", "internal/loop",
-		"internal/memnet", "internal/serverlog", "internal/tlsrecord", "internal/waitbody", "internal/wsframe",
+		"internal/memnet", "internal/predictor", "internal/serverlog", "internal/tlsrecord", "internal/waitbody", "internal/wsframe",
 	},
 	{"internal/exchange"}, // on the cellar, below the engine
 	{"config", "engine", "obs"},

@@ -1,4 +1,7 @@
-package engine
+// Package predictor remembers which routes are slow, so that their requests can
+// leave the event loop before they run: to find out each time would stall the
+// loop for a millisecond each time.
+package predictor
 
 import (
 	"hash/maphash"
@@ -13,41 +16,37 @@ const (
 	slowFor = 64
 )
 
-// predictor remembers which routes are slow, so that their requests leave the
-// loop before they run: to find out each time would stall the loop for a
-// millisecond each time.
-type predictor struct {
-	always bool
-	route  func(*http.Request) string
-	seed   maphash.Seed
-	slows  atomic.Int64 // routes that count as slow; while it is 0 nothing is looked up
-	left   [routesKept]atomic.Int32
+// Predictor tells slow routes from quick ones. Make one by [New]; it is safe for
+// concurrent use.
+type Predictor struct {
+	route func(*http.Request) string
+	seed  maphash.Seed
+	slows atomic.Int64 // routes that count as slow; while it is 0 nothing is looked up
+	left  [routesKept]atomic.Int32
 }
 
-func (p *predictor) init(mode Mode, route func(*http.Request) string) {
-	p.always = mode == AlwaysSlow || mode == Pool
-	p.route = route
-	p.seed = maphash.MakeSeed()
+// New returns a Predictor for which every route is quick. route names the route
+// that a request takes, or returns "": then its method, and its path with the
+// segments that have digits taken for one, stand for the route.
+func New(route func(*http.Request) string) *Predictor {
+	return &Predictor{route: route, seed: maphash.MakeSeed()}
 }
 
-// slow reports whether r should leave the loop before it is served.
-func (p *predictor) slow(r *http.Request) bool {
-	if p.always {
-		return true
-	}
+// Slow reports whether r should leave the loop before it is served.
+func (p *Predictor) Slow(r *http.Request) bool {
 	return p.slows.Load() > 0 && p.of(r).Load() > 0
 }
 
-// mark notes that a request of r's route was slow.
-func (p *predictor) mark(r *http.Request) {
+// Mark notes that a request of r's route was slow.
+func (p *Predictor) Mark(r *http.Request) {
 	if p.of(r).Swap(slowFor) <= 0 {
 		p.slows.Add(1)
 	}
 }
 
-// ease notes that a request of r's route was quick although it was not expected
+// Ease notes that a request of r's route was quick although it was not expected
 // to be.
-func (p *predictor) ease(r *http.Request) {
+func (p *Predictor) Ease(r *http.Request) {
 	if p.slows.Load() == 0 {
 		return // nothing to ease: spare the route
 	}
@@ -66,7 +65,7 @@ func (p *predictor) ease(r *http.Request) {
 	}
 }
 
-func (p *predictor) of(r *http.Request) *atomic.Int32 {
+func (p *Predictor) of(r *http.Request) *atomic.Int32 {
 	var h maphash.Hash
 	h.SetSeed(p.seed)
 	_, _ = h.WriteString(r.Method)
