@@ -37,6 +37,7 @@ type conn struct {
 	// The deadlines that the handler has set, in Unix nanoseconds; 0 for none.
 	// Set by any goroutine.
 	readBy, writeBy atomic.Int64
+	own             atomic.Uint32 // ownIn, ownOut
 
 	headBy  int64 // when the head that has begun must be complete, or what is owed be sent; 0: never
 	queue   int32 // bytes that the peer had not acknowledged when the time of what is owed began

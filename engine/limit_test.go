@@ -225,6 +225,49 @@ func TestTimeLimits(t *testing.T) {
 	}
 }
 
+// A handler that sets its own deadlines is served by those, while others are
+// cut off.
+func TestOwnDeadlines(t *testing.T) {
+	t.Parallel()
+	for _, mode := range attackedModes() {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			v := startVictim(t, &engine.Server{Mode: mode, BodyTimeout: soon, WriteStallTimeout: soon, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/own" {
+					rc := http.NewResponseController(w)
+					assert.NoError(t, rc.SetReadDeadline(time.Time{}))
+					assert.NoError(t, rc.SetWriteDeadline(time.Time{}))
+				}
+				if r.Method == "POST" {
+					readsAll(w, r)
+					return
+				}
+				w.Header().Set("Content-Length", strconv.Itoa(bigBody))
+				_, _ = w.Write(make([]byte, bigBody))
+			})})
+			ask := func(line, rest string) *attacker {
+				a := v.dial()
+				a.send(line + " HTTP/1.1\r\nHost: a\r\n" + rest)
+				return a
+			}
+			const body = "Content-Length: 10\r\n\r\nhalf "
+			patient, silent := ask("POST /own", body), ask("POST /", body)
+			slow, gone := ask("GET /own", "\r\n"), ask("GET /", "\r\n")
+			v.until("body_timeout and write_stalled", func(st engine.Stats) bool {
+				return st.Refused["body_timeout"] == 1 && st.Refused["write_stalled"] == 1
+			})
+			_, _ = io.Copy(io.Discard, silent.r)
+			_, _ = io.Copy(io.Discard, gone.r)
+			patient.send("done.")
+			assert.Equal(t, patient.status(), 200)
+			n, err := io.CopyN(io.Discard, slow.r, bigBody)
+			assert.NoError(t, err)
+			assert.Equal(t, n, int64(bigBody))
+			assert.Equal(t, v.srv.Stats().Refused, map[string]uint64{"body_timeout": 1, "write_stalled": 1})
+		})
+	}
+}
+
 // A body that comes slowly, but at the rate that is asked for, is let through
 // however long it takes.
 func TestSlowEnoughIsNotCut(t *testing.T) {

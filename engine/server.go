@@ -77,7 +77,9 @@ type Server struct {
 
 	// BodyTimeout is how long the next bytes of a request body may keep the
 	// server waiting. Defaults to 30 s: a client that is silent for longer has
-	// gone, or means harm.
+	// gone, or means harm. A handler that sets a deadline of its own, be it none,
+	// by [http.ResponseController] has that in place of this limit and of MinRate;
+	// so it is with WriteStallTimeout.
 	BodyTimeout time.Duration
 
 	// WriteStallTimeout is how long a client may take no byte of a response that

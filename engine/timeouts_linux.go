@@ -16,9 +16,19 @@ type waits struct {
 	bytes int64
 }
 
+// For a direction in which the handler has set a deadline, be it none, the
+// server's limits on slow peers do not hold.
+const (
+	ownIn uint32 = 1 << iota
+	ownOut
+)
+
 // bodyDeadline returns until when the next bytes of the body must come, and the
 // limit that is broken if they do not; zero for never.
 func (c *conn) bodyDeadline(now time.Time) (by time.Time, limit string) {
+	if c.own.Load()&ownIn != 0 {
+		return by, ""
+	}
 	s, w := c.n.s, &c.turn.waitsIn
 	if d := s.bodyTimeout(); d > 0 {
 		by, limit = now.Add(d), "body_timeout"
@@ -34,6 +44,9 @@ func (c *conn) bodyDeadline(now time.Time) (by time.Time, limit string) {
 func (c *conn) stallDeadline(now time.Time) (by time.Time, limit string) {
 	if x := c.cur.Load(); c.turn.waitsFor != x {
 		c.turn.waitsFor, c.turn.waitsOut = x, waits{}
+	}
+	if c.own.Load()&ownOut != 0 {
+		return by, ""
 	}
 	s, w := c.n.s, &c.turn.waitsOut
 	if d := s.stallTimeout(); d > 0 {
@@ -68,7 +81,7 @@ func (c *conn) tooSlow() bool {
 	s, w := c.n.s, &c.turn.waitsOut
 	now := time.Now()
 	end, ok := s.rateDeadline(now, s.stallTimeout(), w.bytes, w.time)
-	return ok && !now.Before(end)
+	return ok && !now.Before(end) && c.own.Load()&ownOut == 0
 }
 
 // beginOwing sets the times of n bytes that wait for room while nobody serves.
@@ -134,6 +147,9 @@ func (c *conn) clearDeadlines() {
 	}
 	if c.writeBy.Load() != 0 {
 		c.writeBy.Store(0)
+	}
+	if c.own.Load() != 0 {
+		c.own.Store(0)
 	}
 }
 

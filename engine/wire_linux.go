@@ -201,12 +201,14 @@ func (c *conn) SendFile(f *os.File, n int64) (sent int64, err error) {
 
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.readBy.Store(nanos(t))
+	c.own.Or(ownIn)
 	c.Poke()
 	return nil
 }
 
 func (c *conn) SetWriteDeadline(t time.Time) error {
 	c.writeBy.Store(nanos(t))
+	c.own.Or(ownOut)
 	c.Poke()
 	return nil
 }

@@ -74,7 +74,7 @@ func TestLost(t *testing.T) {
 // TestPoolTaken: all connections are in use.
 func TestPoolTaken(t *testing.T) {
 	t.Parallel()
-	d := open(t, schema(t).String(), db.Options{MaxConns: 1, AcquireTimeout: 50 * time.Millisecond})
+	d := open(t, schema(t).String(), db.Options{MaxConns: 1, AcquireTimeout: time.Second})
 	for _, err := range db.Each[int](t.Context(), d, "SELECT * FROM generate_series(1, 3)") {
 		assert.NoError(t, err)
 		_, err = db.Get[int](t.Context(), d, "SELECT 1")

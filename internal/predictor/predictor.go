@@ -13,7 +13,7 @@ const (
 	// routesKept is how many routes the predictor tells apart; more share.
 	routesKept = 4096
 	// slowFor is for how many requests a route counts as slow after one was.
-	slowFor = 64
+	slowFor = 1000
 )
 
 // Predictor tells slow routes from quick ones. Make one by [New]; it is safe for
