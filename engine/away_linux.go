@@ -19,11 +19,13 @@ type absent struct {
 	c       *conn
 	start   time.Time
 	worker  uint32
+	taken   bool
 	waiting int // for the client: then it is not the handler that stalls
 }
 
-// add notes x, which c serves, unless it has ended.
-func (a *away) add(c *conn, x *exchange.Exchange) {
+// add notes x, which c serves, unless it has ended; taken says that its loop was
+// taken from it.
+func (a *away) add(c *conn, x *exchange.Exchange, taken bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if c.cur.Load() != x || a.all[x] != nil {
@@ -32,20 +34,20 @@ func (a *away) add(c *conn, x *exchange.Exchange) {
 	if a.all == nil {
 		a.all = map[*exchange.Exchange]*absent{}
 	}
-	a.all[x] = &absent{c: c, start: time.Now(), worker: c.worker.Load()}
+	a.all[x] = &absent{c: c, start: time.Now(), worker: c.worker.Load(), taken: taken}
 }
 
 // remove forgets x, which is no longer its connection's, and returns how long
-// it was away.
-func (a *away) remove(x *exchange.Exchange) time.Duration {
+// it was away, and whether its loop was taken from it.
+func (a *away) remove(x *exchange.Exchange) (took time.Duration, taken bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	e := a.all[x]
 	if e == nil {
-		return 0
+		return 0, false
 	}
 	delete(a.all, x)
-	return time.Since(e.start)
+	return time.Since(e.start), e.taken
 }
 
 // sleeps notes that x begins (1) or ends (-1) to wait for its client.
@@ -80,14 +82,14 @@ func (a *away) running() []Running {
 // returned does the books of an exchange that has ended away from its loop; led
 // says that it began on it.
 func (n *native) returned(x *exchange.Exchange, led bool) {
-	took := n.away.remove(x)
+	took, taken := n.away.remove(x)
 	slow := took >= slowAfter
 	r := x.Request()
-	switch {
-	case led && slow:
+	if taken {
 		n.takeovers.add(n.s.routeOf(r))
-		n.predictor.Mark(r)
-	case !led && slow:
+	}
+	switch {
+	case slow && (taken || !led): // else it only waited for its client
 		n.predictor.Mark(r)
 	case !led:
 		n.predictor.Ease(r)

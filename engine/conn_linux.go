@@ -200,6 +200,6 @@ func (c *conn) TakenOver() {
 		c.outMu.Unlock()
 	}
 	if x := c.cur.Load(); x != nil {
-		c.n.away.add(c, x)
+		c.n.away.add(c, x, true)
 	}
 }

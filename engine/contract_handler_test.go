@@ -245,7 +245,8 @@ func contextCases() []contractCase {
 		{
 			name: "CloseNotify", blocks: true,
 			do: func(k *run, w http.ResponseWriter, _ *http.Request) {
-				gone := w.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // libraries still use it
+				//lint:ignore SA1019 libraries still use it
+				gone := w.(http.CloseNotifier).CloseNotify()
 				k.tell("running")
 				select {
 				case <-gone:

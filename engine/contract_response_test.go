@@ -152,7 +152,8 @@ func responseCases() []contractCase {
 			_, readerFrom := w.(io.ReaderFrom)
 			_, stringWriter := w.(io.StringWriter)
 			_, pusher := w.(http.Pusher)
-			_, notifier := w.(http.CloseNotifier) //nolint:staticcheck // libraries still ask for it
+			//lint:ignore SA1019 libraries still ask for it
+			_, notifier := w.(http.CloseNotifier)
 			k.note("%v %v %v %v %v %v %v", flusher, flushError, hijacker, readerFrom, stringWriter, pusher, notifier)
 		}),
 		answered("a write after the handler has returned", func(k *run, w http.ResponseWriter, r *http.Request) {

@@ -193,7 +193,7 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 		c.HungUp()
 	}
 	if !led {
-		n.away.add(c, x)
+		n.away.add(c, x, false)
 	}
 	t.began = false
 	out := x.Serve()

@@ -105,7 +105,7 @@ func (c *conn) leaveLoop() {
 	c.turn.lease.GiveUp()
 	// Also when the watch was quicker: it may not have told yet.
 	if x := c.cur.Load(); x != nil {
-		c.n.away.add(c, x)
+		c.n.away.add(c, x, false)
 	}
 	// Waiting has timers of its own, which each kick would start again.
 	c.SetDeadline(0)

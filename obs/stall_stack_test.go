@@ -36,7 +36,7 @@ func TestWhatAHandlerWaitsFor(t *testing.T) {
 			case <-t.Context().Done():
 			}
 		},
-		"lock": func() { mu.Lock(); mu.Unlock() },
+		"lock": func() { mu.Lock(); defer mu.Unlock() },
 		"condition": func() {
 			cond.L.Lock()
 			defer cond.L.Unlock()
