@@ -67,7 +67,11 @@ func (s *Server) serve(ctx context.Context, h http.Handler) {
 
 func newServer(tb testing.TB, name string, h http.Handler, log *slog.Logger, base func(net.Listener) context.Context, config *tls.Config) httpServer {
 	tb.Helper()
-	srv := &engine.Server{Handler: h, ErrorLog: log, BaseContext: base, TLSConfig: config}
+	srv := &engine.Server{
+		Handler: h, ErrorLog: log, BaseContext: base, TLSConfig: config,
+		// A test must not be answered 503 because the machine is busy with others.
+		MaxQueueing: -1,
+	}
 	switch name {
 	case Engine:
 	case Loop, Pool, Slow:
