@@ -53,25 +53,25 @@ func NewMemoryBroker() *MemoryBroker {
 }
 
 // Publish implements [Broker].
-func (b *MemoryBroker) Publish(_ context.Context, topic string, p Publication) (Position, error) {
-	t := b.touch(topic, p.Keep, p.Keep.Messages > 0)
+func (b *MemoryBroker) Publish(_ context.Context, s Stream, p Publication) (Position, error) {
+	t := b.touch(s.Name, s.Keep, s.Keep.Messages > 0)
 	if t == nil {
 		return Position{}, nil
 	}
-	if pos, skipped := t.skip(p); skipped {
+	if pos, skipped := t.skip(p.Count, s.Keep); skipped {
 		return pos, nil
 	}
 	entries, err := p.Encode()
 	if err != nil {
 		return Position{}, err
 	}
-	return t.publish(entries, p.Keep), nil
+	return t.publish(entries, s.Keep), nil
 }
 
 // Subscribe implements [Broker].
-func (b *MemoryBroker) Subscribe(_ context.Context, topic string, deliver func(Batch)) (func(), error) {
+func (b *MemoryBroker) Subscribe(_ context.Context, s Stream, deliver func(Batch)) (func(), error) {
 	b.mu.Lock()
-	t := b.topicLocked(topic)
+	t := b.topicLocked(s.Name)
 	t.listeners++
 	if t.element != nil {
 		b.idle.Remove(t.element)
@@ -96,9 +96,9 @@ func (b *MemoryBroker) Subscribe(_ context.Context, topic string, deliver func(B
 }
 
 // History implements [Broker].
-func (b *MemoryBroker) History(_ context.Context, topic string, since *Position, limit int) (History, error) {
+func (b *MemoryBroker) History(_ context.Context, s Stream, since *Position, limit int) (History, error) {
 	b.mu.Lock()
-	t := b.topicLocked(topic)
+	t := b.topicLocked(s.Name)
 	b.mu.Unlock()
 	return t.history(since, limit), nil
 }
@@ -161,14 +161,14 @@ func (b *MemoryBroker) evictLocked() {
 }
 
 // skip counts messages that nobody will ever ask for, unencoded.
-func (t *memoryTopic) skip(p Publication) (Position, bool) {
+func (t *memoryTopic) skip(count int, keep Retention) (Position, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.handlers) > 0 || p.Keep.Messages > 0 {
+	if len(t.handlers) > 0 || keep.Messages > 0 {
 		return Position{}, false
 	}
 	t.entries = nil
-	t.top += uint64(p.Count)
+	t.top += uint64(count)
 	return Position{t.epoch, t.top}, true
 }
 
@@ -178,6 +178,7 @@ func (t *memoryTopic) publish(entries []Entry, keep Retention) Position {
 	defer t.mu.Unlock()
 	t.keep = keep
 	now := time.Now()
+	prev := t.top
 	for i := range entries {
 		t.top++
 		entries[i].Offset = t.top
@@ -187,7 +188,7 @@ func (t *memoryTopic) publish(entries []Entry, keep Retention) Position {
 	}
 	t.trim(now)
 	for handler := range t.handlers {
-		(*handler)(Batch{Epoch: t.epoch, Entries: entries})
+		(*handler)(Batch{Epoch: t.epoch, Prev: prev, Entries: entries})
 	}
 	return Position{t.epoch, t.top}
 }
@@ -209,7 +210,7 @@ func (t *memoryTopic) history(since *Position, limit int) History {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.trim(time.Now())
-	h := History{Top: Position{t.epoch, t.top}}
+	h := History{Top: Position{t.epoch, t.top}, Prev: t.top}
 	want := uint64(min(max(limit, 0), len(t.entries)))
 	if since != nil {
 		if since.Epoch != t.epoch || since.Offset > t.top {
@@ -224,5 +225,6 @@ func (t *memoryTopic) history(since *Position, limit int) History {
 	for _, e := range t.entries[len(t.entries)-int(want):] {
 		h.Entries = append(h.Entries, e.Entry)
 	}
+	h.Prev -= want
 	return h
 }

@@ -10,10 +10,9 @@ import (
 	"github.com/galeweb/gale/internal/assert"
 )
 
-func publication(keep Retention, data ...string) Publication {
+func publication(data ...string) Publication {
 	return Publication{
 		Count: len(data),
-		Keep:  keep,
 		Encode: func() ([]Entry, error) {
 			entries := make([]Entry, len(data))
 			for i, d := range data {
@@ -30,16 +29,16 @@ func TestMemoryBrokerBound(t *testing.T) {
 	t.Parallel()
 	b := NewMemoryBroker()
 	b.maxIdle = 10
-	unsubscribe, err := b.Subscribe(t.Context(), "watched", func(Batch) {})
+	unsubscribe, err := b.Subscribe(t.Context(), Stream{Name: "watched"}, func(Batch) {})
 	assert.NoError(t, err)
 	defer unsubscribe()
 	keep := Retention{Messages: 1}
 	for i := range 100 {
-		_, err := b.Publish(t.Context(), fmt.Sprint(i), publication(keep, "1"))
+		_, err := b.Publish(t.Context(), Stream{fmt.Sprint(i), keep}, publication("1"))
 		assert.NoError(t, err)
-		_, err = b.Publish(t.Context(), "0", publication(keep, "1")) // used often
+		_, err = b.Publish(t.Context(), Stream{"0", keep}, publication("1")) // used often
 		assert.NoError(t, err)
-		_, err = b.History(t.Context(), fmt.Sprint("asked", i), nil, 1)
+		_, err = b.History(t.Context(), Stream{fmt.Sprint("asked", i), keep}, nil, 1)
 		assert.NoError(t, err)
 	}
 	assert.Equal(t, b.idle.Len(), 10)
@@ -54,15 +53,15 @@ func TestMemoryBrokerForgets(t *testing.T) {
 		for name, keep := range map[string]Retention{
 			"aged": {Messages: 1, Age: 10 * time.Minute}, "kept": {Messages: 1},
 		} {
-			_, err := b.Publish(t.Context(), name, publication(keep, "1"))
+			_, err := b.Publish(t.Context(), Stream{name, keep}, publication("1"))
 			assert.NoError(t, err)
 		}
-		unsubscribe, err := b.Subscribe(t.Context(), "left", func(Batch) {})
+		unsubscribe, err := b.Subscribe(t.Context(), Stream{Name: "left"}, func(Batch) {})
 		assert.NoError(t, err)
 		unsubscribe()
 		unsubscribe() // a second time is a no-op
 		known := func() string {
-			_, err := b.History(context.Background(), "other", nil, 0) // someone new pays
+			_, err := b.History(context.Background(), Stream{Name: "other"}, nil, 0) // someone new pays
 			assert.NoError(t, err)
 			delete(b.topics, "other")
 			b.idle.Remove(b.idle.Front())

@@ -118,7 +118,7 @@ func (f *feed) open(ctx context.Context) error {
 	if f.unsubscribe != nil {
 		return nil
 	}
-	unsubscribe, err := f.h.broker.Subscribe(ctx, f.name, f.deliver)
+	unsubscribe, err := f.h.broker.Subscribe(ctx, f.topic.stream(f.name), f.deliver)
 	f.unsubscribe = unsubscribe
 	return err
 }

@@ -23,6 +23,8 @@ var (
 	ErrSlow = errors.New("hub: subscriber is too slow")
 	// ErrForbidden is what an Authorize returns to say no.
 	ErrForbidden = errors.New("hub: subscribing is forbidden")
+	// ErrBrokerLost is returned while the broker's servers cannot be reached.
+	ErrBrokerLost = errors.New("hub: broker is lost")
 	// ErrName is returned for a name that is not one of the topic's.
 	ErrName = errors.New("hub: name does not match the topic")
 )

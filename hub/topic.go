@@ -94,6 +94,8 @@ func NewTopic[T any](h *Hub, pattern string, o TopicOptions[T]) *Topic[T] {
 	return &Topic[T]{topic: t, key: o.Key}
 }
 
+func (t *topic) stream(name string) Stream { return Stream{name, t.keep} }
+
 // check returns an error for a name that is not the topic's.
 func (t *topic) check(name string) error {
 	if !validName(name) || !t.pattern.matches(name) {
@@ -118,10 +120,9 @@ func (t *Topic[T]) PublishBatch(ctx context.Context, name string, vs ...T) (Posi
 	if len(vs) == 0 {
 		return Position{}, nil
 	}
-	pos, err := t.h.broker.Publish(ctx, name, Publication{
+	pos, err := t.h.broker.Publish(ctx, t.stream(name), Publication{
 		Count:  len(vs),
 		Encode: func() ([]Entry, error) { return t.encode(vs) },
-		Keep:   t.keep,
 	})
 	if err != nil {
 		return Position{}, fmt.Errorf("hub: publish to %q: %w", name, err)
@@ -151,7 +152,7 @@ func (t *Topic[T]) Position(ctx context.Context, name string) (Position, error) 
 	if err := t.check(name); err != nil {
 		return Position{}, err
 	}
-	history, err := t.h.broker.History(ctx, name, nil, 0)
+	history, err := t.h.broker.History(ctx, t.stream(name), nil, 0)
 	if err != nil {
 		return Position{}, fmt.Errorf("hub: position of %q: %w", name, err)
 	}
@@ -165,13 +166,9 @@ func (t *topic) catchUp(ctx context.Context, name string, from *Position, recent
 	if from == nil {
 		limit = min(recent, limit)
 	}
-	history, err := t.h.broker.History(ctx, name, from, limit)
+	history, err := t.h.broker.History(ctx, t.stream(name), from, limit)
 	if err != nil {
 		return History{}, Position{}, err
 	}
-	start := history.Top
-	if len(history.Entries) > 0 {
-		start.Offset = history.Entries[0].Offset - 1
-	}
-	return history, start, nil
+	return history, Position{history.Top.Epoch, history.Prev}, nil
 }

@@ -311,14 +311,14 @@ func TestBrokerFailures(t *testing.T) {
 
 type broken struct{ err error }
 
-func (b broken) Publish(context.Context, string, hub.Publication) (hub.Position, error) {
+func (b broken) Publish(context.Context, hub.Stream, hub.Publication) (hub.Position, error) {
 	return hub.Position{}, b.err
 }
 
-func (b broken) Subscribe(context.Context, string, func(hub.Batch)) (func(), error) {
+func (b broken) Subscribe(context.Context, hub.Stream, func(hub.Batch)) (func(), error) {
 	return nil, b.err
 }
 
-func (b broken) History(context.Context, string, *hub.Position, int) (hub.History, error) {
+func (b broken) History(context.Context, hub.Stream, *hub.Position, int) (hub.History, error) {
 	return hub.History{}, b.err
 }

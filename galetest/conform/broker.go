@@ -46,10 +46,10 @@ type brokerInbox struct {
 	entries []hub.Entry
 }
 
-func brokerSubscribe(t *testing.T, b hub.Broker, topic string) (*brokerInbox, func()) {
+func brokerSubscribe(t *testing.T, b hub.Broker, s hub.Stream) (*brokerInbox, func()) {
 	t.Helper()
 	in := &brokerInbox{arrived: make(chan struct{}, 1)}
-	unsubscribe, err := b.Subscribe(t.Context(), topic, func(batch hub.Batch) {
+	unsubscribe, err := b.Subscribe(t.Context(), s, func(batch hub.Batch) {
 		in.mu.Lock()
 		defer in.mu.Unlock()
 		in.epoch = batch.Epoch
@@ -84,17 +84,20 @@ func (in *brokerInbox) wait(t *testing.T, n int) []hub.Entry {
 	}
 }
 
-var brokerKeep = hub.Retention{Messages: 10, Age: time.Hour}
+// keeping returns a stream that keeps the newest messages.
+func keeping(name string, messages int) hub.Stream {
+	return hub.Stream{Name: name, Keep: hub.Retention{Messages: messages, Age: time.Hour}}
+}
 
-func brokerPublish(t *testing.T, b hub.Broker, topic string, keep hub.Retention, data ...string) hub.Position {
+func brokerPublish(t *testing.T, b hub.Broker, s hub.Stream, data ...string) hub.Position {
 	t.Helper()
-	pos, err := b.Publish(t.Context(), topic, brokerPublication(keep, data...))
+	pos, err := b.Publish(t.Context(), s, brokerPublication(data...))
 	assert.NoError(t, err)
 	return pos
 }
 
-func brokerPublication(keep hub.Retention, data ...string) hub.Publication {
-	return hub.Publication{Count: len(data), Keep: keep, Encode: func() ([]hub.Entry, error) {
+func brokerPublication(data ...string) hub.Publication {
+	return hub.Publication{Count: len(data), Encode: func() ([]hub.Entry, error) {
 		entries := make([]hub.Entry, len(data))
 		for i, d := range data {
 			entries[i] = hub.Entry{Key: "key " + d, Data: []byte(d)}
@@ -115,10 +118,10 @@ func brokerText(t *testing.T, entries []hub.Entry) string {
 }
 
 func brokerDelivers(t *testing.T, b hub.Broker) {
-	first, _ := brokerSubscribe(t, b, "a/b")
-	second, _ := brokerSubscribe(t, b, "a/b")
-	brokerPublish(t, b, "a/b", hub.Retention{}, "1")
-	pos := brokerPublish(t, b, "a/b", hub.Retention{}, "2", "3")
+	first, _ := brokerSubscribe(t, b, keeping("a/b", 10))
+	second, _ := brokerSubscribe(t, b, keeping("a/b", 10))
+	brokerPublish(t, b, keeping("a/b", 10), "1")
+	pos := brokerPublish(t, b, keeping("a/b", 10), "2", "3")
 	assert.Equal(t, pos.Offset, uint64(3))
 	for _, in := range []*brokerInbox{first, second} {
 		assert.Equal(t, brokerText(t, in.wait(t, 3)), "1:1 2:2 3:3")
@@ -131,39 +134,39 @@ func brokerKeepsTopicsApart(t *testing.T, b hub.Broker) {
 	names := []string{"a", "a/b", "a.b", "a:b", "a/b/c", "a-b", "A", "@a", "~a", "a_b"}
 	inboxes := make([]*brokerInbox, len(names))
 	for i, name := range names {
-		inboxes[i], _ = brokerSubscribe(t, b, name)
+		inboxes[i], _ = brokerSubscribe(t, b, keeping(name, 10))
 	}
 	for i, name := range names {
-		brokerPublish(t, b, name, brokerKeep, fmt.Sprint(i))
+		brokerPublish(t, b, keeping(name, 10), fmt.Sprint(i))
 	}
 	for i, name := range names {
 		assert.Equal(t, brokerText(t, inboxes[i].wait(t, 1)), fmt.Sprintf("1:%d", i))
-		h, err := b.History(t.Context(), name, nil, 10)
+		h, err := b.History(t.Context(), keeping(name, 10), nil, 10)
 		assert.NoError(t, err)
 		assert.Equal(t, brokerText(t, h.Entries), fmt.Sprintf("1:%d", i))
 	}
 }
 
 func brokerUnsubscribes(t *testing.T, b hub.Broker) {
-	gone, unsubscribe := brokerSubscribe(t, b, "n")
-	stays, _ := brokerSubscribe(t, b, "n")
-	brokerPublish(t, b, "n", hub.Retention{}, "1")
+	gone, unsubscribe := brokerSubscribe(t, b, keeping("n", 10))
+	stays, _ := brokerSubscribe(t, b, keeping("n", 10))
+	brokerPublish(t, b, hub.Stream{Name: "n"}, "1")
 	gone.wait(t, 1)
 	unsubscribe()
-	brokerPublish(t, b, "n", hub.Retention{}, "2")
+	brokerPublish(t, b, hub.Stream{Name: "n"}, "2")
 	stays.wait(t, 2)
 	assert.Equal(t, brokerText(t, gone.wait(t, 1)), "1:1")
 }
 
 func brokerOrdersPublishers(t *testing.T, b hub.Broker) {
 	const publishers, each = 4, 50
-	in, _ := brokerSubscribe(t, b, "n")
+	in, _ := brokerSubscribe(t, b, keeping("n", 10))
 	var wg sync.WaitGroup
 	for p := range publishers {
 		wg.Go(func() {
 			last := uint64(0)
 			for i := range each {
-				pos, err := b.Publish(t.Context(), "n", brokerPublication(brokerKeep, fmt.Sprintf("%d%02d", p, i)))
+				pos, err := b.Publish(t.Context(), keeping("n", 10), brokerPublication(fmt.Sprintf("%d%02d", p, i)))
 				if err != nil || pos.Offset <= last {
 					t.Errorf("publish after %d: %v %v", last, pos, err)
 				}
@@ -182,9 +185,9 @@ func brokerOrdersPublishers(t *testing.T, b hub.Broker) {
 }
 
 func brokerKeepsHistory(t *testing.T, b hub.Broker) {
-	keep := hub.Retention{Messages: 3, Age: time.Hour}
-	brokerPublish(t, b, "n", keep, "1", "2")
-	top := brokerPublish(t, b, "n", keep, "3", "4", "5")
+	n := keeping("n", 3)
+	brokerPublish(t, b, n, "1", "2")
+	top := brokerPublish(t, b, n, "3", "4", "5")
 	for _, c := range []struct {
 		name      string
 		since     hub.Position
@@ -202,7 +205,7 @@ func brokerKeepsHistory(t *testing.T, b hub.Broker) {
 		{"another epoch", hub.Position{Epoch: "another", Offset: 4}, 10, "", false},
 		{"no epoch", hub.Position{Offset: 4}, 10, "", false},
 	} {
-		h, err := b.History(t.Context(), "n", &c.since, c.limit)
+		h, err := b.History(t.Context(), n, &c.since, c.limit)
 		assert.NoError(t, err)
 		assert.Equal(t, c.name+": "+brokerText(t, h.Entries), c.name+": "+c.want)
 		assert.True(t, h.Recovered == c.recovered, fmt.Sprintf("%s: Recovered is %v", c.name, h.Recovered))
@@ -212,23 +215,23 @@ func brokerKeepsHistory(t *testing.T, b hub.Broker) {
 
 // brokerCountsUnseen: what nobody heard and nobody keeps was still missed.
 func brokerCountsUnseen(t *testing.T, b hub.Broker) {
-	in, unsubscribe := brokerSubscribe(t, b, "n")
-	pos := brokerPublish(t, b, "n", hub.Retention{}, "1")
+	in, unsubscribe := brokerSubscribe(t, b, hub.Stream{Name: "n"})
+	pos := brokerPublish(t, b, hub.Stream{Name: "n"}, "1")
 	in.wait(t, 1)
 	unsubscribe()
-	brokerPublish(t, b, "n", hub.Retention{}, "2")
-	h, err := b.History(t.Context(), "n", &pos, 10)
+	brokerPublish(t, b, hub.Stream{Name: "n"}, "2")
+	h, err := b.History(t.Context(), hub.Stream{Name: "n"}, &pos, 10)
 	assert.NoError(t, err)
 	assert.True(t, !h.Recovered, "a message that is gone was missed")
 }
 
 func brokerNewestHistory(t *testing.T, b hub.Broker) {
-	h, err := b.History(t.Context(), "n", nil, 10)
+	h, err := b.History(t.Context(), keeping("n", 10), nil, 10)
 	assert.NoError(t, err)
 	assert.Equal(t, h.Top.Offset, uint64(0))
-	top := brokerPublish(t, b, "n", brokerKeep, "1", "2", "3")
+	top := brokerPublish(t, b, keeping("n", 10), "1", "2", "3")
 	for limit, want := range []string{"", "3:3", "2:2 3:3", "1:1 2:2 3:3", "1:1 2:2 3:3"} {
-		h, err := b.History(t.Context(), "n", nil, limit)
+		h, err := b.History(t.Context(), keeping("n", 10), nil, limit)
 		assert.NoError(t, err)
 		assert.Equal(t, brokerText(t, h.Entries), want)
 		assert.Equal(t, h.Top, top)
@@ -237,25 +240,25 @@ func brokerNewestHistory(t *testing.T, b hub.Broker) {
 }
 
 func brokerEncodesOnce(t *testing.T, b hub.Broker) {
-	brokerSubscribe(t, b, "n")
-	brokerSubscribe(t, b, "n")
+	brokerSubscribe(t, b, keeping("n", 10))
+	brokerSubscribe(t, b, keeping("n", 10))
 	calls := 0
-	p := brokerPublication(brokerKeep, "1")
+	p := brokerPublication("1")
 	encode := p.Encode
 	p.Encode = func() ([]hub.Entry, error) { calls++; return encode() }
-	_, err := b.Publish(t.Context(), "n", p)
+	_, err := b.Publish(t.Context(), keeping("n", 10), p)
 	assert.NoError(t, err)
 	assert.Equal(t, calls, 1)
 }
 
 func brokerEncodeFails(t *testing.T, b hub.Broker) {
 	failure := errors.New("cannot be encoded")
-	in, _ := brokerSubscribe(t, b, "n")
-	p := brokerPublication(brokerKeep, "1")
+	in, _ := brokerSubscribe(t, b, keeping("n", 10))
+	p := brokerPublication("1")
 	p.Encode = func() ([]hub.Entry, error) { return nil, failure }
-	_, err := b.Publish(t.Context(), "n", p)
+	_, err := b.Publish(t.Context(), keeping("n", 10), p)
 	assert.ErrorIs(t, err, failure)
-	assert.Equal(t, brokerPublish(t, b, "n", brokerKeep, "2").Offset, uint64(1))
+	assert.Equal(t, brokerPublish(t, b, keeping("n", 10), "2").Offset, uint64(1))
 	assert.Equal(t, brokerText(t, in.wait(t, 1)), "1:2")
 }
 
@@ -264,20 +267,20 @@ func brokerEncodeFails(t *testing.T, b hub.Broker) {
 // neither.
 func brokerHistoryMeetsDelivery(t *testing.T, b hub.Broker) {
 	const total = 200
-	keep := hub.Retention{Messages: total, Age: time.Hour}
-	start := brokerPublish(t, b, "n", keep, "0")
+	n := keeping("n", total)
+	start := brokerPublish(t, b, n, "0")
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for i := range total - 1 {
-			if _, err := b.Publish(t.Context(), "n", brokerPublication(keep, fmt.Sprint(i+1))); err != nil {
+			if _, err := b.Publish(t.Context(), n, brokerPublication(fmt.Sprint(i+1))); err != nil {
 				t.Error(err)
 			}
 		}
 	})
 	defer wg.Wait()
 	for range 5 {
-		in, _ := brokerSubscribe(t, b, "n")
-		h, err := b.History(t.Context(), "n", &start, total)
+		in, _ := brokerSubscribe(t, b, n)
+		h, err := b.History(t.Context(), n, &start, total)
 		assert.NoError(t, err)
 		assert.True(t, h.Recovered, "all is kept")
 		next := start.Offset + 1

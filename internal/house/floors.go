@@ -12,13 +12,13 @@ import (
 var floors = [][]string{
 	{ // the cellar
 		"internal/accept", "internal/assert", "internal/certfile", "internal/ctxkey", "internal/house", "internal/http1", "internal/loop",
-		"internal/memnet", "internal/predictor", "internal/serverlog", "internal/tlsrecord", "internal/waitbody", "internal/wsframe",
+		"internal/memnet", "internal/predictor", "internal/serverlog", "internal/tlsrecord", "internal/upgrade", "internal/waitbody", "internal/wsframe",
 	},
 	{"internal/exchange"}, // on the cellar, below the engine
 	{"config", "engine", "obs"},
 	{"cache", "db", "keyring", "mail", "web", "ws"},
 	{"db/migrate", "hub", "ratelimit", "router", "session", "static", "view"},
-	{"auth", "middleware"},
+	{"auth", "hub/hubclient", "middleware"},
 	{"auth/apikey", "auth/oauth", "auth/passkey", "auth/token", "auth/totp"},
 	{"."},
 	{"galetest", "galetest/conform"},
