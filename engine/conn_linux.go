@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/galeweb/gale/internal/connlimit"
 	"github.com/galeweb/gale/internal/exchange"
 	"github.com/galeweb/gale/internal/loop"
 )
@@ -124,15 +125,10 @@ func (c *conn) takeOut() (net.Conn, error) {
 		return nil, err
 	}
 	c.n.hijacked.Add(1)
-	place := counted{release: sync.OnceFunc(func() {
+	raw = connlimit.Counted(raw, func() {
 		c.n.hijacked.Add(-1)
 		c.giveBack()
-	})}
-	if tcp, ok := raw.(*net.TCPConn); ok {
-		raw = &countedTCP{tcp, place}
-	} else {
-		raw = &countedConn{raw, place}
-	}
+	})
 	if c.tls != nil {
 		// Who takes the connection finds out when this fails.
 		_ = c.tls.goOn(raw)
@@ -148,9 +144,9 @@ func (c *conn) takeOut() (net.Conn, error) {
 func (c *conn) giveBack() {
 	var key netip.Prefix
 	if ap, err := netip.ParseAddrPort(c.remote); err == nil {
-		key = ipKey(ap.Addr())
+		key = connlimit.KeyOf(ap.Addr())
 	}
-	c.n.s.limits.give(key)
+	c.n.s.limits.Give(key)
 }
 
 // cut has the connection closed at once, whatever it does. Any goroutine may

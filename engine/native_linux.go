@@ -18,8 +18,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/galeweb/gale/internal/connlimit"
 	"github.com/galeweb/gale/internal/exchange"
 	"github.com/galeweb/gale/internal/loop"
+	"github.com/galeweb/gale/internal/overload"
 	"github.com/galeweb/gale/internal/predictor"
 )
 
@@ -36,7 +38,7 @@ type native struct {
 	turns      turns
 	predictor  *predictor.Predictor
 	allSlow    bool // every request leaves the loop before it is served
-	overload   overload
+	overload   *overload.Shedder
 	away       away
 	handshakes handshakes
 
@@ -82,7 +84,7 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 		empty:     make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.predictor, n.allSlow = predictor.New(s.routeOf), mode == AlwaysSlow || mode == Pool
-	n.overload.init(s.maxQueueing(), s.Unsheddable)
+	n.overload = overload.New(s.maxQueueing(), s.Unsheddable)
 	n.config = exchange.Config{
 		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: n.date.get, Drain: s.drain,
 		MaxBody: s.maxBody(), Limits: s.headLimits(),
@@ -107,7 +109,7 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 }
 
 // queued is told how long news had to wait for a loop.
-func (n *native) queued(d time.Duration) { n.overload.loops.waited(d, time.Now()) }
+func (n *native) queued(d time.Duration) { n.overload.Waited(d, time.Now()) }
 
 // canServe reports whether l's sockets may be taken past its Accept: any other
 // type may have wrapped that for a reason.
@@ -202,8 +204,8 @@ func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 	n := ln.n
 	n.accepted.Add(1)
 	remote := loop.Addr(peer)
-	key := addrKey(remote)
-	if limit := n.s.limits.take(key); limit != "" {
+	key := connlimit.Key(remote)
+	if limit := n.s.limits.Take(key); limit != "" {
 		n.refused.add(limit)
 		_ = unix.Close(fd)
 		return
@@ -211,13 +213,13 @@ func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 	c := ln.newConn()
 	c.n, c.ln, c.ctx, c.remote = n, ln, ln.ctx, remote.String()
 	if !n.begin() {
-		n.s.limits.give(key)
+		n.s.limits.Give(key)
 		_ = unix.Close(fd)
 		return
 	}
 	if err := n.set.Add(&c.Conn, fd, c); err != nil {
 		n.log.Error("engine: a connection was lost", "err", err)
-		n.s.limits.give(key)
+		n.s.limits.Give(key)
 		n.end()
 		return
 	}

@@ -142,7 +142,7 @@ func (c *conn) again() bool {
 // begin serves x, here or, when its route has been slow, on a worker.
 func (c *conn) begin(x *exchange.Exchange) bool {
 	n, w := c.n, c.turn.w
-	if n.overload.sheds(x.Request(), w.Waited()) {
+	if n.overload.Sheds(x.Request(), w.Waited()) {
 		return c.shed(x)
 	}
 	c.tell(http.StateActive)
@@ -164,12 +164,15 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 
 // resume serves x, for which c was handed to a worker.
 func (c *conn) resume(x *exchange.Exchange) bool {
-	if c.n.overload.sheds(x.Request(), c.turn.w.Waited()) {
+	if c.n.overload.Sheds(x.Request(), c.turn.w.Waited()) {
 		c.cur.Store(nil)
 		return c.shed(x)
 	}
 	return c.exchange(x)
 }
+
+// retryAfter is what a refused client is told to wait, in seconds.
+const retryAfter = 1
 
 // shed refuses x because the server is overloaded. It reports whether c is still
 // the caller's: where it can, it keeps the connection, since a new one would
