@@ -15,7 +15,7 @@ func (c *conn) handOver(came []byte) {
 		c.close()
 		return
 	}
-	ctx, hook := c.ctx, c.facade()
+	ctx, hook := c.from.ctx, c.facade()
 	conn, err := c.takeOut()
 	if err != nil {
 		c.close()

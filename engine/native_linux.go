@@ -57,17 +57,19 @@ type native struct {
 
 	mu        sync.Mutex
 	listeners map[*listener]struct{}
-	live      int           // connections and Serve calls
+	live      int           // connections that HTTP is spoken on, and Serve calls
+	upgraded  int           // connections that are protocols'
 	detached  int           // handlers that run on hijacked connections
+	done      bool          // there is no more HTTP
 	stopping  bool          // the loops end
-	empty     chan struct{} // closed when stopping
+	empty     chan struct{} // closed when done
 	stopped   chan struct{} // closed when the loops have ended
 }
 
 // listener is what the connections of one Serve call have in common.
 type listener struct {
 	n    *native
-	ctx  context.Context
+	from origin // of its connections, but where there is Server.ConnContext
 	addr net.Addr
 	tls  *tls.Config   // nil for plain
 	quit chan struct{} // closed to end Serve
@@ -125,7 +127,7 @@ func canServe(l net.Listener) bool {
 func (n *native) serve(ctx context.Context, l net.Listener, config *tls.Config) error {
 	defer func() { _ = l.Close() }()
 	ln := &listener{n: n, addr: l.Addr(), tls: config, quit: make(chan struct{})}
-	ln.ctx = context.WithValue(ctx, http.ServerContextKey, n.s.http)
+	ln.from = origin{ln, context.WithValue(ctx, http.ServerContextKey, n.s.http)}
 	if !n.enter(ln) {
 		return http.ErrServerClosed
 	}
@@ -211,7 +213,7 @@ func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 		return
 	}
 	c := ln.newConn()
-	c.n, c.ln, c.ctx, c.remote = n, ln, ln.ctx, remote.String()
+	c.n, c.from, c.remote = n, &ln.from, remote.String()
 	if !n.begin() {
 		n.s.limits.Give(key)
 		_ = unix.Close(fd)
@@ -243,7 +245,7 @@ func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 func (n *native) begin() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.stopping {
+	if n.done {
 		return false
 	}
 	n.live++
@@ -256,6 +258,24 @@ func (n *native) end() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.live--
+	n.stopIfDone()
+}
+
+// upgrade counts a connection as a protocol's.
+func (n *native) upgrade() {
+	n.hijacked.Add(1)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.live--
+	n.upgraded++
+	n.stopIfDone()
+}
+
+// endUpgraded counts one out.
+func (n *native) endUpgraded() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.upgraded--
 	n.stopIfDone()
 }
 
@@ -280,11 +300,17 @@ func (n *native) leave(ln *listener) {
 
 // stopIfDone is called with the lock held.
 func (n *native) stopIfDone() {
-	if n.live > 0 || n.stopping || !n.draining.Load() {
+	if n.live > 0 || !n.draining.Load() {
+		return
+	}
+	if !n.done {
+		n.done = true
+		close(n.empty)
+	}
+	if n.upgraded > 0 || n.stopping {
 		return
 	}
 	n.stopping = true
-	close(n.empty)
 	// Not on this goroutine: it may be one that Stop waits for.
 	go func() {
 		defer close(n.stopped)
@@ -315,11 +341,17 @@ func (n *native) quiesce() {
 }
 
 // dropIdle has every connection look whether it may stay.
-func (n *native) dropIdle() { n.each(func(c *conn) { c.Kick() }) }
+func (n *native) dropIdle() {
+	n.each(func(c *conn) {
+		if !c.isUpgraded() {
+			c.Kick()
+		}
+	})
+}
 
 // wait returns when there are no connections, and the loops have ended, or with
-// the error of ctx. Handlers that run on hijacked connections are not waited
-// for, though they run on goroutines of the loops.
+// the error of ctx. Upgraded connections are not waited for, nor are handlers
+// that run on hijacked ones, though both need the goroutines of the loops.
 func (n *native) wait(ctx context.Context) error {
 	select {
 	case <-n.empty:
@@ -327,7 +359,7 @@ func (n *native) wait(ctx context.Context) error {
 		return ctx.Err()
 	}
 	n.mu.Lock()
-	busy := n.detached > 0
+	busy := n.detached > 0 || n.upgraded > 0
 	n.mu.Unlock()
 	if !busy {
 		<-n.stopped

@@ -185,7 +185,7 @@ func (c *conn) shakeHands() error {
 		left := time.Duration(c.headBy - c.n.set.Now())
 		c.writeBy.Store(time.Now().Add(left).UnixNano())
 	}
-	err := c.tls.conn.HandshakeContext(c.ctx)
+	err := c.tls.conn.HandshakeContext(c.from.ctx)
 	c.writeBy.Store(0)
 	tr.blocking = false
 	return err

@@ -211,4 +211,4 @@ func (t *transport) SetWriteDeadline(at time.Time) error {
 }
 
 // handedContext implements handedOver.
-func (t *transport) handedContext() (context.Context, net.Conn) { return t.c.ctx, t.c.facade() }
+func (t *transport) handedContext() (context.Context, net.Conn) { return t.c.from.ctx, t.c.facade() }
