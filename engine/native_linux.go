@@ -20,6 +20,7 @@ import (
 
 	"github.com/galeweb/gale/internal/connlimit"
 	"github.com/galeweb/gale/internal/exchange"
+	"github.com/galeweb/gale/internal/handshakes"
 	"github.com/galeweb/gale/internal/loop"
 	"github.com/galeweb/gale/internal/overload"
 	"github.com/galeweb/gale/internal/predictor"
@@ -40,7 +41,7 @@ type native struct {
 	allSlow    bool // every request leaves the loop before it is served
 	overload   *overload.Shedder
 	away       away
-	handshakes handshakes
+	handshakes *handshakes.Limit[*conn]
 
 	accepted  atomic.Uint64
 	handed    atomic.Uint64
@@ -81,11 +82,15 @@ type listener struct {
 
 func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	n := &native{
-		s: s, log: s.log(), pool: mode == Pool, handshakes: handshakes{most: s.maxHandshakes()},
+		s: s, log: s.log(), pool: mode == Pool,
 		listeners: map[*listener]struct{}{},
 		empty:     make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.predictor, n.allSlow = predictor.New(s.routeOf), mode == AlwaysSlow || mode == Pool
+	n.handshakes = handshakes.New(s.maxHandshakes(), func(c *conn) {
+		n.refused.add("handshakes")
+		c.cut(errCutHandshake)
+	})
 	n.overload = overload.New(s.maxQueueing(), s.Unsheddable)
 	n.config = exchange.Config{
 		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: n.date.get, Drain: s.drain,

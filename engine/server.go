@@ -173,7 +173,7 @@ type Server struct {
 	mu      sync.Mutex
 	ended   bool
 	native  atomic.Pointer[native] // once there is a listener for it
-	h2      *handover              // takes connections from native to http
+	h2      *h2Server              // takes connections from native to http
 	helpers sync.WaitGroup
 }
 
@@ -341,7 +341,7 @@ func (s *Server) start(labels context.Context) (*native, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.h2 = s.newHandover()
+	s.h2 = s.newH2Server()
 	s.h2.server.SetKeepAlivesEnabled(!s.noAlive.Load())
 	s.helpers.Go(func() { _ = s.h2.server.Serve(s.h2) })
 	s.native.Store(n)
