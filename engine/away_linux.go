@@ -9,80 +9,84 @@ import (
 	"github.com/galeweb/gale/internal/exchange"
 )
 
-// away knows the exchanges whose handlers run away from the loops.
+// away knows the connections whose handlers, or protocols, run away from the
+// loops.
 type away struct {
 	mu  sync.Mutex
-	all map[*exchange.Exchange]*absent
+	all map[*conn]*absent
 }
 
 type absent struct {
-	c       *conn
+	x       *exchange.Exchange // nil when it is upgraded
 	start   time.Time
 	worker  uint32
 	taken   bool
 	waiting int // for the client: then it is not the handler that stalls
 }
 
-// add notes x, which c serves, unless it has ended; taken says that its loop was
-// taken from it.
+// add notes that c serves x, or calls its protocol (nil), unless that has ended;
+// taken says that its loop was taken from it.
 func (a *away) add(c *conn, x *exchange.Exchange, taken bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if c.cur.Load() != x || a.all[x] != nil {
+	if c.cur.Load() != x || x == nil && c.phase.Load() != phaseCalled || a.all[c] != nil {
 		return
 	}
 	if a.all == nil {
-		a.all = map[*exchange.Exchange]*absent{}
+		a.all = map[*conn]*absent{}
 	}
-	a.all[x] = &absent{c: c, start: time.Now(), worker: c.worker.Load(), taken: taken}
+	a.all[c] = &absent{x: x, start: time.Now(), worker: c.worker.Load(), taken: taken}
 }
 
-// remove forgets x, which is no longer its connection's, and returns how long
-// it was away, and whether its loop was taken from it.
-func (a *away) remove(x *exchange.Exchange) (took time.Duration, taken bool) {
+// remove forgets what c has served, and returns how long it was away, and whether
+// its loop was taken from it.
+func (a *away) remove(c *conn) (took time.Duration, taken bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	e := a.all[x]
+	e := a.all[c]
 	if e == nil {
 		return 0, false
 	}
-	delete(a.all, x)
+	delete(a.all, c)
 	return time.Since(e.start), e.taken
 }
 
-// sleeps notes that x begins (1) or ends (-1) to wait for its client.
-func (a *away) sleeps(x *exchange.Exchange, by int) {
+// sleeps notes that c begins (1) or ends (-1) to wait for its client.
+func (a *away) sleeps(c *conn, by int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if e := a.all[x]; e != nil {
+	if e := a.all[c]; e != nil {
 		e.waiting += by
 	}
 }
 
-// running returns the exchanges that do not wait for their clients, the oldest
-// first.
+// running returns what does not wait for its client, the oldest first.
 func (a *away) running() []Running {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var all []Running
-	for x, e := range a.all {
+	for c, e := range a.all {
 		if e.waiting > 0 {
 			continue
 		}
-		method, path := x.Asked()
-		all = append(all, Running{
-			Method: method, Path: path, Start: e.start, Worker: e.c.n.labels + strconv.FormatUint(uint64(e.worker), 10), Note: x.Note(),
-			Route: e.c.n.s.routeOfPath(method, path),
-		})
+		r := Running{Start: e.start, Worker: c.n.labels + strconv.FormatUint(uint64(e.worker), 10)}
+		if e.x != nil {
+			r.Method, r.Path = e.x.Asked()
+			r.Route, r.Note = c.n.s.routeOfPath(r.Method, r.Path), e.x.Note()
+		} else {
+			was := c.asked.Value()
+			r.Method, r.Path, r.Route = was.method, was.path, was.route
+		}
+		all = append(all, r)
 	}
 	slices.SortFunc(all, func(a, b Running) int { return a.Start.Compare(b.Start) })
 	return all
 }
 
-// returned does the books of an exchange that has ended away from its loop; led
+// returned does the books of an exchange of c that has ended away from its loop; led
 // says that it began on it.
-func (n *native) returned(x *exchange.Exchange, led bool) {
-	took, taken := n.away.remove(x)
+func (n *native) returned(c *conn, x *exchange.Exchange, led bool) {
+	took, taken := n.away.remove(c)
 	slow := took >= slowAfter
 	r := x.Request()
 	if taken {

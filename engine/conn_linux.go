@@ -1,17 +1,21 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"unique"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/galeweb/gale/internal/connlimit"
 	"github.com/galeweb/gale/internal/exchange"
 	"github.com/galeweb/gale/internal/loop"
+	"github.com/galeweb/gale/internal/upgrade"
 )
 
 // conn is one connection. It belongs to the goroutine that owns the loop.Conn,
@@ -20,29 +24,39 @@ import (
 type conn struct {
 	loop.Conn
 	n      *native
-	ln     *listener
-	ctx    context.Context
+	from   *origin
 	remote string
 	tls    *tlsConn // nil on a plain connection
 
 	cur    atomic.Pointer[exchange.Exchange] // being served; read by any goroutine
 	phase  atomic.Uint32                     // read by any goroutine
-	worker atomic.Uint32                     // that serves cur; read by any goroutine
+	worker atomic.Uint32                     // that serves cur, or the protocol; read by any goroutine
 	cutOff atomic.Bool                       // to be closed; set by any goroutine
+	own    atomic.Uint32                     // ownIn, ownOut; set by any goroutine
+	cause  atomic.Pointer[error]             // why it was cut off first
 
 	turn  *turn      // while it is served
 	outMu sync.Mutex // guards the turn's output, and writing to the socket
 	kept  *kept      // while nobody serves; nil when there is nothing
 
+	protocol upgrade.Protocol // that the connection was given to
+	asked    unique.Handle[asked]
+
 	// The deadlines that the handler has set, in Unix nanoseconds; 0 for none.
 	// Set by any goroutine.
 	readBy, writeBy atomic.Int64
-	own             atomic.Uint32 // ownIn, ownOut
 
-	headBy  int64 // when the head that has begun must be complete, or what is owed be sent; 0: never
-	queue   int32 // bytes that the peer had not acknowledged when the time of what is owed began
-	ending  ending
-	greeted bool // a request has come
+	headBy   int64 // when the head that has begun must be complete, or what is owed be sent; 0: never
+	queue    int32 // bytes that the peer had not acknowledged when the time of what is owed began
+	ending   ending
+	greeted  bool // a request has come
+	halfShut bool // the protocol sends nothing more
+}
+
+// origin is where connections come from, and the context of their requests.
+type origin struct {
+	ln  *listener
+	ctx context.Context
 }
 
 // The phases of a connection between two turns.
@@ -52,6 +66,8 @@ const (
 	phaseResumed                 // an exchange was handed to a worker
 	phaseFlushing                // output waits for room
 	phaseLingering               // the last response is out; input is thrown away
+	phaseUpgraded                // it is a protocol's
+	phaseCalled                  // so it is, and that may be calling the application
 	phaseGone
 )
 
@@ -73,7 +89,7 @@ func (c *conn) open() {
 		c.phase.Store(phaseHandshake)
 	}
 	if s.ConnContext != nil {
-		c.ctx = s.ConnContext(c.ctx, c.facade())
+		c.from = &origin{c.from.ln, s.ConnContext(c.from.ctx, c.facade())}
 	}
 	c.tell(http.StateNew)
 	if d := s.headerTimeout(); d > 0 {
@@ -88,8 +104,8 @@ func (c *conn) close() {
 	c.Conn.Close()
 	c.endTurn()
 	c.outMu.Unlock()
-	if x := c.cur.Swap(nil); x != nil { // cut before a worker came to it
-		c.n.away.remove(x)
+	if c.cur.Swap(nil) != nil { // cut before a worker came to it
+		c.n.away.remove(c)
 	}
 	if c.phase.Swap(phaseGone) != phaseGone {
 		// Deferred, since a hook may end the goroutine.
@@ -124,15 +140,10 @@ func (c *conn) takeOut() (net.Conn, error) {
 		return nil, err
 	}
 	c.n.hijacked.Add(1)
-	place := counted{release: sync.OnceFunc(func() {
+	raw = connlimit.Counted(raw, func() {
 		c.n.hijacked.Add(-1)
 		c.giveBack()
-	})}
-	if tcp, ok := raw.(*net.TCPConn); ok {
-		raw = &countedTCP{tcp, place}
-	} else {
-		raw = &countedConn{raw, place}
-	}
+	})
 	if c.tls != nil {
 		// Who takes the connection finds out when this fails.
 		_ = c.tls.goOn(raw)
@@ -148,14 +159,16 @@ func (c *conn) takeOut() (net.Conn, error) {
 func (c *conn) giveBack() {
 	var key netip.Prefix
 	if ap, err := netip.ParseAddrPort(c.remote); err == nil {
-		key = ipKey(ap.Addr())
+		key = connlimit.KeyOf(ap.Addr())
 	}
-	c.n.s.limits.give(key)
+	c.n.s.limits.Give(key)
 }
 
 // cut has the connection closed at once, whatever it does. Any goroutine may
 // call it.
 func (c *conn) cut(cause error) {
+	cause = cmp.Or(cause, net.ErrClosed)
+	c.cause.CompareAndSwap(nil, &cause)
 	again := c.cutOff.Swap(true)
 	if x := c.cur.Load(); x != nil {
 		if !again && c.n.draining.Load() {
@@ -165,6 +178,13 @@ func (c *conn) cut(cause error) {
 	}
 	c.Shutdown(unix.SHUT_RDWR)
 	c.Kick()
+}
+
+// isUpgraded reports whether the connection is a protocol's. Any goroutine may
+// call it.
+func (c *conn) isUpgraded() bool {
+	phase := c.phase.Load()
+	return phase == phaseUpgraded || phase == phaseCalled
 }
 
 // HungUp implements loop.Source.
@@ -194,12 +214,12 @@ func (c *conn) farewellSize() int {
 func (c *conn) TakenOver() {
 	// Who holds the lock is sending, or about to end the turn.
 	if c.outMu.TryLock() {
-		if c.turn != nil {
+		if c.turn != nil && !c.isUpgraded() {
 			_ = c.sendSome()
 		}
 		c.outMu.Unlock()
 	}
-	if x := c.cur.Load(); x != nil {
+	if x := c.cur.Load(); x != nil || c.isUpgraded() {
 		c.n.away.add(c, x, true)
 	}
 }

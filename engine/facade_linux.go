@@ -58,5 +58,5 @@ func (c *conn) LocalAddr() net.Addr {
 	if a := c.Conn.LocalAddr(); a != nil {
 		return a
 	}
-	return c.ln.addr
+	return c.from.ln.addr
 }

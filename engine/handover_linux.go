@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/galeweb/gale/internal/http1"
+import (
+	"github.com/galeweb/gale/internal/handover"
+	"github.com/galeweb/gale/internal/http1"
+)
 
 // isH2C reports whether a connection begins as HTTP/2 without TLS does
 // (RFC 9113 section 3.3), and may.
@@ -15,14 +18,14 @@ func (c *conn) handOver(came []byte) {
 		c.close()
 		return
 	}
-	ctx, hook := c.ctx, c.facade()
+	ctx, hook := c.from.ctx, c.facade()
 	conn, err := c.takeOut()
 	if err != nil {
 		c.close()
 		return
 	}
 	if c.tls == nil {
-		conn = &handed{Conn: conn, came: came, ctx: ctx, hook: hook}
+		conn = handover.Plain(ctx, conn, came, hook)
 	}
-	c.n.s.h2.deliver(conn)
+	c.n.s.h2.Deliver(conn)
 }

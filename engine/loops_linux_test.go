@@ -161,12 +161,11 @@ func TestWaitForClient(t *testing.T) {
 	served.SetDeadline(1)
 	assert.True(t, served.turn.lease.GiveUp(), "the handler did not run on the loop") // as the watch does
 	close(gate)
-	x := served.cur.Load()
 	away := &s.native.Load().away
 	waiting := func() bool {
 		away.mu.Lock()
 		defer away.mu.Unlock()
-		return away.all[x] != nil && away.all[x].waiting == 1
+		return away.all[served] != nil && away.all[served].waiting == 1
 	}
 	eventually(t, "waiting for the body", waiting)
 	served.TakenOver()

@@ -18,8 +18,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/galeweb/gale/internal/connlimit"
 	"github.com/galeweb/gale/internal/exchange"
+	"github.com/galeweb/gale/internal/handshakes"
 	"github.com/galeweb/gale/internal/loop"
+	"github.com/galeweb/gale/internal/overload"
 	"github.com/galeweb/gale/internal/predictor"
 )
 
@@ -36,9 +39,9 @@ type native struct {
 	turns      turns
 	predictor  *predictor.Predictor
 	allSlow    bool // every request leaves the loop before it is served
-	overload   overload
+	overload   *overload.Shedder
 	away       away
-	handshakes handshakes
+	handshakes *handshakes.Limit[*conn]
 
 	accepted  atomic.Uint64
 	handed    atomic.Uint64
@@ -55,17 +58,19 @@ type native struct {
 
 	mu        sync.Mutex
 	listeners map[*listener]struct{}
-	live      int           // connections and Serve calls
+	live      int           // connections that HTTP is spoken on, and Serve calls
+	upgraded  int           // connections that are protocols'
 	detached  int           // handlers that run on hijacked connections
+	done      bool          // there is no more HTTP
 	stopping  bool          // the loops end
-	empty     chan struct{} // closed when stopping
+	empty     chan struct{} // closed when done
 	stopped   chan struct{} // closed when the loops have ended
 }
 
 // listener is what the connections of one Serve call have in common.
 type listener struct {
 	n    *native
-	ctx  context.Context
+	from origin // of its connections, but where there is Server.ConnContext
 	addr net.Addr
 	tls  *tls.Config   // nil for plain
 	quit chan struct{} // closed to end Serve
@@ -77,12 +82,16 @@ type listener struct {
 
 func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	n := &native{
-		s: s, log: s.log(), pool: mode == Pool, handshakes: handshakes{most: s.maxHandshakes()},
+		s: s, log: s.log(), pool: mode == Pool,
 		listeners: map[*listener]struct{}{},
 		empty:     make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.predictor, n.allSlow = predictor.New(s.routeOf), mode == AlwaysSlow || mode == Pool
-	n.overload.init(s.maxQueueing(), s.Unsheddable)
+	n.handshakes = handshakes.New(s.maxHandshakes(), func(c *conn) {
+		n.refused.add("handshakes")
+		c.cut(errCutHandshake)
+	})
+	n.overload = overload.New(s.maxQueueing(), s.Unsheddable)
 	n.config = exchange.Config{
 		Handler: s.Handler, HTTP: s.http, Log: n.log, Date: n.date.get, Drain: s.drain,
 		MaxBody: s.maxBody(), Limits: s.headLimits(),
@@ -107,7 +116,7 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 }
 
 // queued is told how long news had to wait for a loop.
-func (n *native) queued(d time.Duration) { n.overload.loops.waited(d, time.Now()) }
+func (n *native) queued(d time.Duration) { n.overload.Waited(d, time.Now()) }
 
 // canServe reports whether l's sockets may be taken past its Accept: any other
 // type may have wrapped that for a reason.
@@ -123,7 +132,7 @@ func canServe(l net.Listener) bool {
 func (n *native) serve(ctx context.Context, l net.Listener, config *tls.Config) error {
 	defer func() { _ = l.Close() }()
 	ln := &listener{n: n, addr: l.Addr(), tls: config, quit: make(chan struct{})}
-	ln.ctx = context.WithValue(ctx, http.ServerContextKey, n.s.http)
+	ln.from = origin{ln, context.WithValue(ctx, http.ServerContextKey, n.s.http)}
 	if !n.enter(ln) {
 		return http.ErrServerClosed
 	}
@@ -202,22 +211,22 @@ func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 	n := ln.n
 	n.accepted.Add(1)
 	remote := loop.Addr(peer)
-	key := addrKey(remote)
-	if limit := n.s.limits.take(key); limit != "" {
+	key := connlimit.Key(remote)
+	if limit := n.s.limits.Take(key); limit != "" {
 		n.refused.add(limit)
 		_ = unix.Close(fd)
 		return
 	}
 	c := ln.newConn()
-	c.n, c.ln, c.ctx, c.remote = n, ln, ln.ctx, remote.String()
+	c.n, c.from, c.remote = n, &ln.from, remote.String()
 	if !n.begin() {
-		n.s.limits.give(key)
+		n.s.limits.Give(key)
 		_ = unix.Close(fd)
 		return
 	}
 	if err := n.set.Add(&c.Conn, fd, c); err != nil {
 		n.log.Error("engine: a connection was lost", "err", err)
-		n.s.limits.give(key)
+		n.s.limits.Give(key)
 		n.end()
 		return
 	}
@@ -241,7 +250,7 @@ func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 func (n *native) begin() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.stopping {
+	if n.done {
 		return false
 	}
 	n.live++
@@ -254,6 +263,24 @@ func (n *native) end() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.live--
+	n.stopIfDone()
+}
+
+// upgrade counts a connection as a protocol's.
+func (n *native) upgrade() {
+	n.hijacked.Add(1)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.live--
+	n.upgraded++
+	n.stopIfDone()
+}
+
+// endUpgraded counts one out.
+func (n *native) endUpgraded() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.upgraded--
 	n.stopIfDone()
 }
 
@@ -278,11 +305,17 @@ func (n *native) leave(ln *listener) {
 
 // stopIfDone is called with the lock held.
 func (n *native) stopIfDone() {
-	if n.live > 0 || n.stopping || !n.draining.Load() {
+	if n.live > 0 || !n.draining.Load() {
+		return
+	}
+	if !n.done {
+		n.done = true
+		close(n.empty)
+	}
+	if n.upgraded > 0 || n.stopping {
 		return
 	}
 	n.stopping = true
-	close(n.empty)
 	// Not on this goroutine: it may be one that Stop waits for.
 	go func() {
 		defer close(n.stopped)
@@ -313,11 +346,17 @@ func (n *native) quiesce() {
 }
 
 // dropIdle has every connection look whether it may stay.
-func (n *native) dropIdle() { n.each(func(c *conn) { c.Kick() }) }
+func (n *native) dropIdle() {
+	n.each(func(c *conn) {
+		if !c.isUpgraded() {
+			c.Kick()
+		}
+	})
+}
 
 // wait returns when there are no connections, and the loops have ended, or with
-// the error of ctx. Handlers that run on hijacked connections are not waited
-// for, though they run on goroutines of the loops.
+// the error of ctx. Upgraded connections are not waited for, nor are handlers
+// that run on hijacked ones, though both need the goroutines of the loops.
 func (n *native) wait(ctx context.Context) error {
 	select {
 	case <-n.empty:
@@ -325,7 +364,7 @@ func (n *native) wait(ctx context.Context) error {
 		return ctx.Err()
 	}
 	n.mu.Lock()
-	busy := n.detached > 0
+	busy := n.detached > 0 || n.upgraded > 0
 	n.mu.Unlock()
 	if !busy {
 		<-n.stopped

@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"fmt"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,19 +14,28 @@ import (
 // Serve implements loop.Source.
 func (c *conn) Serve(w *loop.Worker) {
 	n := c.n
-	if n.pool && w.Leads() {
+	if w.Leads() && (n.pool || n.allSlow && c.protocol != nil) {
 		n.set.Serve(c)
 		return
 	}
-	t := c.attach(w)
+	c.guard(w, false)
+}
+
+// guard serves c, or wakes it, with the buffers of w.
+func (c *conn) guard(w *loop.Worker, woken bool) {
+	n, t := c.n, c.attach(w)
 	ended := false
 	defer func() {
 		if !ended {
-			c.escaped(recover())
+			c.escaped(recover(), woken)
 			w.Scratch = nil // it may have been handed on
 		}
 	}()
-	c.serve()
+	if woken {
+		c.wake()
+	} else {
+		c.serve()
+	}
 	ended = true
 	if !w.Leads() && w.Scratch == t {
 		w.Scratch = nil
@@ -36,21 +43,30 @@ func (c *conn) Serve(w *loop.Worker) {
 	}
 }
 
-// escaped closes a connection whose handler has ended its goroutine, or in which
-// the engine has a defect.
-func (c *conn) escaped(v any) {
+// escaped closes a connection whose handler, or protocol, has ended its
+// goroutine, or in which there is a defect.
+func (c *conn) escaped(v any, woken bool) {
 	if v != nil {
-		c.n.log.Error(fmt.Sprintf("engine: panic serving %s: %v\n%s", c.remote, v, debug.Stack()))
+		c.complain(v)
 	}
 	x := c.cur.Swap(nil)
 	if x != nil {
-		c.n.away.remove(x)
+		c.n.away.remove(c)
 		out := x.Outcome()
 		c.n.account(c, &out)
 		if out.Hijacked {
 			c.n.detach(-1)
 			return
 		}
+		if out.Upgraded {
+			c.leaveHTTP(x)
+		}
+	}
+	if c.isUpgraded() {
+		if c.protocol != nil {
+			c.fell(v, woken)
+		}
+		return
 	}
 	if v != nil || x == nil {
 		c.close()
@@ -64,6 +80,10 @@ func (c *conn) escaped(v any) {
 // serve does what there is to do. When it returns, c has been given up and must
 // not be touched.
 func (c *conn) serve() {
+	if c.protocol != nil {
+		c.talk()
+		return
+	}
 	if c.cutOff.Load() {
 		c.unused()
 		c.close()
@@ -107,7 +127,7 @@ func (c *conn) requests() bool {
 			return c.again()
 		}
 		t.lease = t.w.Lease() // a refusal, too, may have to wait
-		x := exchange.New(&c.n.config, c, c.ctx, c.remote, c.tls.state())
+		x := exchange.New(&c.n.config, c, c.from.ctx, c.remote, c.tls.state())
 		if bad == nil {
 			head := string(t.in[t.r : t.r+length])
 			t.r += length
@@ -142,7 +162,7 @@ func (c *conn) again() bool {
 // begin serves x, here or, when its route has been slow, on a worker.
 func (c *conn) begin(x *exchange.Exchange) bool {
 	n, w := c.n, c.turn.w
-	if n.overload.sheds(x.Request(), w.Waited()) {
+	if n.overload.Sheds(x.Request(), w.Waited()) {
 		return c.shed(x)
 	}
 	c.tell(http.StateActive)
@@ -164,12 +184,15 @@ func (c *conn) begin(x *exchange.Exchange) bool {
 
 // resume serves x, for which c was handed to a worker.
 func (c *conn) resume(x *exchange.Exchange) bool {
-	if c.n.overload.sheds(x.Request(), c.turn.w.Waited()) {
+	if c.n.overload.Sheds(x.Request(), c.turn.w.Waited()) {
 		c.cur.Store(nil)
 		return c.shed(x)
 	}
 	return c.exchange(x)
 }
+
+// retryAfter is what a refused client is told to wait, in seconds.
+const retryAfter = 1
 
 // shed refuses x because the server is overloaded. It reports whether c is still
 // the caller's: where it can, it keeps the connection, since a new one would
@@ -200,7 +223,16 @@ func (c *conn) exchange(x *exchange.Exchange) bool {
 	c.cur.Store(nil)
 	n.account(c, &out)
 	if !led || !w.Step() {
-		n.returned(x, led)
+		n.returned(c, x, led)
+	}
+	if out.Upgraded {
+		c.leaveHTTP(x)
+		if out.Abort {
+			c.over(http.ErrAbortHandler)
+		} else {
+			c.talk()
+		}
+		return false
 	}
 	if out.Hijacked {
 		n.detach(-1)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/galeweb/gale/internal/connlimit"
 )
 
 // Server serves HTTP. The zero value with a Handler is ready and safe. A
@@ -160,7 +162,7 @@ type Server struct {
 	err     error // of once
 	mode    Mode
 	http    *http.Server
-	limits  *connLimits
+	limits  *connlimit.Limits
 	noAlive atomic.Bool
 
 	drain      chan struct{} // closed by the first Shutdown or Close
@@ -171,7 +173,7 @@ type Server struct {
 	mu      sync.Mutex
 	ended   bool
 	native  atomic.Pointer[native] // once there is a listener for it
-	h2      *handover              // takes connections from native to http
+	h2      *h2Server              // takes connections from native to http
 	helpers sync.WaitGroup
 }
 
@@ -186,7 +188,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return err
 	}
 	if s.mode == Std || !canServe(l) {
-		return s.http.Serve(s.limited(l))
+		return s.http.Serve(s.limits.Listener(l, s.stdRefused.add))
 	}
 	return s.serveNative(l, nil)
 }
@@ -205,7 +207,7 @@ func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 		return err
 	}
 	if s.mode == Std || !canServe(l) {
-		return s.http.Serve(tls.NewListener(s.limited(l), config))
+		return s.http.Serve(tls.NewListener(s.limits.Listener(l, s.stdRefused.add), config))
 	}
 	return s.serveNative(l, config)
 }
@@ -308,7 +310,7 @@ func (s *Server) init() error {
 			return
 		}
 		s.drain = make(chan struct{})
-		s.limits = newConnLimits(s.MaxConns, s.MaxConnsPerAddr, s.log())
+		s.limits = connlimit.New(s.MaxConns, s.MaxConnsPerAddr, s.log())
 		s.http = s.std()
 		s.mode = mode
 	})
@@ -339,7 +341,7 @@ func (s *Server) start(labels context.Context) (*native, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.h2 = s.newHandover()
+	s.h2 = s.newH2Server()
 	s.h2.server.SetKeepAlivesEnabled(!s.noAlive.Load())
 	s.helpers.Go(func() { _ = s.h2.server.Serve(s.h2) })
 	s.native.Store(n)

@@ -21,6 +21,7 @@ func (n *native) stats() Stats {
 		switch phase := c.phase.Load(); {
 		case phase == phaseHandshake:
 			st.Handshaking++
+		case c.isUpgraded(): // counted in Hijacked
 		case phase == phaseFlushing || phase == phaseLingering:
 			st.Closing++
 		case c.cur.Load() != nil:

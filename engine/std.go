@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/internal/serverlog"
+	"github.com/galeweb/gale/internal/stdbody"
+	"github.com/galeweb/gale/internal/waitbody"
 )
 
 // std returns net/http's server with our limits: it serves HTTP/2, listeners
@@ -46,7 +48,13 @@ const stdPing = 15 * time.Second
 func (s *Server) limitedBody(h http.Handler) http.Handler {
 	most := s.maxBody()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, s.limitStd(w, r, most))
+		if body := r.Body; body != nil && body != http.NoBody {
+			if wait := s.bodyTimeout(); r.ProtoMajor == 2 && wait > 0 { // net/http has no such limit
+				body = waitbody.New(body, wait, func() { s.stdRefused.add("body_timeout") })
+			}
+			r = stdbody.New(w, r, body, most, func() { s.stdRefused.add("body_size") })
+		}
+		h.ServeHTTP(w, r)
 	})
 }
 

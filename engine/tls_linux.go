@@ -106,7 +106,7 @@ func (c *conn) handshake() bool {
 		n.set.Serve(c)
 		return false
 	}
-	if !n.handshakes.enter(c) {
+	if !n.handshakes.Enter(c) {
 		n.refused.add("handshakes")
 		c.close()
 		return false
@@ -177,7 +177,7 @@ func (c *conn) hurry(now int64) {
 }
 
 func (c *conn) shakeHands() error {
-	defer c.n.handshakes.leave(c) // also when a hook of the configuration panics
+	defer c.n.handshakes.Leave(c) // also when a hook of the configuration panics
 	tr, t := &c.tls.transport, c.turn
 	t.e = t.r + tlsrecord.SplitHello(t.in[t.r:], t.e-t.r)
 	tr.blocking = true
@@ -185,7 +185,7 @@ func (c *conn) shakeHands() error {
 		left := time.Duration(c.headBy - c.n.set.Now())
 		c.writeBy.Store(time.Now().Add(left).UnixNano())
 	}
-	err := c.tls.conn.HandshakeContext(c.ctx)
+	err := c.tls.conn.HandshakeContext(c.from.ctx)
 	c.writeBy.Store(0)
 	tr.blocking = false
 	return err

@@ -87,9 +87,9 @@ func (t *transport) await() error {
 	if c.headBy != 0 {
 		by = time.Now().Add(time.Duration(c.headBy - c.n.set.Now()))
 	}
-	c.n.handshakes.waits(c, true)
+	c.n.handshakes.Waits(c, true)
 	err := c.WaitIn(by)
-	c.n.handshakes.waits(c, false)
+	c.n.handshakes.Waits(c, false)
 	switch {
 	case c.cutOff.Load():
 		return errCutHandshake
@@ -210,5 +210,5 @@ func (t *transport) SetWriteDeadline(at time.Time) error {
 	return nil
 }
 
-// handedContext implements handedOver.
-func (t *transport) handedContext() (context.Context, net.Conn) { return t.c.ctx, t.c.facade() }
+// HandedOver implements handover.Handed.
+func (t *transport) HandedOver() (context.Context, net.Conn) { return t.c.from.ctx, t.c.facade() }

@@ -82,9 +82,9 @@ func (c *conn) awaitInput() error {
 	}
 	began := time.Now()
 	by, limit := c.bodyDeadline(began)
-	c.n.away.sleeps(c.cur.Load(), 1)
+	c.n.away.sleeps(c, 1)
 	err := c.WaitIn(earlier(by, c.readBy.Load()))
-	c.n.away.sleeps(c.cur.Load(), -1)
+	c.n.away.sleeps(c, -1)
 	c.turn.waitsIn.time += time.Since(began)
 	switch {
 	case c.cutOff.Load():
@@ -318,9 +318,9 @@ func (c *conn) awaitRoom() error {
 	c.leaveLoop()
 	began, queue := time.Now(), c.Unacked()
 	by, limit := c.stallDeadline(began)
-	c.n.away.sleeps(c.cur.Load(), 1)
+	c.n.away.sleeps(c, 1)
 	err := c.WaitOut(earlier(by, c.writeBy.Load()))
-	c.n.away.sleeps(c.cur.Load(), -1)
+	c.n.away.sleeps(c, -1)
 	// The kernel tells of room only when there is much of it.
 	taken := max(queue-c.Unacked(), 0)
 	c.turn.waitsOut.time += time.Since(began)

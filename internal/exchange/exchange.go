@@ -62,6 +62,9 @@ type Exchange struct {
 type Outcome struct {
 	// Hijacked: the connection is the handler's now.
 	Hijacked bool
+	// Upgraded: the connection is that of the Protocol which the handler has
+	// given; with Abort, the handler did not return.
+	Upgraded bool
 	// Close: the connection is to be closed once all was flushed.
 	Close bool
 	// Linger: with Close, input that was not read may come; closing at once

@@ -31,7 +31,8 @@ type response struct {
 	noBody   bool // nothing may follow the head
 	duplex   bool
 	closing  bool // the connection ends after this
-	hijacked bool
+	hijacked bool // the connection is not this exchange's any more
+	upgraded bool // it was given to an upgrade.Protocol
 	done     bool // the handler has returned
 }
 

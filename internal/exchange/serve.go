@@ -66,7 +66,8 @@ func (x *Exchange) finish() {
 func (x *Exchange) settle(keep bool) {
 	w := &x.w
 	x.outcome = Outcome{
-		Hijacked: w.hijacked, Close: !w.hijacked && !keep, Abort: w.err != nil && !w.hijacked,
+		Hijacked: w.hijacked && !w.upgraded, Upgraded: w.upgraded,
+		Close: !w.hijacked && !keep, Abort: w.err != nil && !w.hijacked,
 		Status: w.status, Written: w.written, BodyError: x.outcome.BodyError,
 	}
 }

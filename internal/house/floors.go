@@ -11,8 +11,8 @@ import (
 // do not edit it to make a build pass.
 var floors = [][]string{
 	{ // the cellar
-		"internal/accept", "internal/assert", "internal/certfile", "internal/ctxkey", "internal/house", "internal/http1", "internal/loop",
-		"internal/memnet", "internal/predictor", "internal/serverlog", "internal/tlsrecord", "internal/upgrade", "internal/waitbody", "internal/wsframe",
+		"internal/accept", "internal/assert", "internal/certfile", "internal/connlimit", "internal/ctxkey", "internal/handover", "internal/handshakes", "internal/house", "internal/http1", "internal/loop",
+		"internal/memnet", "internal/overload", "internal/predictor", "internal/serverlog", "internal/stdbody", "internal/tlsrecord", "internal/upgrade", "internal/waitbody", "internal/wsframe",
 	},
 	{"internal/exchange"}, // on the cellar, below the engine
 	{"config", "engine", "obs"},

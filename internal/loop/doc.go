@@ -11,6 +11,9 @@
 //   - work that is about to block gives the loop away first ([Worker.GiveUp]);
 //   - work that is known to be slow is handed to a worker ([Set.Serve]).
 //
+// Kicks of connections that may be kicked by the thousand are gathered
+// ([Conn.Batch]): one worker serves them all, however quickly they come.
+//
 // # Ownership
 //
 // One goroutine at a time owns a connection: it alone reads, writes and closes

@@ -26,6 +26,7 @@ type Loop struct {
 	raw   syscall.RawConn
 	wheel wheel
 	probe probe
+	kicks kicks
 
 	// word is sequence<<1 | working. The leader counts it up when it begins and
 	// ends a piece of work; who changes it instead of the leader leads from
@@ -55,6 +56,7 @@ func newLoop(s *Set, index int) (*Loop, error) {
 	}
 	l := &Loop{set: s, index: index, epfd: fd, file: os.NewFile(uintptr(fd), "epoll")}
 	l.wheel.last = s.Now() / int64(tick)
+	l.kicks.set = s
 	if err := l.probe.open(fd); err != nil {
 		_ = l.file.Close()
 		return nil, err

@@ -19,6 +19,7 @@ const (
 	pokedOut                    // who is about to sleep as waitsOut must not
 	owesOut                     // nobody owns the connection, and it has output that waits for room
 	isOpen                      // the descriptor is the connection's: it is in a set and not closed
+	batched                     // who is made the owner by a kick gives the connection to those of the loop
 )
 
 // post notes news. It reports whether the caller now owns the connection and
@@ -68,22 +69,39 @@ func (c *Conn) post(news uint32) (own bool) {
 // still owns the connection, when there is news already: it must read, or
 // write, again.
 func (c *Conn) Release(owes bool) bool {
+	given, _ := c.GiveBack(owes)
+	return given
+}
+
+// GiveBack is Release that tells, when it has failed, whether there may be
+// something to read.
+func (c *Conn) GiveBack(owes bool) (given, input bool) {
 	c.dropSleepers()
 	for {
 		old := c.state.Load()
 		if old&(readable|kicked) != 0 || owes && old&writable != 0 {
-			c.state.And(^(readable | kicked))
-			return false
+			return false, c.state.And(^(readable|kicked))&readable != 0
 		}
 		next := old &^ busy
 		if owes {
 			next |= owesOut
 		}
 		if c.state.CompareAndSwap(old, next) {
-			return true
+			return true, false
 		}
 	}
 }
+
+// Heed says that the owner is about to look at whatever kicks speak of: Release
+// will fail only for those that come from here on.
+func (c *Conn) Heed() {
+	if c.state.Load()&kicked != 0 {
+		c.state.And(^kicked)
+	}
+}
+
+// HasRoom reports whether there may be room to write since the last Write.
+func (c *Conn) HasRoom() bool { return c.state.Load()&writable != 0 }
 
 // HasHungUp reports whether the peer is known to send nothing more.
 func (c *Conn) HasHungUp() bool { return c.state.Load()&hungUp != 0 }
@@ -95,7 +113,15 @@ func (c *Conn) Broken() bool { return c.state.Load()&broken != 0 }
 // may be called by any goroutine, and does nothing before the connection is
 // added to a set and once it is closed.
 func (c *Conn) Kick() {
-	if c.post(kicked) {
+	const twice = batched | kicked
+	if c.state.Load()&twice == twice {
+		return // its owner has the last kick to see to still
+	}
+	switch {
+	case !c.post(kicked):
+	case c.state.Load()&batched != 0:
+		c.loop.kicks.add(c)
+	default:
 		c.loop.set.Serve(c.src)
 		// Who kicks ten thousand connections, because a deadline has passed or
 		// the server ends, lets the same few workers serve them.

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package engine
+package connlimit
 
 // openFiles stands in for a limit that the system does not have.
 func openFiles() int { return 1 << 16 }

@@ -1,35 +1,29 @@
-package engine
+// Package stdbody limits request bodies under net/http by a limit that can be
+// moved while the handler runs.
+package stdbody
 
 import (
 	"io"
 	"net/http"
 	"sync/atomic"
-
-	"github.com/galeweb/gale/internal/waitbody"
 )
 
-// stdBody is a request body under net/http whose limit can be moved.
-type stdBody struct {
+// Body is a request body with a limit.
+type Body struct {
 	io.ReadCloser
 	w http.ResponseWriter
 	// net/http puts the trailer into the request that it made.
 	from, to *http.Request
-	refused  *tally
+	refused  func()
 	most     atomic.Int64 // <= 0: no limit
 	taken    int64
 	over     bool // the limit was broken
 }
 
-// limitStd limits r's body and returns the request to serve.
-func (s *Server) limitStd(w http.ResponseWriter, r *http.Request, most int64) *http.Request {
-	if r.Body == nil || r.Body == http.NoBody {
-		return r
-	}
-	body := r.Body
-	if wait := s.bodyTimeout(); r.ProtoMajor == 2 && wait > 0 { // net/http has no such limit
-		body = waitbody.New(body, wait, func() { s.stdRefused.add("body_timeout") })
-	}
-	b := &stdBody{ReadCloser: body, w: w, refused: &s.stdRefused}
+// New returns r with body, of which most bytes can be read; <= 0 is no limit.
+// refused is called when there are more.
+func New(w http.ResponseWriter, r *http.Request, body io.ReadCloser, most int64, refused func()) *http.Request {
+	b := &Body{ReadCloser: body, w: w, refused: refused}
 	b.most.Store(most)
 	// On a copy: net/http looks at what kind of body its own request has.
 	limited := *r
@@ -38,8 +32,11 @@ func (s *Server) limitStd(w http.ResponseWriter, r *http.Request, most int64) *h
 	return &limited
 }
 
+// SetMax moves the limit, in bytes; <= 0 lifts it.
+func (b *Body) SetMax(n int64) { b.most.Store(n) }
+
 // Read reads up to the limit.
-func (b *stdBody) Read(p []byte) (n int, err error) {
+func (b *Body) Read(p []byte) (n int, err error) {
 	if most := b.most.Load(); most <= 0 {
 		n, err = b.ReadCloser.Read(p)
 	} else {
@@ -50,7 +47,7 @@ func (b *stdBody) Read(p []byte) (n int, err error) {
 			tooMuch.Limit = most
 			if !b.over {
 				b.over = true
-				b.refused.add("body_size")
+				b.refused()
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package engine
+package overload
 
 import (
 	"net/http"
@@ -45,25 +45,24 @@ func TestQueue(t *testing.T) {
 
 func TestSheds(t *testing.T) {
 	t.Parallel()
-	var o overload
-	o.init(time.Second, func(r *http.Request) bool { return r.URL.Path == "/health" })
+	o := New(time.Second, func(r *http.Request) bool { return r.URL.Path == "/health" })
 	page, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/page", nil)
 	assert.NoError(t, err)
 	health, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/health", nil)
 	assert.NoError(t, err)
 
-	assert.Equal(t, o.sheds(page, 0), false)
+	assert.Equal(t, o.Sheds(page, 0), false)
 	o.loops.standing.Store(true)
-	assert.Equal(t, o.sheds(page, 0), true)
-	assert.Equal(t, o.sheds(health, 0), false)
-	assert.Equal(t, o.sheds(page, time.Millisecond), false) // it has its worker
+	assert.Equal(t, o.Sheds(page, 0), true)
+	assert.Equal(t, o.Sheds(health, 0), false)
+	assert.Equal(t, o.Sheds(page, time.Millisecond), false) // it has its worker
 	o.loops.standing.Store(false)
 	now := time.Now().UnixNano()
 	o.workers.since.Store(now - int64(interval))
 	o.workers.last.Store(now)
-	assert.Equal(t, o.sheds(health, 2*time.Second), false)
-	assert.Equal(t, o.sheds(page, 2*time.Second), true)
-	assert.Equal(t, o.sheds(page, 0), false) // the loops are quick
-	assert.Equal(t, o.sheds(page, time.Millisecond), false)
-	assert.Equal(t, o.sheds(page, 2*time.Second), false) // the queue has been short
+	assert.Equal(t, o.Sheds(health, 2*time.Second), false)
+	assert.Equal(t, o.Sheds(page, 2*time.Second), true)
+	assert.Equal(t, o.Sheds(page, 0), false) // the loops are quick
+	assert.Equal(t, o.Sheds(page, time.Millisecond), false)
+	assert.Equal(t, o.Sheds(page, 2*time.Second), false) // the queue has been short
 }

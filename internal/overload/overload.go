@@ -1,4 +1,6 @@
-package engine
+// Package overload decides which requests a server that cannot keep up turns
+// away, so that the others are answered in time.
+package overload
 
 import (
 	"net/http"
@@ -6,23 +8,29 @@ import (
 	"time"
 )
 
-// overload sheds requests that have waited too long for their turn, while there
+// Shedder sheds requests that have waited too long for their turn, while there
 // is a standing queue. There are two queues: that for the loops, and that of
-// what was handed to workers, which is the Go scheduler's.
-type overload struct {
+// what was handed to workers, which is the Go scheduler's. It is safe for
+// concurrent use.
+type Shedder struct {
 	exempt  func(*http.Request) bool
 	loops   queue
 	workers queue
 }
 
-func (o *overload) init(target time.Duration, exempt func(*http.Request) bool) {
-	o.loops.target, o.workers.target = target, target
-	o.exempt = exempt
+// New returns a Shedder for which a wait longer than target is too long; no wait
+// is for target <= 0. exempt, if set, reports which requests are served all the
+// same.
+func New(target time.Duration, exempt func(*http.Request) bool) *Shedder {
+	return &Shedder{exempt: exempt, loops: queue{target: target}, workers: queue{target: target}}
 }
 
-// sheds reports whether r, which has waited that long for a worker, or is on a
+// Waited is told at a time how long news had to wait for a loop.
+func (o *Shedder) Waited(d time.Duration, at time.Time) { o.loops.waited(d, at) }
+
+// Sheds reports whether r, which has waited that long for a worker, or is on a
 // loop (0), should be refused.
-func (o *overload) sheds(r *http.Request, waited time.Duration) bool {
+func (o *Shedder) Sheds(r *http.Request, waited time.Duration) bool {
 	late := o.loops.standing.Load()
 	if waited > 0 {
 		late = o.workers.waited(waited, time.Now())
@@ -72,6 +80,3 @@ func (q *queue) waited(d time.Duration, at time.Time) bool {
 	q.standing.Store(standing)
 	return standing
 }
-
-// retryAfter is what a refused client is told to wait, in seconds.
-const retryAfter = 1

@@ -1,4 +1,6 @@
-package engine
+// Package connlimit limits how many connections a server has open, in all and
+// from one client.
+package connlimit
 
 import (
 	"log/slog"
@@ -8,8 +10,9 @@ import (
 	"time"
 )
 
-// connLimits counts the open connections of all listeners of one server.
-type connLimits struct {
+// Limits counts the open connections of all listeners of one server. It is safe
+// for concurrent use.
+type Limits struct {
 	total, perAddr int // negative: no limit
 	log            *slog.Logger
 
@@ -20,7 +23,10 @@ type connLimits struct {
 	told    time.Time
 }
 
-func newConnLimits(total, perAddr int, log *slog.Logger) *connLimits {
+// New returns the limits of a server; negative ones do not hold. 0 means for total
+// three quarters of the files that the process may open, and for perAddr a
+// quarter of total. What is refused is logged, once a second at most.
+func New(total, perAddr int, log *slog.Logger) *Limits {
 	if total == 0 {
 		total = openFiles() / 4 * 3
 	}
@@ -30,13 +36,13 @@ func newConnLimits(total, perAddr int, log *slog.Logger) *connLimits {
 			perAddr = -1
 		}
 	}
-	return &connLimits{total: total, perAddr: perAddr, log: log, byAddr: make(map[netip.Prefix]int)}
+	return &Limits{total: total, perAddr: perAddr, log: log, byAddr: make(map[netip.Prefix]int)}
 }
 
-// take counts a connection from key and says whether it may stay: it returns ""
+// Take counts a connection from key and says whether it may stay: it returns ""
 // or the limit that it would break. The zero key stands for those not counted by
 // address.
-func (c *connLimits) take(key netip.Prefix) (limit string) {
+func (c *Limits) Take(key netip.Prefix) (limit string) {
 	c.mu.Lock()
 	full := c.total >= 0 && c.open >= c.total
 	greedy := key.IsValid() && c.perAddr >= 0 && c.byAddr[key] >= c.perAddr
@@ -71,7 +77,8 @@ func (c *connLimits) take(key netip.Prefix) (limit string) {
 	return limit
 }
 
-func (c *connLimits) give(key netip.Prefix) {
+// Give gives back the place of a connection from key.
+func (c *Limits) Give(key netip.Prefix) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open--
@@ -83,49 +90,48 @@ func (c *connLimits) give(key netip.Prefix) {
 	}
 }
 
-type limitedListener struct {
+type listener struct {
 	net.Listener
-	limits  *connLimits
-	refused *tally
+	limits  *Limits
+	refused func(limit string)
 }
 
-// limited puts the limits of connections on a listener for net/http.
-func (s *Server) limited(l net.Listener) net.Listener {
-	return &limitedListener{l, s.limits, &s.stdRefused}
+// Listener puts the limits on l; refused is told of each connection that breaks
+// one.
+func (c *Limits) Listener(l net.Listener, refused func(limit string)) net.Listener {
+	return &listener{l, c, refused}
 }
 
-func (l *limitedListener) Accept() (net.Conn, error) {
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		key := addrKey(c.RemoteAddr())
-		if limit := l.limits.take(key); limit != "" {
-			l.refused.add(limit)
+		key := Key(c.RemoteAddr())
+		if limit := l.limits.Take(key); limit != "" {
+			l.refused(limit)
 			_ = c.Close()
 			continue
 		}
-		counted := counted{release: sync.OnceFunc(func() { l.limits.give(key) })}
-		if tcp, ok := c.(*net.TCPConn); ok {
-			return &countedTCP{tcp, counted}, nil
-		}
-		return &countedConn{c, counted}, nil
+		return Counted(c, func() { l.limits.Give(key) }), nil
 	}
 }
 
-// addrKey is what one client is counted by: its IPv4 address, or its IPv6 /64,
-// since an IPv6 host owns all addresses of its network. It is zero for
-// addresses that are not of the public internet.
-func addrKey(a net.Addr) netip.Prefix {
+// Key is what one client is counted by: its IPv4 address, or its IPv6 /64, since
+// an IPv6 host owns all addresses of its network. It is zero for addresses that
+// are not of the public internet.
+func Key(a net.Addr) netip.Prefix {
 	tcp, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.Prefix{}
 	}
-	return ipKey(tcp.AddrPort().Addr())
+	return KeyOf(tcp.AddrPort().Addr())
 }
 
-func ipKey(ip netip.Addr) netip.Prefix {
+// KeyOf is Key of an IP address.
+func KeyOf(ip netip.Addr) netip.Prefix {
 	ip = ip.Unmap().WithZone("")
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
 		return netip.Prefix{}
@@ -135,6 +141,15 @@ func ipKey(ip netip.Addr) netip.Prefix {
 		bits = 64
 	}
 	return netip.PrefixFrom(ip, bits).Masked()
+}
+
+// Counted returns conn such that release is called when it is closed.
+func Counted(conn net.Conn, release func()) net.Conn {
+	place := counted{sync.OnceFunc(release)}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		return &countedTCP{tcp, place}
+	}
+	return &countedConn{conn, place}
 }
 
 type counted struct{ release func() }
