@@ -102,7 +102,7 @@ func (e extension) deflate(isOffer bool) (a agreement, ok bool) {
 			return agreement{}, false
 		}
 		seen[p.name] = true
-		bits, isBits := windowBits(p.value)
+		bits, isBits := parseWindow(p.value)
 		switch {
 		case p.name == noServerTakeover && !p.valued:
 			a.serverForget = true
@@ -119,8 +119,8 @@ func (e extension) deflate(isOffer bool) (a agreement, ok bool) {
 	return a, true
 }
 
-// windowBits reads a number from 8 to 15 without leading zeros.
-func windowBits(s string) (int, bool) {
+// parseWindow reads a number from 8 to 15 without leading zeros.
+func parseWindow(s string) (int, bool) {
 	n, err := strconv.Atoi(s)
 	return n, err == nil && n >= minWindow && n <= maxWindow && strconv.Itoa(n) == s
 }

@@ -33,13 +33,13 @@ type Conn struct {
 	lastHeard int64   // when the peer gave a sign of life, on the clock of sock
 	awaited   int64   // when a pong, or the end of a closing connection, is overdue; 0 for none
 	stalled   int64   // since when the socket has taken nothing; 0 when nothing is being written
-	state     state
+	onWire    uint16  // messages among what the last Output gave
 	flags     flags
+	state     state
 
 	// What follows never changes.
 	kind        kind
 	jitter      uint8 // by how many of 2,560 parts pings come earlier
-	window      uint8 // how far back, as a power of 2, the peer's inflater reaches
 	subprotocol uint8 // index in Handler.Subprotocols, plus 1
 }
 
@@ -51,12 +51,14 @@ const (
 	stateClosed        // the socket has gone
 )
 
-// kind is what a connection is.
+// kind is what a connection is. The lowest bits say how far back, as a power of
+// 2, the peer's inflater reaches.
 type kind uint8
 
 const (
-	client   kind = 1 << iota
-	deflated      // permessage-deflate was agreed on
+	windowBits kind = 0x0f
+	client     kind = 0x10
+	deflated   kind = 0x20 // permessage-deflate was agreed on
 )
 
 // flags are what is so at the moment, under Conn.mu.
@@ -87,7 +89,7 @@ type life struct {
 }
 
 func newConn(h *Handler, values context.Context, k kind) *Conn {
-	return &Conn{h: h, values: values, kind: k, flags: heard, jitter: uint8(rand.Uint32()), window: maxWindow}
+	return &Conn{h: h, values: values, kind: k | maxWindow, flags: heard, jitter: uint8(rand.Uint32())}
 }
 
 // Subprotocol returns the subprotocol agreed on, or "".

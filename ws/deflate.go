@@ -47,7 +47,7 @@ func (c *Conn) agree(a answer) {
 	if c.kind&client != 0 {
 		weForget, theyForget = theyForget, weForget
 	} else if d.window != 0 {
-		c.window = uint8(d.window)
+		c.kind = c.kind&^windowBits | kind(d.window)
 	}
 	var kept history
 	if !weForget {
@@ -65,8 +65,10 @@ func (c *Conn) agree(a answer) {
 // Stateless deflate reaches back as far as the message goes, so with a smaller
 // window than usual long messages are not.
 func (c *Conn) deflates(n int) bool {
-	return c.kind&deflated != 0 && n >= c.h.Compression.minSize() && (c.window == maxWindow || n <= 1<<c.window)
+	return c.kind&deflated != 0 && n >= c.h.Compression.minSize() && (c.window() == maxWindow || n <= 1<<c.window())
 }
+
+func (c *Conn) window() int { return int(c.kind & windowBits) }
 
 func (c *Conn) remembersSent() bool { return c.history != nil && c.history.sent.limit > 0 }
 
@@ -80,7 +82,7 @@ func (c *Conn) sendDeflated(op wsframe.Opcode, data []byte) error {
 	defer c.history.mu.Unlock()
 	sent := &c.history.sent
 	dict := sent.bytes
-	if room := 1<<c.window - len(data); c.window < maxWindow && len(dict) > room {
+	if room := 1<<c.window() - len(data); c.window() < maxWindow && len(dict) > room {
 		dict = dict[len(dict)-room:]
 	}
 	frame, shorter := c.deflatedFrame(op, data, dict)

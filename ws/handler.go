@@ -62,8 +62,8 @@ type Handler struct {
 	// only a piece is in memory at a time. Defaults to 64 MiB; negative for no
 	// limit.
 	StreamLimit int64
-	// QueueMessages and QueueBytes bound what waits to be sent to one peer,
-	// besides the 16 KiB that are on their way. A message of any size fits an
+	// QueueMessages and QueueBytes bound what the peer has not taken; the bytes
+	// are besides 16 KiB that are on their way. A message of any size fits an
 	// empty queue. Default to 256 and 1 MiB.
 	QueueMessages int
 	QueueBytes    int

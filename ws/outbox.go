@@ -2,6 +2,7 @@ package ws
 
 import (
 	"crypto/rand"
+	"math"
 	"strings"
 
 	"github.com/galeweb/gale/internal/wsframe"
@@ -75,15 +76,15 @@ func (c *Conn) enqueue(frame string) error {
 	if c.state != stateOpen {
 		return ErrClosed
 	}
+	count, bytes := c.queued()
+	if count >= c.h.queueMessages() || c.first != "" && bytes+len(frame) > c.h.queueBytes() {
+		c.flags |= refused
+		return ErrQueueFull
+	}
 	if c.first == "" {
 		c.first = frame
 		c.sock.Wake() // whoever takes the first frame asks for those behind it
 		return nil
-	}
-	count, bytes := c.queued()
-	if count >= c.h.queueMessages() || bytes+len(frame) > c.h.queueBytes() {
-		c.flags |= refused
-		return ErrQueueFull
 	}
 	o := c.box()
 	o.frames = append(o.frames, frame)
@@ -91,12 +92,14 @@ func (c *Conn) enqueue(frame string) error {
 	return nil
 }
 
-// queued returns how many messages wait, and their bytes, under mu.
+// queued returns how many messages the socket has not taken, and how many bytes
+// of them have still to be given to it, under mu.
 func (c *Conn) queued() (count, bytes int) {
+	count = int(c.onWire)
 	if c.first == "" {
-		return 0, 0
+		return count, 0
 	}
-	count, bytes = 1, len(c.first)
+	count, bytes = count+1, len(c.first)
 	if o := c.more; o != nil {
 		count += len(o.frames) - o.head
 		bytes += o.bytes
@@ -109,6 +112,7 @@ func (c *Conn) output(dst []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flags |= progress
+	c.onWire = 0
 	if c.owesWritable() {
 		c.mu.Unlock()
 		err := c.call(func() error { c.h.Writable(c); return nil })
@@ -164,6 +168,7 @@ func (c *Conn) fill(dst []byte) []byte {
 			return dst
 		}
 		c.flags &^= cut
+		c.onWire = uint16(min(int(c.onWire)+1, math.MaxUint16))
 		c.advance()
 	}
 }
