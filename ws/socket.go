@@ -108,7 +108,7 @@ func (s *socket) feed(in []byte) {
 
 // end stops the writer and ends the connection.
 func (s *socket) end(err error) {
-	if errors.Is(err, io.EOF) && (*protocol)(s.c).Ending() == upgrade.EndClose {
+	if errors.Is(err, io.EOF) && (*protocol)(s.c).Ending() != upgrade.Open {
 		// The peer may have shut its half behind its close frame, and still
 		// read ours. The timer is there until then.
 		s.writers.Wait()
