@@ -68,7 +68,7 @@ func newStuck() stuck {
 		_, err := io.ReadAll(r.Body)
 		return err
 	})
-	socket := &ws.Handler{Open: func(c *ws.Conn) error { // runs as long as the connection
+	socket := &ws.Handler{Open: func(c *ws.Conn, _ *http.Request) error { // runs as long as the connection
 		for m, err := range c.Messages() {
 			if err != nil {
 				return err

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	for code == 0 {
 		buf := make([]byte, 1<<20)
 		stacks := string(buf[:runtime.Stack(buf, true)])
-		if !strings.Contains(stacks, "ws.(*Conn)") && !strings.Contains(stacks, "gale/hub.(") {
+		if !strings.Contains(stacks, "ws.(*") && !strings.Contains(stacks, "gale/hub.(") {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -33,7 +33,7 @@ func (h *Hub) newTransport(checkOrigin func(*http.Request) bool) *ws.Handler {
 		return v.(*client)
 	}
 	return &ws.Handler{
-		Open: func(c *ws.Conn) error {
+		Open: func(c *ws.Conn, _ *http.Request) error {
 			h.clients.Store(c, &client{h: h, conn: c, remotes: make(map[string]*remote)})
 			h.metrics.connections.Inc()
 			return nil

@@ -2,133 +2,143 @@ package ws
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
-	"net/http"
-	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
-	"unicode/utf8"
 
+	"github.com/galeweb/gale/internal/upgrade"
 	"github.com/galeweb/gale/internal/wsframe"
 )
+
+// Conn is one connection. Its methods may be called from any goroutine and from
+// callbacks; none blocks, save those of goroutine mode.
+//
+// On the engine there is one of these for each idle connection and nothing else
+// of this package, so every field counts (TestConnSize).
+type Conn struct {
+	h          *Handler
+	sock       upgrade.Socket
+	values     context.Context // whose values Context has
+	history    *history        // what either side remembers of compressed messages; mostly nil
+	prev, next *Conn           // in the Handler's list, under its lock
+
+	// parser is the receiver's, and nil unless a message is under way.
+	parser *wsframe.Parser
+
+	mu        sync.Mutex
+	data      any
+	life      *life   // made when somebody asks, and for the end
+	first     string  // the frame, or the rest of it, that goes out next
+	more      *outbox // what goes out besides; mostly nil
+	lastHeard int64   // when the peer gave a sign of life, on the clock of sock
+	awaited   int64   // when a pong, or the end of a closing connection, is overdue; 0 for none
+	stalled   int64   // since when the socket has taken nothing; 0 when nothing is being written
+	onWire    uint16  // messages among what the last Output gave
+	flags     flags
+	state     state
+
+	// What follows never changes.
+	kind        kind
+	jitter      uint8 // by how many of 2,560 parts pings come earlier
+	subprotocol uint8 // index in Handler.Subprotocols, plus 1
+}
 
 type state uint8
 
 const (
 	stateOpen    state = iota
-	stateClosing       // a close frame is queued or sent, or the connection broke
-	stateClosed        // no writer may start any more
+	stateClosing       // a close frame is queued or sent, or the connection is broken
+	stateClosed        // the socket has gone
 )
 
-// Conn is one connection. Its methods may be called from any goroutine and
-// from callbacks; none blocks.
-type Conn struct {
-	h           *Handler
-	nc          net.Conn
-	client      bool
-	req         *http.Request
-	subprotocol string
-	ctx         context.Context
-	cancel      context.CancelCauseFunc
-	done        chan struct{}
+// kind is what a connection is. The lowest bits say how far back, as a power of
+// 2, the peer's inflater reaches.
+type kind uint8
 
-	parser wsframe.Parser // of the reader
+const (
+	windowBits kind = 0x0f
+	client     kind = 0x10
+	deflated   kind = 0x20 // permessage-deflate was agreed on
+)
 
-	incoming chan Message  // only without Handler.Message
-	claimed  atomic.Bool   // Messages was called
-	unwanted chan struct{} // closed when nobody will call Messages
-	openDone chan struct{} // closed when Open has returned
-	openOK   bool          // valid after openDone
+// flags are what is so at the moment, under Conn.mu.
+type flags uint16
 
-	started  time.Time
-	lastRead atomic.Int64 // since started
-	busy     atomic.Bool  // a callback keeps the reader from reading
+const (
+	opened     flags = 1 << iota // Open has returned
+	openOK                       // without an error
+	over                         // the last callback has returned
+	peerClosed                   // the peer's close frame has come
+	broken                       // the peer breached the protocol; its bytes are ignored
+	refused                      // ErrQueueFull was returned: Writable is owed
+	pingDue                      // a ping is to be sent
+	pingSent                     // it went out, and Due must note when
+	cut                          // first is the rest of a frame, which nothing may interrupt
+	writing                      // the last Output gave something
+	progress                     // Output was asked again, so all before was taken
+	heard                        // bytes came
+	busy                         // nobody reads, since a callback runs
+)
 
-	writers sync.WaitGroup // at most one
-
-	mu         sync.Mutex
-	state      state
-	cause      error
-	out        outbox
-	peerClosed bool // the peer's close frame has come
-	closeSent  bool // ours has gone
-	broken     bool // the peer breached the protocol; its bytes are ignored
-	timer      *time.Timer
-	pinged     time.Duration // since started; 0 when no answer is awaited
+// life is what a connection needs only when somebody asks for it, or ends it.
+type life struct {
+	ctx    context.Context // cancelled by the end
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+	cause  error // of the end
 }
 
-func newConn(ctx context.Context, h *Handler, nc net.Conn, r *http.Request, subprotocol string) *Conn {
-	c := &Conn{
-		h:           h,
-		nc:          nc,
-		subprotocol: subprotocol,
-		done:        make(chan struct{}),
-		openDone:    make(chan struct{}),
-		parser:      wsframe.Parser{Masked: true, Limit: h.readLimit()},
-		started:     time.Now(),
-	}
-	// The request's context ends with the handler; its values (session, user,
-	// request id) are what callbacks want.
-	c.ctx, c.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	c.req = r.Clone(c.ctx)
-	c.req.Body = http.NoBody
-	if h.Message == nil {
-		c.incoming = make(chan Message)
-		c.unwanted = make(chan struct{})
-	}
-	return c
+func newConn(h *Handler, values context.Context, k kind) *Conn {
+	return &Conn{h: h, values: values, kind: k | maxWindow, flags: heard, jitter: uint8(rand.Uint32())}
 }
-
-// serve registers the connection, runs Open and sees that the reader runs:
-// after Open when there are message callbacks, beside it when Open itself may
-// range over Messages.
-func (c *Conn) serve(early []byte) {
-	c.h.add(c)
-	if every := c.h.pingEvery(); every > 0 {
-		c.mu.Lock()
-		c.timer = time.AfterFunc(every, c.tick)
-		c.mu.Unlock()
-	}
-	if c.h.Message == nil {
-		go c.run(early) // ends with the connection; Drain waits for it
-		c.open()
-		return
-	}
-	c.open()
-	go c.run(early)
-}
-
-func (c *Conn) open() {
-	defer close(c.openDone)
-	if c.h.Open != nil {
-		if err := c.call(func() error { return c.h.Open(c) }); err != nil {
-			c.refuse(err)
-			return
-		}
-	}
-	c.openOK = true
-	if c.h.Message == nil && !c.client && !c.claimed.Load() {
-		close(c.unwanted)
-	}
-}
-
-// Context is cancelled when the connection begins to close or breaks; its
-// cause is that of the end. It carries the values of the request's context.
-func (c *Conn) Context() context.Context { return c.ctx }
-
-// Request returns a copy of the request that was upgraded, without its body.
-// It may be kept, and must not be changed.
-func (c *Conn) Request() *http.Request { return c.req }
 
 // Subprotocol returns the subprotocol agreed on, or "".
-func (c *Conn) Subprotocol() string { return c.subprotocol }
+func (c *Conn) Subprotocol() string {
+	if c.subprotocol == 0 {
+		return ""
+	}
+	return c.h.Subprotocols[c.subprotocol-1]
+}
 
 // RemoteAddr returns the peer's network address, which may be a proxy's.
-func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+func (c *Conn) RemoteAddr() net.Addr { return c.sock.RemoteAddr() }
+
+// SetData keeps v with the connection, for [Conn.Data].
+func (c *Conn) SetData(v any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.data = v
+}
+
+// Data returns what [Conn.SetData] has kept, or nil.
+func (c *Conn) Data() any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.data
+}
 
 // Done is closed when the connection is over and its last callback returned.
-func (c *Conn) Done() <-chan struct{} { return c.done }
+func (c *Conn) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.alive()
+	if l.done == nil {
+		l.done = make(chan struct{})
+		if c.flags&over != 0 {
+			close(l.done)
+		}
+	}
+	return l.done
+}
+
+// alive returns the life, which it makes when there is none. It is called under
+// mu.
+func (c *Conn) alive() *life {
+	if c.life == nil {
+		c.life = &life{}
+	}
+	return c.life
+}
 
 // Send queues m, whose Data it copies. It returns [ErrQueueFull] or
 // [ErrClosed], or an error for text that is not UTF-8. Messages arrive in the
@@ -137,7 +147,10 @@ func (c *Conn) Send(m Message) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	return c.enqueue(encode(c.client, m.op(), m.Data))
+	if c.deflates(len(m.Data)) {
+		return c.sendDeflated(m.op(), m.Data)
+	}
+	return c.enqueue(c.frame(wsframe.Frame{Op: m.op(), Last: true, Payload: m.Data}))
 }
 
 // SendText queues a text message, like [Conn.Send].
@@ -148,8 +161,11 @@ func (c *Conn) SendBinary(b []byte) error { return c.Send(Message{Binary: true, 
 
 // SendPrepared queues a message that other connections share.
 func (c *Conn) SendPrepared(p *Prepared) error {
-	if c.client {
-		return c.enqueue(encode(true, p.op, p.payload))
+	if c.kind&client != 0 {
+		return c.Send(Message{Binary: p.binary, Data: []byte(p.payload())})
+	}
+	if c.deflates(len(p.payload())) {
+		return c.sendPreparedDeflated(p)
 	}
 	return c.enqueue(p.frame)
 }
@@ -164,49 +180,4 @@ func (c *Conn) Close(code int, reason string) {
 		e.Code = CodeInternal
 	}
 	c.shut(*e, e)
-}
-
-// shut starts the close handshake, unless it has started.
-func (c *Conn) shut(e CloseError, cause error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.shutLocked(e, cause)
-}
-
-func (c *Conn) shutLocked(e CloseError, cause error) {
-	if c.state != stateOpen {
-		return
-	}
-	c.state, c.cause = stateClosing, cause
-	reason := e.Reason
-	if !utf8.ValidString(reason) {
-		reason = strings.ToValidUTF8(reason, "\uFFFD")
-	}
-	c.out.last = encode(c.client, wsframe.Close, wsframe.AppendClose(nil, e.Code, reason))
-	c.startTimer(closeTimeout)
-	c.cancel(cause)
-	c.startWriter()
-}
-
-// fail ends the connection without a handshake: it is broken.
-func (c *Conn) fail(cause error) {
-	c.mu.Lock()
-	if c.state == stateOpen {
-		c.state, c.cause = stateClosing, cause
-		c.cancel(cause)
-	}
-	c.mu.Unlock()
-	c.hangUp()
-}
-
-// hangUp closes the socket, which ends the reader and the writer. It is never
-// called under mu: closing TLS may write.
-func (c *Conn) hangUp() { c.nc.Close() }
-
-func (c *Conn) startTimer(d time.Duration) {
-	if c.timer == nil {
-		c.timer = time.AfterFunc(d, c.tick)
-		return
-	}
-	c.timer.Reset(d)
 }

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
@@ -65,7 +64,7 @@ func Dial(ctx context.Context, rawURL string, o DialOptions) (*Conn, error) {
 	}
 	// A deadline in the past is what wakes a blocked read or write.
 	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
-	subprotocol, early, err := shake(nc, r, h.Subprotocols)
+	a, early, err := h.shake(nc, r)
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -76,10 +75,9 @@ func Dial(ctx context.Context, rawURL string, o DialOptions) (*Conn, error) {
 		}
 		return nil, fmt.Errorf("ws: dial: %w", err)
 	}
-	c := newConn(ctx, h, nc, r, subprotocol)
-	c.client = true
-	c.parser.Masked = false
-	c.serve(early)
+	c := newConn(h, context.WithoutCancel(ctx), client)
+	c.agree(a)
+	newSocket(c, nc).serve(r, early)
 	return c, nil
 }
 
@@ -115,6 +113,9 @@ func newDialRequest(ctx context.Context, rawURL string, h *Handler, header http.
 	if len(h.Subprotocols) > 0 {
 		r.Header.Set("Sec-WebSocket-Protocol", strings.Join(h.Subprotocols, ", "))
 	}
+	if h.Compression.Enabled {
+		r.Header.Set(extensionsHeader, h.Compression.offer())
+	}
 	return r, nil
 }
 
@@ -148,34 +149,42 @@ func dialConn(ctx context.Context, u *url.URL, o DialOptions) (net.Conn, error) 
 }
 
 // shake sends the request and judges the answer, RFC 6455 section 4.1.
-func shake(nc net.Conn, r *http.Request, subprotocols []string) (subprotocol string, early []byte, err error) {
+func (h *Handler) shake(nc net.Conn, r *http.Request) (a answer, early []byte, err error) {
 	if err := r.Write(nc); err != nil {
-		return "", nil, err
+		return a, nil, err
 	}
 	br := bufio.NewReader(nc)
 	resp, err := http.ReadResponse(br, r)
 	if err != nil {
-		return "", nil, err
+		return a, nil, err
 	}
 	defer resp.Body.Close()
-	subprotocol = resp.Header.Get("Sec-WebSocket-Protocol")
-	reason := ""
-	switch {
+	a, reason := h.judgeAnswer(r, resp)
+	if reason != "" {
+		return a, nil, &HandshakeError{StatusCode: resp.StatusCode, Header: resp.Header, reason: reason}
+	}
+	early = make([]byte, br.Buffered())
+	br.Read(early)
+	return a, early, nil
+}
+
+// judgeAnswer returns what was agreed on, or what is wrong with the answer.
+func (h *Handler) judgeAnswer(r *http.Request, resp *http.Response) (a answer, reason string) {
+	chosen := resp.Header.Get("Sec-WebSocket-Protocol")
+	a.subprotocol = chooseSubprotocol(h.Subprotocols, resp.Header)
+	a.h = h
+	var ok bool
+	switch a.deflate, ok = h.Compression.answered(resp.Header.Values(extensionsHeader)); {
 	case resp.StatusCode != http.StatusSwitchingProtocols:
 		reason = "no upgrade"
 	case !hasToken(resp.Header, "Connection", "upgrade") || !hasToken(resp.Header, "Upgrade", "websocket"):
 		reason = "Connection or Upgrade is missing"
 	case resp.Header.Get("Sec-WebSocket-Accept") != acceptKey(r.Header.Get("Sec-WebSocket-Key")):
 		reason = "wrong Sec-WebSocket-Accept"
-	case resp.Header.Get("Sec-WebSocket-Extensions") != "":
-		reason = "extension that was not offered"
-	case subprotocol != "" && !slices.Contains(subprotocols, subprotocol):
+	case !ok:
+		reason = "extension that was not offered, or not so"
+	case chosen != "" && (a.subprotocol == 0 || h.Subprotocols[a.subprotocol-1] != chosen):
 		reason = "subprotocol that was not offered"
 	}
-	if reason != "" {
-		return "", nil, &HandshakeError{StatusCode: resp.StatusCode, Header: resp.Header, reason: reason}
-	}
-	early = make([]byte, br.Buffered())
-	br.Read(early)
-	return subprotocol, early, nil
+	return a, reason
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -16,11 +17,21 @@ type handshakeError struct {
 	message string
 }
 
+// answer is our half of the opening handshake.
+type answer struct {
+	accept      string // the value of Sec-WebSocket-Accept
+	subprotocol uint8  // index in Handler.Subprotocols, plus 1
+	deflate     agreement
+	h           *Handler
+}
+
+const extensionsHeader = "Sec-WebSocket-Extensions"
+
 // checkRequest judges the client's half of the opening handshake, RFC 6455
-// section 4.2.1, and returns the value of Sec-WebSocket-Accept.
-func checkRequest(w http.ResponseWriter, r *http.Request) (accept string, err *handshakeError) {
-	refuse := func(status int, message string) (string, *handshakeError) {
-		return "", &handshakeError{status, message}
+// section 4.2.1.
+func (h *Handler) checkRequest(w http.ResponseWriter, r *http.Request) (answer, *handshakeError) {
+	refuse := func(status int, message string) (answer, *handshakeError) {
+		return answer{}, &handshakeError{status, message}
 	}
 	switch {
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
@@ -46,7 +57,7 @@ func checkRequest(w http.ResponseWriter, r *http.Request) (accept string, err *h
 	if raw, err := base64.StdEncoding.Strict().DecodeString(keys[0]); err != nil || len(raw) != 16 {
 		return refuse(http.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64")
 	}
-	return acceptKey(keys[0]), nil
+	return answer{h: h, accept: acceptKey(keys[0])}, nil
 }
 
 // acceptKey proves that the server understood the handshake. SHA-1 is the
@@ -71,19 +82,21 @@ func tokens(h http.Header, name string) []string {
 	return all
 }
 
-func chooseSubprotocol(ours []string, h http.Header) string {
+// chooseSubprotocol returns the index in ours, plus 1, of the first that is
+// offered, or 0.
+func chooseSubprotocol(ours []string, h http.Header) uint8 {
 	offered := tokens(h, "Sec-WebSocket-Protocol")
-	for _, p := range ours {
+	for i, p := range ours[:min(len(ours), math.MaxUint8)] {
 		if slices.Contains(offered, p) {
-			return p
+			return uint8(i + 1)
 		}
 	}
-	return ""
+	return 0
 }
 
-// canHijack looks at the innermost writer: wrappers have a Hijack method
+// canUpgrade looks at the innermost writer: wrappers have a Hijack method
 // whether or not what they wrap has one, and after the 101 it is too late.
-func canHijack(w http.ResponseWriter) bool {
+func canUpgrade(w http.ResponseWriter) bool {
 	for {
 		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
@@ -95,19 +108,22 @@ func canHijack(w http.ResponseWriter) bool {
 	return ok
 }
 
-// upgrade sends the 101 by way of the ResponseWriter, so that middleware sees
-// it and may add its cookies, and takes the connection over. early is what the
-// client sent right behind its request.
-func upgrade(w http.ResponseWriter, accept, subprotocol string) (nc net.Conn, early []byte, err error) {
-	h := w.Header()
+func (a answer) write(h http.Header) {
 	h.Set("Connection", "Upgrade")
 	h.Set("Upgrade", "websocket")
-	h.Set("Sec-WebSocket-Accept", accept)
-	h.Del("Sec-WebSocket-Extensions")
-	if subprotocol != "" {
-		h.Set("Sec-WebSocket-Protocol", subprotocol)
+	h.Set("Sec-WebSocket-Accept", a.accept)
+	h.Del(extensionsHeader)
+	if a.deflate.agreed {
+		h.Set(extensionsHeader, a.deflate.String())
 	}
-	w.WriteHeader(http.StatusSwitchingProtocols)
+	if a.subprotocol != 0 {
+		h.Set("Sec-WebSocket-Protocol", a.h.Subprotocols[a.subprotocol-1])
+	}
+}
+
+// hijack takes the connection over. early is what the client sent right behind
+// its request.
+func hijack(w http.ResponseWriter) (nc net.Conn, early []byte, err error) {
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, nil, fmt.Errorf("ws: hijack: %w", err)

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	for code == 0 {
 		buf := make([]byte, 1<<20)
 		stacks := string(buf[:runtime.Stack(buf, true)])
-		if !strings.Contains(stacks, "ws.(*Conn)") {
+		if !strings.Contains(stacks, "ws.(*") {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -1,8 +1,8 @@
 package ws
 
 import (
-	"crypto/rand"
 	"errors"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/galeweb/gale/internal/wsframe"
@@ -33,11 +33,14 @@ func (m Message) check() error {
 }
 
 // Prepared is a message that was framed once to be sent to many connections,
-// which share its bytes. It is immutable.
+// which share its bytes. It is compressed once, when the first connection wants
+// it so, and is immutable to all who use it.
 type Prepared struct {
-	op      wsframe.Opcode
-	frame   []byte
-	payload []byte // the tail of frame
+	binary bool
+	frame  string
+
+	once   sync.Once
+	packed string // the frame compressed; "" when that is not shorter
 }
 
 // Prepare frames m, whose Data it copies. It fails when m is text that is not
@@ -46,19 +49,35 @@ func Prepare(m Message) (*Prepared, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	head := wsframe.HeaderLen(len(m.Data))
-	frame := wsframe.AppendFrame(make([]byte, 0, head+len(m.Data)), m.op(), m.Data)
-	return &Prepared{op: m.op(), frame: frame, payload: frame[head:]}, nil
+	return &Prepared{
+		binary: m.Binary,
+		frame:  plainFrame(wsframe.Frame{Op: m.op(), Last: true, Payload: m.Data}),
+	}, nil
 }
 
-// encode returns a frame of its own. A client's mask must be unpredictable
-// (RFC 6455 section 10.3), so it costs each frame a key of its own.
-func encode(client bool, op wsframe.Opcode, payload []byte) []byte {
-	size := wsframe.HeaderLen(len(payload)) + len(payload)
-	if !client {
-		return wsframe.AppendFrame(make([]byte, 0, size), op, payload)
+// payload returns the tail of the frame that is the message.
+func (p *Prepared) payload() string {
+	switch n := len(p.frame); {
+	case n < 2+126:
+		return p.frame[2:]
+	case n < 4+1<<16:
+		return p.frame[4:]
+	default:
+		return p.frame[wsframe.MaxHeader:]
 	}
-	var key [4]byte
-	rand.Read(key[:])
-	return wsframe.AppendMasked(make([]byte, 0, size+len(key)), op, key, payload)
+}
+
+// deflated returns the frame compressed, or "" when that is not shorter.
+func (p *Prepared) deflated(h *Handler) string {
+	p.once.Do(func() {
+		data := []byte(p.payload())
+		buf := h.buffer()
+		defer h.putBuffer(buf)
+		*buf = wsframe.AppendDeflated((*buf)[:0], data, nil)
+		if len(*buf) < len(data) {
+			f := wsframe.Frame{Op: Message{Binary: p.binary}.op(), Last: true, Compressed: true, Payload: *buf}
+			p.packed = plainFrame(f)
+		}
+	})
+	return p.packed
 }

@@ -1,186 +1,213 @@
 package ws
 
 import (
-	"errors"
-	"os"
-	"time"
+	"crypto/rand"
+	"math"
+	"strings"
 
 	"github.com/galeweb/gale/internal/wsframe"
 )
 
-// outbox is what waits to be written, under Conn.mu.
+// outbox is what waits to be sent beside the first frame.
 type outbox struct {
-	frames  [][]byte
-	count   int    // messages queued or being written
-	bytes   int    // their size
-	pong    []byte // the answer to the latest ping; older ones need none
-	hasPong bool
-	ping    bool
-	last    []byte // our close frame
-	writing bool   // a writer runs, or has ended for good
-	refused bool   // ErrQueueFull was returned: Writable is owed
+	control string   // a control frame, or the rest of one, that goes out next
+	pong    string   // the answer to the latest ping; older ones need none
+	ponged  bool     // there is such a ping
+	last    string   // our close frame, behind everything
+	frames  []string // messages behind Conn.first, from head on
+	head    int
+	bytes   int // of the messages
 }
 
-// batchBytes is how much is joined into one write. A write to a socket costs
-// about 5 µs whatever its size, so joining is what makes a burst cheap.
-const batchBytes = 32 << 10
+// keptFrames is the room for frames that an outbox may keep in the pool.
+const keptFrames = 64
 
-func (c *Conn) enqueue(frame []byte) error {
+// box returns the outbox, under mu.
+func (c *Conn) box() *outbox {
+	if c.more == nil {
+		o, ok := c.h.boxes.Get().(*outbox)
+		if !ok {
+			o = &outbox{}
+		}
+		c.more = o
+	}
+	return c.more
+}
+
+// unbox gives an outbox back in which nothing is left, under mu.
+func (c *Conn) unbox() {
+	o := c.more
+	if o == nil || o.control != "" || o.ponged || o.last != "" || o.head < len(o.frames) {
+		return
+	}
+	c.more = nil
+	if cap(o.frames) <= keptFrames {
+		*o = outbox{frames: o.frames[:0]}
+		c.h.boxes.Put(o)
+	}
+}
+
+// frame returns f as it goes over the wire. A client's mask must be
+// unpredictable (RFC 6455 section 10.3), so it costs each frame a key of its own.
+func (c *Conn) frame(f wsframe.Frame) string {
+	if c.kind&client == 0 {
+		return plainFrame(f)
+	}
+	var key [4]byte
+	rand.Read(key[:])
+	size := wsframe.HeaderLen(len(f.Payload)) + len(key) + len(f.Payload)
+	return string(wsframe.AppendMasked(make([]byte, 0, size), f, key))
+}
+
+func plainFrame(f wsframe.Frame) string {
+	var room [wsframe.MaxHeader]byte
+	head := wsframe.AppendHeader(room[:0], f, len(f.Payload))
+	var b strings.Builder
+	b.Grow(len(head) + len(f.Payload))
+	b.Write(head)
+	b.Write(f.Payload)
+	return b.String()
+}
+
+// enqueue queues a frame that is a message.
+func (c *Conn) enqueue(frame string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o := &c.out
-	switch {
-	case c.state != stateOpen:
+	if c.state != stateOpen {
 		return ErrClosed
-	case o.count > 0 && (o.count >= c.h.queueMessages() || o.bytes+len(frame) > c.h.queueBytes()):
-		o.refused = true
+	}
+	count, bytes := c.queued()
+	if count >= c.h.queueMessages() || c.first != "" && bytes+len(frame) > c.h.queueBytes() {
+		c.flags |= refused
 		return ErrQueueFull
 	}
+	if c.first == "" {
+		c.first = frame
+		c.sock.Wake() // whoever takes the first frame asks for those behind it
+		return nil
+	}
+	o := c.box()
 	o.frames = append(o.frames, frame)
-	o.count++
 	o.bytes += len(frame)
-	c.startWriter()
 	return nil
 }
 
-// startWriter is called under mu.
-func (c *Conn) startWriter() {
-	if c.out.writing || c.state == stateClosed {
-		return
+// queued returns how many messages the socket has not taken, and how many bytes
+// of them have still to be given to it, under mu.
+func (c *Conn) queued() (count, bytes int) {
+	count = int(c.onWire)
+	if c.first == "" {
+		return count, 0
 	}
-	c.out.writing = true
-	c.writers.Go(c.write)
-}
-
-// write sends until nothing is left.
-func (c *Conn) write() {
-	for {
-		b := c.takeBatch()
-		if len(b.frames) == 0 {
-			return
-		}
-		if err := c.writeBatch(b.frames); err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				err = ErrWriteTimeout
-			}
-			c.fail(err)
-			return
-		}
-		if c.wrote(b) {
-			if err := c.call(func() error { c.h.Writable(c); return nil }); err != nil {
-				c.refuse(err)
-			}
-		}
-		if b.last {
-			c.sentClose()
-			return
-		}
+	count, bytes = count+1, len(c.first)
+	if o := c.more; o != nil {
+		count += len(o.frames) - o.head
+		bytes += o.bytes
 	}
+	return count, bytes
 }
 
-type batch struct {
-	frames       [][]byte
-	count, bytes int // messages among the frames
-	last         bool
-}
-
-// takeBatch takes what one write shall carry: control frames first, then
-// messages, and the close frame behind the last of them.
-func (c *Conn) takeBatch() (b batch) {
+// output implements upgrade.Protocol.
+func (c *Conn) output(dst []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o := &c.out
-	if o.hasPong {
-		b.frames = append(b.frames, encode(c.client, wsframe.Pong, o.pong))
-		o.pong, o.hasPong = nil, false
-	}
-	if o.ping {
-		b.frames = append(b.frames, encode(c.client, wsframe.Ping, nil))
-		o.ping = false
-	}
-	for b.count < len(o.frames) && (b.count == 0 || b.bytes+len(o.frames[b.count]) <= batchBytes) {
-		b.bytes += len(o.frames[b.count])
-		b.count++
-	}
-	b.frames = append(b.frames, o.frames[:b.count]...)
-	clear(o.frames[:b.count])
-	o.frames = o.frames[b.count:]
-	if len(o.frames) == 0 {
-		o.frames = nil
-		if o.last != nil {
-			b.frames = append(b.frames, o.last)
-			o.last, b.last = nil, true
+	c.flags |= progress
+	c.onWire = 0
+	if c.owesWritable() {
+		c.mu.Unlock()
+		err := c.call(func() error { c.h.Writable(c); return nil })
+		if err != nil {
+			c.refuse(err)
 		}
+		c.mu.Lock()
 	}
-	o.writing = len(b.frames) > 0
-	return b
+	start := len(dst)
+	dst = c.fill(dst)
+	if len(dst) > start {
+		c.flags |= writing
+	} else {
+		c.flags &^= writing
+	}
+	return dst
 }
 
-// wrote returns the batch's room to the queue and reports whether Writable is
-// to be called.
-func (c *Conn) wrote(b batch) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	o := &c.out
-	o.count -= b.count
-	o.bytes -= b.bytes
-	if !o.refused || c.state != stateOpen || o.count > c.h.queueMessages()/2 {
+// owesWritable reports whether Writable is to be called now: there was no room,
+// and now half of it is free.
+func (c *Conn) owesWritable() bool {
+	if c.flags&refused == 0 || c.state != stateOpen {
 		return false
 	}
-	o.refused = false
+	count, bytes := c.queued()
+	if count > c.h.queueMessages()/2 || bytes > c.h.queueBytes()/2 {
+		return false
+	}
+	c.flags &^= refused
 	return c.h.Writable != nil
 }
 
-func (c *Conn) writeBatch(frames [][]byte) error {
-	if len(frames) == 1 {
-		return c.writeAll(frames[0])
-	}
-	buf, ok := c.h.joins.Get().(*[]byte)
-	if !ok {
-		buf = new(make([]byte, 0, batchBytes))
-	}
-	defer func() {
-		if cap(*buf) <= 2*batchBytes {
-			c.h.joins.Put(buf)
+// fill appends what goes out next: control frames first, then messages, and the
+// close frame behind the last of them.
+func (c *Conn) fill(dst []byte) []byte {
+	for {
+		if o := c.more; o != nil && o.control != "" {
+			dst, o.control = appendRoom(dst, o.control)
+			if o.control != "" {
+				return dst
+			}
 		}
-	}()
-	joined := (*buf)[:0]
-	for _, f := range frames {
-		joined = append(joined, f...)
+		if c.flags&cut == 0 && c.nextControl() {
+			continue
+		}
+		if c.first == "" {
+			c.unbox()
+			return dst
+		}
+		dst, c.first = appendRoom(dst, c.first)
+		if c.first != "" {
+			c.flags |= cut
+			return dst
+		}
+		c.flags &^= cut
+		c.onWire = uint16(min(int(c.onWire)+1, math.MaxUint16))
+		c.advance()
 	}
-	*buf = joined
-	return c.writeAll(joined)
 }
 
-// writeAll gives each piece the whole WriteTimeout, so that a slow peer that
-// reads is not taken for one that does not.
-func (c *Conn) writeAll(b []byte) error {
-	for len(b) > 0 {
-		piece := b[:min(len(b), batchBytes)]
-		if err := c.nc.SetWriteDeadline(time.Now().Add(c.h.writeTimeout())); err != nil {
-			return err
-		}
-		if _, err := c.nc.Write(piece); err != nil {
-			return err
-		}
-		b = b[len(piece):]
-	}
-	return nil
+// appendRoom appends as much of s as dst has room for, and returns the rest.
+func appendRoom(dst []byte, s string) (longer []byte, rest string) {
+	n := min(len(s), cap(dst)-len(dst))
+	return append(dst, s[:n]...), s[n:]
 }
 
-// sentClose ends the writer after our close frame. When the peer's has come
-// the handshake is complete. A peer that breached the protocol is not waited
-// for, but shutting only our half lets it read the frame: a full close with
-// its bytes unread would reset the connection and lose it.
-func (c *Conn) sentClose() {
-	c.mu.Lock()
-	c.closeSent = true
-	peerClosed, broken := c.peerClosed, c.broken
-	c.mu.Unlock()
-	switch half, ok := c.nc.(interface{ CloseWrite() error }); {
-	case peerClosed, broken && !ok:
-		c.hangUp()
-	case broken:
-		half.CloseWrite()
+// nextControl takes up the control frame that is to go out now, if any.
+func (c *Conn) nextControl() bool {
+	o := c.more
+	switch {
+	case o != nil && o.ponged:
+		o.control = c.frame(wsframe.Frame{Op: wsframe.Pong, Payload: []byte(o.pong)})
+		o.pong, o.ponged = "", false
+	case c.flags&pingDue != 0:
+		c.box().control = c.frame(wsframe.Frame{Op: wsframe.Ping})
+		c.flags = c.flags&^pingDue | pingSent
+	case o != nil && o.last != "" && c.first == "":
+		o.control, o.last = o.last, ""
+	default:
+		return false
+	}
+	return true
+}
+
+// advance moves the next message to first.
+func (c *Conn) advance() {
+	o := c.more
+	if o == nil || o.head == len(o.frames) {
+		return
+	}
+	c.first = o.frames[o.head]
+	o.frames[o.head] = ""
+	o.head++
+	o.bytes -= len(c.first)
+	if o.head == len(o.frames) {
+		o.frames, o.head = o.frames[:0], 0
 	}
 }

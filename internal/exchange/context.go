@@ -50,6 +50,10 @@ func Draining(ctx context.Context) <-chan struct{} {
 // Deadline implements context.Context.
 func (c *requestContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
 
+// Base returns the context that this one was made from. It outlives the request
+// and keeps nothing of it, which is what upgraded connections want.
+func (c *requestContext) Base() context.Context { return c.parent }
+
 // Done implements context.Context.
 func (c *requestContext) Done() <-chan struct{} { return c.ensure().Done() }
 

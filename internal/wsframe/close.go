@@ -39,7 +39,7 @@ func checkClose(payload []byte) *Error {
 	case !ValidCode(int(binary.BigEndian.Uint16(payload))):
 		return protocolError("close code that must not be sent")
 	case !utf8.Valid(payload[2:]):
-		return &Error{Code: 1007, Reason: "close reason that is not UTF-8"}
+		return dataError("close reason that is not UTF-8")
 	}
 	return nil
 }

@@ -5,20 +5,28 @@ import (
 	"unicode/utf8"
 )
 
+// MaxHeader is the size of the longest header of an unmasked frame.
+const MaxHeader = 10
+
 // AppendFrame appends an unmasked frame, as servers send it, to dst. The bytes
 // depend on nothing but the payload, so one frame may go to any number of
 // receivers.
 func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
-	return append(appendHeader(dst, op, len(payload), 0), payload...)
+	return append(AppendHeader(dst, Frame{Op: op, Last: true}, len(payload)), payload...)
 }
 
-// AppendMasked appends a frame masked with key, as clients send it, to dst;
+// AppendHeader appends the header of an unmasked frame of n payload bytes. Of f
+// it takes all but the payload; Compressed belongs to the first frame of a
+// message only.
+func AppendHeader(dst []byte, f Frame, n int) []byte { return appendHeader(dst, f, n, 0) }
+
+// AppendMasked appends f masked with key, as clients send it, to dst; the
 // payload is left as it is.
-func AppendMasked(dst []byte, op Opcode, key [4]byte, payload []byte) []byte {
-	dst = appendHeader(dst, op, len(payload), maskBit)
+func AppendMasked(dst []byte, f Frame, key [4]byte) []byte {
+	dst = appendHeader(dst, f, len(f.Payload), maskBit)
 	dst = append(dst, key[:]...)
 	start := len(dst)
-	dst = append(dst, payload...)
+	dst = append(dst, f.Payload...)
 	mask(dst[start:], key, 0)
 	return dst
 }
@@ -32,12 +40,19 @@ func HeaderLen(n int) int {
 	case n <= 0xffff:
 		return 4
 	default:
-		return 10
+		return MaxHeader
 	}
 }
 
-func appendHeader(dst []byte, op Opcode, n int, masked byte) []byte {
-	dst = append(dst, finBit|byte(op))
+func appendHeader(dst []byte, f Frame, n int, masked byte) []byte {
+	first := byte(f.Op)
+	if f.Last || f.Op.control() {
+		first |= finBit
+	}
+	if f.Compressed {
+		first |= rsv1
+	}
+	dst = append(dst, first)
 	switch HeaderLen(n) {
 	case 2:
 		return append(dst, masked|byte(n))

@@ -12,7 +12,7 @@ import (
 func TestAppendExamples(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, AppendFrame(nil, Text, []byte("Hello")), []byte("\x81\x05Hello"))
-	assert.Equal(t, AppendMasked(nil, Text, [4]byte{0x37, 0xfa, 0x21, 0x3d}, []byte("Hello")),
+	assert.Equal(t, AppendMasked(nil, Frame{Op: Text, Last: true, Payload: []byte("Hello")}, [4]byte{0x37, 0xfa, 0x21, 0x3d}),
 		[]byte("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"))
 	assert.Equal(t, AppendFrame(nil, Binary, make([]byte, 256))[:4], []byte("\x82\x7e\x01\x00"))
 	assert.Equal(t, AppendFrame(nil, Binary, make([]byte, 65536))[:10], []byte("\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"))
@@ -65,8 +65,8 @@ func FuzzValidator(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte, cut int) {
 		cut = min(max(cut, 0), len(text))
-		var v validator
-		got := v.write(text[:cut]) && v.write(text[cut:]) && v.complete()
+		var v Validator
+		got := v.Write(text[:cut]) && v.Write(text[cut:]) && v.Complete()
 		if want := utf8.Valid(text); got != want {
 			t.Fatalf("%q cut at %d: %v, want %v", text, cut, got, want)
 		}

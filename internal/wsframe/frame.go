@@ -21,6 +21,7 @@ const MaxControl = 125
 const (
 	finBit  = 0x80
 	rsvBits = 0x70
+	rsv1    = 0x40 // the message is compressed, RFC 7692 section 6
 	maskBit = 0x80
 )
 
@@ -28,16 +29,22 @@ func (o Opcode) control() bool { return o&0x8 != 0 }
 
 func (o Opcode) known() bool { return o <= Binary || o >= Close && o <= Pong }
 
-// Frame is what a [Parser] hands out: a whole message (Text or Binary, its
-// fragments joined) or one control frame.
+// Frame is what a [Parser] hands out: a message (Text or Binary, its fragments
+// joined), a piece of one, or a control frame.
 type Frame struct {
 	Op Opcode
+	// Compressed says that the payload is a message's as RFC 7692 compresses it,
+	// or a piece thereof.
+	Compressed bool
+	// Last says that a message ends with this frame.
+	Last bool
 	// Payload is unmasked and belongs to the receiver.
 	Payload []byte
 }
 
 // Error is a breach of the protocol by the peer. Code is the close code to
-// answer with: 1002 (protocol), 1007 (not UTF-8) or 1009 (too big).
+// answer with: 1002 (protocol), 1007 (invalid data), 1008 (policy) or 1009 (too
+// big).
 type Error struct {
 	Code   int
 	Reason string
@@ -47,3 +54,7 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("wsframe: %s (close code %d)", e.Reason, e.Code) }
 
 func protocolError(reason string) *Error { return &Error{Code: 1002, Reason: reason} }
+
+func dataError(reason string) *Error { return &Error{Code: 1007, Reason: reason} }
+
+func tooBig() *Error { return &Error{Code: 1009, Reason: "message over the size limit"} }

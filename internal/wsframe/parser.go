@@ -4,26 +4,44 @@ import (
 	"encoding/binary"
 )
 
+const (
+	// tinyFragment is a fragment, in bytes, whose handling costs more than its
+	// bytes do; maxTiny is how many of them one message may have. Without a limit
+	// a message could go on for ever and never reach that of its size.
+	tinyFragment = 16
+	maxTiny      = 16384
+)
+
 // Parser turns the bytes of one direction of a connection into frames. Set its
 // fields, then call [Parser.Next] with whatever arrives, in pieces of any size.
+// While it is [Parser.Idle] it knows nothing that a new one does not.
 type Parser struct {
 	// Masked says that frames must be masked, as those from clients are; when
 	// false, as for frames from servers, a mask is an error.
 	Masked bool
+	// Deflate says that messages may be compressed. Their text is not looked at.
+	Deflate bool
+	// Pieces has messages handed out as they come, and nothing of them kept. A
+	// piece that is not the last has at least one byte.
+	Pieces bool
 	// Limit is the largest message in bytes, its fragments added up. Zero
-	// allows only empty messages.
+	// allows only empty messages. One that is compressed may be a little
+	// longer, since it may be one that deflate only makes longer.
 	Limit int
 
-	head    [14]byte // the longest header: 2 bytes, 8 of length, 4 of mask
-	headLen uint8
-	inBody  bool
-	done    bool // a close frame has come; what follows is ignored
+	head       [14]byte // the longest header: 2 bytes, 8 of length, 4 of mask
+	headLen    uint8
+	inBody     bool
+	done       bool // a close frame has come; what follows is ignored
+	compressed bool // the message under way
 
 	left uint64 // payload bytes of this frame still to come
 	seen int    // payload bytes of this frame taken, for the mask
 
 	message Opcode // of the message under way, 0 when there is none
-	text    validator
+	tiny    int    // fragments of the message that were tiny
+	size    uint64 // of the message, as far as its headers have come
+	text    Validator
 	data    []byte // of the message under way
 	control []byte // of the control frame under way
 	err     *Error
@@ -35,40 +53,36 @@ type Parser struct {
 // [*Error], which every later call repeats. After a close frame bytes are
 // taken and ignored, as section 5.5.1 wants.
 func (p *Parser) Next(in []byte) (f Frame, n int, ok bool, err error) {
-	if p.err != nil {
-		return Frame{}, 0, false, p.err
-	}
-	if p.done {
-		return Frame{}, len(in), false, nil
-	}
-	for {
-		for !p.inBody {
-			if n == len(in) {
-				return Frame{}, n, false, nil
+	for p.err == nil {
+		if p.done {
+			return Frame{}, len(in), false, nil
+		}
+		if !p.inBody {
+			var took int
+			took, p.err = p.header(in[n:])
+			n += took
+			if p.err != nil {
+				break
 			}
-			p.head[p.headLen] = in[n]
-			p.headLen++
-			n++
-			if p.err = p.header(); p.err != nil {
-				return Frame{}, n, false, p.err
+			if !p.inBody {
+				return Frame{}, n, false, nil
 			}
 		}
 		take := int(min(p.left, uint64(len(in)-n)))
-		if p.err = p.payload(in[n : n+take]); p.err != nil {
-			return Frame{}, n + take, false, p.err
-		}
+		p.err = p.payload(in[n : n+take])
 		n += take
-		if p.left > 0 {
-			return Frame{}, n, false, nil
-		}
-		f, ok, p.err = p.end()
 		if p.err != nil {
-			return Frame{}, n, false, p.err
+			break
 		}
-		if ok {
-			return f, n, true, nil
+		f, ok, p.err = p.out()
+		if p.err != nil {
+			break
+		}
+		if ok || p.left > 0 {
+			return f, n, ok, nil
 		}
 	}
+	return Frame{}, n, false, p.err
 }
 
 // Idle reports whether the parser stands between messages: the place where the
@@ -79,16 +93,24 @@ func (p *Parser) fin() bool { return p.head[0]&finBit != 0 }
 
 func (p *Parser) op() Opcode { return Opcode(p.head[0] & 0x0f) }
 
-// header judges the header as far as it has come, so that a bad first byte is
-// answered at once, and starts the payload when the header is complete.
-func (p *Parser) header() *Error {
-	switch p.headLen {
-	case 1:
-		return p.firstByte()
-	case 2:
-		if err := p.secondByte(); err != nil {
-			return err
+// header takes bytes of a header and judges it as far as it has come, so that a
+// bad first byte is answered at once. When it is complete the payload begins.
+func (p *Parser) header(in []byte) (n int, err *Error) {
+	for n < len(in) && p.headLen < 2 {
+		p.head[p.headLen] = in[n]
+		p.headLen++
+		n++
+		if p.headLen == 1 {
+			err = p.firstByte()
+		} else {
+			err = p.secondByte()
 		}
+		if err != nil {
+			return n, err
+		}
+	}
+	if p.headLen < 2 {
+		return n, nil
 	}
 	lengthBytes := 0
 	switch p.head[1] &^ maskBit {
@@ -101,41 +123,21 @@ func (p *Parser) header() *Error {
 	if p.Masked {
 		need += 4
 	}
+	took := copy(p.head[p.headLen:need], in[n:])
+	p.headLen += uint8(took)
 	if int(p.headLen) < need {
-		return nil
+		return n + took, nil
 	}
-	var length uint64
-	switch lengthBytes {
-	case 0:
-		length = uint64(p.head[1] &^ maskBit)
-	case 2:
-		length = uint64(binary.BigEndian.Uint16(p.head[2:]))
-		if length < 126 {
-			return protocolError("length not in its shortest form")
-		}
-	case 8:
-		length = binary.BigEndian.Uint64(p.head[2:])
-		if length>>63 != 0 {
-			return protocolError("length over 63 bits")
-		}
-		if length <= 0xffff {
-			return protocolError("length not in its shortest form")
-		}
-	}
-	// The limit stands before the first payload byte is stored: the header of
-	// a huge message costs the attacker bandwidth and us nothing.
-	if !p.op().control() && length > uint64(max(p.Limit-len(p.data), 0)) {
-		return &Error{Code: 1009, Reason: "message over the size limit"}
-	}
-	p.left, p.seen, p.inBody = length, 0, true
-	return nil
+	return n + took, p.length(lengthBytes)
 }
 
 func (p *Parser) firstByte() *Error {
-	op := p.op()
+	op, rsv := p.op(), p.head[0]&rsvBits
 	switch {
-	case p.head[0]&rsvBits != 0:
+	case rsv != 0 && (rsv != rsv1 || !p.Deflate):
 		return protocolError("reserved bit set without an extension")
+	case rsv != 0 && op != Text && op != Binary:
+		return protocolError("compressed frame that begins no message")
 	case !op.known():
 		return protocolError("reserved opcode")
 	case op.control() && !p.fin():
@@ -159,7 +161,48 @@ func (p *Parser) secondByte() *Error {
 		return protocolError("control frame over 125 bytes")
 	}
 	if op := p.op(); op == Text || op == Binary {
-		p.message = op
+		p.message, p.compressed = op, p.head[0]&rsv1 != 0
+	}
+	return nil
+}
+
+// length judges the length of a frame and starts its payload. The limit stands
+// before the first payload byte is stored: the header of a huge message costs
+// the attacker bandwidth and us nothing.
+func (p *Parser) length(lengthBytes int) *Error {
+	var length uint64
+	switch lengthBytes {
+	case 0:
+		length = uint64(p.head[1] &^ maskBit)
+	case 2:
+		length = uint64(binary.BigEndian.Uint16(p.head[2:]))
+		if length < 126 {
+			return protocolError("length not in its shortest form")
+		}
+	case 8:
+		length = binary.BigEndian.Uint64(p.head[2:])
+		if length>>63 != 0 {
+			return protocolError("length over 63 bits")
+		}
+		if length <= 0xffff {
+			return protocolError("length not in its shortest form")
+		}
+	}
+	p.left, p.seen, p.inBody = length, 0, true
+	if p.op().control() {
+		return nil
+	}
+	limit := uint64(max(p.Limit, 0))
+	if p.compressed {
+		limit += limit>>8 + 64 // 5 bytes for each stored block, and some blocks are short
+	}
+	if p.size += length; p.size > limit {
+		return tooBig()
+	}
+	if length < tinyFragment {
+		if p.tiny++; p.tiny > maxTiny {
+			return &Error{Code: 1008, Reason: "message in too many tiny fragments"}
+		}
 	}
 	return nil
 }
@@ -180,14 +223,18 @@ func (p *Parser) payload(in []byte) *Error {
 	}
 	p.seen += len(in)
 	p.left -= uint64(len(in))
-	if !p.op().control() && p.message == Text && !p.text.write(fresh) {
-		return &Error{Code: 1007, Reason: "text that is not UTF-8"}
+	if !p.op().control() && p.message == Text && !p.compressed && !p.text.Write(fresh) {
+		return dataError("text that is not UTF-8")
 	}
 	return nil
 }
 
-// end closes the frame; ok is false after a fragment that is not the last.
-func (p *Parser) end() (f Frame, ok bool, err *Error) {
+// out returns what is complete: a control frame, a message, or in Pieces what
+// has come of one.
+func (p *Parser) out() (f Frame, ok bool, err *Error) {
+	if p.left > 0 {
+		return p.piece()
+	}
 	op, fin := p.op(), p.fin()
 	p.headLen, p.inBody = 0, false
 	if op.control() {
@@ -202,12 +249,22 @@ func (p *Parser) end() (f Frame, ok bool, err *Error) {
 		return f, true, nil
 	}
 	if !fin {
+		return p.piece()
+	}
+	if !p.text.Complete() {
+		return Frame{}, false, dataError("text that ends inside a character")
+	}
+	f = Frame{Op: p.message, Compressed: p.compressed, Last: true, Payload: p.data}
+	p.message, p.compressed, p.data, p.text = 0, false, nil, Validator{}
+	p.size, p.tiny = 0, 0
+	return f, true, nil
+}
+
+func (p *Parser) piece() (f Frame, ok bool, err *Error) {
+	if !p.Pieces || len(p.data) == 0 {
 		return Frame{}, false, nil
 	}
-	if p.message == Text && !p.text.complete() {
-		return Frame{}, false, &Error{Code: 1007, Reason: "text that ends inside a character"}
-	}
-	f = Frame{Op: p.message, Payload: p.data}
-	p.message, p.data, p.text = 0, nil, validator{}
+	f = Frame{Op: p.message, Compressed: p.compressed, Payload: p.data}
+	p.data = nil
 	return f, true, nil
 }

@@ -13,14 +13,14 @@ import (
 
 var key = [4]byte{0xa1, 0x5e, 0x00, 0xff}
 
-// fragment is AppendMasked without the FIN bit.
+// fragment is a frame that is not the last of its message.
 func fragment(op Opcode, payload string) []byte {
-	b := AppendMasked(nil, op, key, []byte(payload))
-	b[0] &^= finBit
-	return b
+	return AppendMasked(nil, Frame{Op: op, Payload: []byte(payload)}, key)
 }
 
-func frame(op Opcode, payload string) []byte { return AppendMasked(nil, op, key, []byte(payload)) }
+func frame(op Opcode, payload string) []byte {
+	return AppendMasked(nil, Frame{Op: op, Last: true, Payload: []byte(payload)}, key)
+}
 
 // parse feeds the pieces and tells what came out, one line a frame, and the
 // error as the last line.

@@ -2,17 +2,19 @@ package wsframe
 
 import "unicode/utf8"
 
-// validator checks UTF-8 that arrives in pieces and fails at the first byte
+// Validator checks UTF-8 that arrives in pieces and fails at the first byte
 // that no valid text can have there (RFC 6455 section 8.1). The zero value is
 // the start of a text.
-type validator struct {
+type Validator struct {
 	need   uint8 // continuation bytes still missing
 	lo, hi byte  // range of the next one; RFC 3629 narrows it after E0 ED F0 F4
 }
 
-func (v *validator) complete() bool { return v.need == 0 }
+// Complete reports whether the text may end here.
+func (v *Validator) Complete() bool { return v.need == 0 }
 
-func (v *validator) write(p []byte) bool {
+// Write takes the next piece, and reports whether the text is still valid.
+func (v *Validator) Write(p []byte) bool {
 	for len(p) > 0 && v.need > 0 {
 		if !v.step(p[0]) {
 			return false
@@ -42,7 +44,7 @@ func (v *validator) write(p []byte) bool {
 }
 
 // step takes one byte, by the table of RFC 3629 section 4.
-func (v *validator) step(c byte) bool {
+func (v *Validator) step(c byte) bool {
 	if v.need > 0 {
 		if c < v.lo || c > v.hi {
 			return false
