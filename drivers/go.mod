@@ -6,6 +6,7 @@ require (
 	github.com/galeweb/gale v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/jackc/puddle/v2 v2.2.3
+	github.com/valkey-io/valkey-go v1.0.79
 	modernc.org/sqlite v1.61.1
 )
 
