@@ -97,6 +97,9 @@ func configure(url string, o Options) (valkey.ClientOption, error) {
 	}
 	timeout := cmp.Or(o.Timeout, defaultTimeout)
 	option.DisableCache = true
+	// Each connection has a reader, which sees at once that it is lost, and not
+	// only when the next message fails.
+	option.AlwaysPipelining = true
 	// A publish that failed may have been heard: only the caller can know
 	// whether to say it again.
 	option.DisableRetry = true
@@ -118,19 +121,20 @@ const defaultTimeout = 3 * time.Second
 // server that does not answer (Dialer.Timeout, ConnWriteTimeout). It panics
 // when the options are wrong.
 func New(client valkey.Client, o Options) *Broker {
+	prefix, timeout := cmp.Or(o.Prefix, "gale"), cmp.Or(o.Timeout, defaultTimeout)
+	if strings.Trim(prefix, prefixAlphabet) != "" || timeout < 0 {
+		panic(fmt.Sprintf("galevalkey: prefix %q or timeout %v; use letters, digits and -_.: and a positive duration", prefix, timeout))
+	}
 	b := &Broker{
 		client:   client,
-		prefix:   cmp.Or(o.Prefix, "gale"),
-		timeout:  cmp.Or(o.Timeout, defaultTimeout),
+		prefix:   prefix,
+		timeout:  timeout,
 		logger:   o.Logger,
 		scripts:  newScripts(),
 		cluster:  client.Mode() == valkey.ClientModeCluster,
 		ended:    make(chan struct{}),
 		channels: make(map[string]*channel),
 		changed:  make(chan struct{}),
-	}
-	if strings.Trim(b.prefix, prefixAlphabet) != "" || b.timeout < 0 {
-		panic(fmt.Sprintf("galevalkey: prefix %q or timeout %v; use letters, digits and -_.: and a positive duration", b.prefix, b.timeout))
 	}
 	if b.logger == nil {
 		b.logger = slog.Default()

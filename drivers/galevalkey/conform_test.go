@@ -1,16 +1,9 @@
 package galevalkey_test
 
 import (
-	"bufio"
 	"context"
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
+	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/valkey-io/valkey-go"
 
@@ -23,7 +16,7 @@ import (
 
 func open(t testing.TB, url, prefix string) *galevalkey.Broker {
 	t.Helper()
-	b, err := galevalkey.Open(t.Context(), url, galevalkey.Options{Prefix: prefix})
+	b, err := galevalkey.Open(t.Context(), url, galevalkey.Options{Prefix: prefix, Logger: slog.New(slog.DiscardHandler)})
 	assert.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, b.Close(context.WithoutCancel(t.Context()))) })
 	return b
@@ -64,74 +57,10 @@ func TestBrokerFaults(t *testing.T) {
 	})
 }
 
-// server is a process of the test's own.
-type server struct {
-	t    *testing.T
-	addr string
-	args []string
-	cmd  *exec.Cmd
+// TestBrokerCluster: three servers share the keys, and each node may receive
+// from another one than it writes to.
+func TestBrokerCluster(t *testing.T) {
+	t.Parallel()
+	url := newCluster(t)
+	conform.Broker(t, func(t *testing.T, namespace string) hub.Broker { return open(t, url, namespace) })
 }
-
-// newServer returns one on a free port that keeps its files in a folder of
-// the test's. It skips the test where there is none to start.
-func newServer(t *testing.T, args ...string) *server {
-	t.Helper()
-	path := binary(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	assert.NoError(t, err)
-	addr := l.Addr().String()
-	assert.NoError(t, l.Close())
-	_, port, _ := strings.Cut(addr, ":")
-	s := &server{t: t, addr: addr, args: append([]string{path, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", ""}, args...)}
-	t.Cleanup(s.kill)
-	return s
-}
-
-func binary(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"valkey-server", "redis-server"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv(galetest.RequireServices) != "" {
-		t.Fatal("valkey-server or redis-server is required; install one")
-	}
-	t.Skip("needs valkey-server or redis-server in the PATH")
-	return ""
-}
-
-func (s *server) url() string { return "redis://" + s.addr }
-
-// start returns when the server is ready.
-func (s *server) start() {
-	s.t.Helper()
-	s.cmd = exec.Command(s.args[0], s.args[1:]...)
-	out, err := s.cmd.StdoutPipe()
-	assert.NoError(s.t, err)
-	assert.NoError(s.t, s.cmd.Start())
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if strings.Contains(lines.Text(), "Ready to accept connections") {
-			go func() {
-				for lines.Scan() { // so that it can go on writing
-				}
-			}()
-			return
-		}
-	}
-	s.t.Fatalf("%s did not start: %v", filepath.Base(s.args[0]), s.cmd.Wait())
-}
-
-// kill ends it as a crash would.
-func (s *server) kill() {
-	if s.cmd == nil {
-		return
-	}
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
-	s.cmd = nil
-}
-
-var _ = fmt.Sprint
-var _ = time.Second

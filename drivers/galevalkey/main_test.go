@@ -6,4 +6,5 @@ import (
 	"github.com/galeweb/gale/galetest"
 )
 
-func TestMain(m *testing.M) { galetest.Main(m) }
+// The cluster client's refresh sleeps on for a few seconds after Close.
+func TestMain(m *testing.M) { galetest.Main(m, "valkey-go.(*clusterClient)._refresh") }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/valkey-io/valkey-go"
+
 	"github.com/galeweb/gale/hub"
 )
 
@@ -23,9 +25,7 @@ func (b *Broker) Publish(ctx context.Context, s hub.Stream, p hub.Publication) (
 	limited, cancel := b.limit(ctx)
 	defer cancel()
 	if s.Keep.Messages == 0 {
-		text := encodeUnkept(entries)
-		err := b.client.Do(limited, b.client.B().Publish().Channel(b.channel(s)).Message(text).Build()).Error()
-		return hub.Position{}, explain(ctx, err)
+		return hub.Position{}, explain(ctx, b.publishUnkept(limited, s, encodeUnkept(entries)))
 	}
 	args := make([]string, 5, 5+len(entries))
 	args[0], args[1] = b.channel(s), newEpoch()
@@ -42,6 +42,17 @@ func (b *Broker) Publish(ctx context.Context, s hub.Stream, p hub.Publication) (
 	}
 	offset, err := strconv.ParseUint(answer[1], 10, 64)
 	return hub.Position{Epoch: answer[0], Offset: offset}, err
+}
+
+func (b *Broker) publishUnkept(ctx context.Context, s hub.Stream, text string) error {
+	if b.cluster {
+		err := b.scripts.unkept.run(ctx, b.client, b.keys(s), b.channel(s), text).Error()
+		if valkey.IsValkeyNil(err) { // a script without a result
+			err = nil
+		}
+		return err
+	}
+	return b.client.Do(ctx, b.client.B().Publish().Channel(b.channel(s)).Message(text).Build()).Error()
 }
 
 // channel returns the name of the channel, and of the stream's key tag.

@@ -13,14 +13,15 @@ import (
 // that sets life, the id of the server's process. Where that is another than
 // the one that wrote last, the server may have come back with less than it had:
 // the offsets then jump by more messages than anybody published in between.
+// Eight times in an age it drops what is too old and has the keys live on.
 //
 //	KEYS  meta, stream
 //	ARGV  channel, new epoch, messages, age in ms or 0, life of meta in ms or 0, entries …
 const publishScript = `
-local meta = redis.call('HMGET', KEYS[1], 'epoch', 'top', 'life')
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'top', 'life', 'due')
 local epoch = meta[1]
 if not epoch then
-  epoch, meta[2], meta[3] = ARGV[2], '0', false
+  epoch, meta[2], meta[3], meta[4] = ARGV[2], '0', false, false
   redis.call('DEL', KEYS[2])
 end
 local prev = tonumber(meta[2])
@@ -46,14 +47,16 @@ for i = 1, count do
     end
   end
 end
-if age > 0 then
+if age > 0 and now >= tonumber(meta[4] or 0) then
   while true do
     local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
     local offset, at = oldest[1]:match('(%d+)-(%d+)')
     if now - at < age then break end
     redis.call('XTRIM', KEYS[2], 'MINID', number(offset + 1))
   end
-  redis.call('PEXPIRE', KEYS[2], age)
+  local step = math.floor(age / 8)
+  redis.call('HSET', KEYS[1], 'due', number(now + step))
+  redis.call('PEXPIRE', KEYS[2], age + step + 1)
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
 end
 redis.call('PUBLISH', ARGV[1], table.concat(text))
@@ -125,12 +128,21 @@ end
 return there
 `
 
+// unkeptScript publishes from the server that has a key, since in a cluster
+// only what goes the same way keeps its order.
+//
+//	KEYS  any of the stream's
+//	ARGV  channel, text
+const unkeptScript = `redis.call('PUBLISH', ARGV[1], ARGV[2])`
+
 type scripts struct {
-	life, history, setMembers, members *script
+	life, history, unkept, setMembers, members *script
 }
 
 func newScripts() scripts {
-	return scripts{newScript(lifeScript), newScript(historyScript), newScript(setMembersScript), newScript(membersScript)}
+	return scripts{
+		newScript(lifeScript), newScript(historyScript), newScript(unkeptScript), newScript(setMembersScript), newScript(membersScript),
+	}
 }
 
 // script is one that the server knows by its hash, once it has seen it.
