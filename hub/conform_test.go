@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/galeweb/gale/galetest/conform"
@@ -9,5 +10,9 @@ import (
 
 func TestMemoryBrokerConforms(t *testing.T) {
 	t.Parallel()
-	conform.Broker(t, func(*testing.T) hub.Broker { return hub.NewMemoryBroker() })
+	var nodes sync.Map // all nodes of a namespace share one broker
+	conform.Broker(t, func(_ *testing.T, namespace string) hub.Broker {
+		b, _ := nodes.LoadOrStore(namespace, hub.NewMemoryBroker())
+		return b.(hub.Broker)
+	})
 }

@@ -2,9 +2,9 @@ package conform
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,158 +15,165 @@ import (
 )
 
 // brokerPatience bounds the wait for what another node must deliver.
-const brokerPatience = 10 * time.Second
+const brokerPatience = 20 * time.Second
 
-// Broker runs the suite that every [hub.Broker] must pass. open returns a
-// broker without topics and registers its closing with t.Cleanup. Delivery may
-// take a network; history must be there when Publish has returned.
-func Broker(t *testing.T, open func(t *testing.T) hub.Broker) {
+// Broker runs the suite that every [hub.Broker] must pass. open returns the
+// broker of one more node of those that share namespace, in which there is
+// nothing yet when the first one comes, and registers its closing with
+// t.Cleanup. Delivery may take a network; history must be there when Publish
+// has returned. A broker that is a [hub.Checker] or a [hub.PresenceStore] is
+// tested as such too.
+func Broker(t *testing.T, open func(t *testing.T, namespace string) hub.Broker) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, hub.Broker){
+	for name, test := range map[string]func(*testing.T, func() hub.Broker){
 		"Delivers":             brokerDelivers,
+		"DeliversUnkept":       brokerDeliversUnkept,
+		"DeliversBatches":      brokerDeliversBatches,
 		"KeepsTopicsApart":     brokerKeepsTopicsApart,
 		"Unsubscribes":         brokerUnsubscribes,
+		"SubscribesAgain":      brokerSubscribesAgain,
 		"OrdersPublishers":     brokerOrdersPublishers,
 		"KeepsHistory":         brokerKeepsHistory,
+		"RecoversFromNothing":  brokerRecoversFromNothing,
 		"CountsUnseen":         brokerCountsUnseen,
 		"NewestHistory":        brokerNewestHistory,
+		"ForgetsByAge":         brokerForgetsByAge,
 		"EncodesOnce":          brokerEncodesOnce,
 		"EncodeFails":          brokerEncodeFails,
 		"HistoryMeetsDelivery": brokerHistoryMeetsDelivery,
+		"ObeysContext":         brokerObeysContext,
+		"Checks":               brokerChecks,
+		"Presence":             brokerPresence,
+		"PresenceExpires":      brokerPresenceExpires,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			namespace := "conform-" + strings.ToLower(rand.Text()[:12])
+			test(t, func() hub.Broker { return open(t, namespace) })
+		})
 	}
 }
 
-// brokerInbox collects what a subscription delivers.
-type brokerInbox struct {
-	mu      sync.Mutex
-	arrived chan struct{}
-	epoch   string
-	entries []hub.Entry
+func brokerDelivers(t *testing.T, open func() hub.Broker) {
+	s := keeping("a/b", 10)
+	here, there := open(), open()
+	first, _ := brokerSubscribe(t, here, s)
+	second, _ := brokerSubscribe(t, here, s)
+	third, _ := brokerSubscribe(t, there, s)
+	brokerPublish(t, here, s, "1")
+	pos := brokerPublish(t, there, s, "2", "3")
+	for _, in := range []*brokerInbox{first, second, third} {
+		entries := in.wait(t, 3)
+		assert.Equal(t, brokerText(t, entries), "1 2 3")
+		assert.Equal(t, in.position(), pos)
+	}
 }
 
-func brokerSubscribe(t *testing.T, b hub.Broker, s hub.Stream) (*brokerInbox, func()) {
-	t.Helper()
-	in := &brokerInbox{arrived: make(chan struct{}, 1)}
-	unsubscribe, err := b.Subscribe(t.Context(), s, func(batch hub.Batch) {
-		in.mu.Lock()
-		defer in.mu.Unlock()
-		in.epoch = batch.Epoch
-		in.entries = append(in.entries, batch.Entries...)
-		select {
-		case in.arrived <- struct{}{}:
-		default:
-		}
-	})
+// brokerDeliversUnkept: what is not kept is delivered all the same, with or
+// without positions.
+func brokerDeliversUnkept(t *testing.T, open func() hub.Broker) {
+	s := hub.Stream{Name: "n"}
+	here, there := open(), open()
+	in, _ := brokerSubscribe(t, there, s)
+	brokerPublish(t, here, s, "1")
+	brokerPublish(t, here, s, "2", "3")
+	assert.Equal(t, brokerText(t, in.wait(t, 3)), "1 2 3")
+	h, err := here.History(t.Context(), s, nil, 10)
 	assert.NoError(t, err)
-	t.Cleanup(unsubscribe)
-	return in, unsubscribe
+	assert.Equal(t, len(h.Entries), 0)
 }
 
-// wait returns what was delivered once it is n entries or more.
-func (in *brokerInbox) wait(t *testing.T, n int) []hub.Entry {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), brokerPatience)
-	defer cancel()
-	for {
-		in.mu.Lock()
-		entries := slices.Clone(in.entries)
-		in.mu.Unlock()
-		if len(entries) >= n {
-			return entries
-		}
-		select {
-		case <-in.arrived:
-		case <-ctx.Done():
-			t.Fatalf("%d of %d entries were delivered", len(entries), n)
-		}
+func brokerDeliversBatches(t *testing.T, open func() hub.Broker) {
+	s := keeping("n", 1000)
+	here, there := open(), open()
+	in, _ := brokerSubscribe(t, there, s)
+	big := strings.Repeat("x", 64<<10)
+	var want []string
+	for i := range 300 {
+		want = append(want, fmt.Sprint(i))
 	}
-}
-
-// keeping returns a stream that keeps the newest messages.
-func keeping(name string, messages int) hub.Stream {
-	return hub.Stream{Name: name, Keep: hub.Retention{Messages: messages, Age: time.Hour}}
-}
-
-func brokerPublish(t *testing.T, b hub.Broker, s hub.Stream, data ...string) hub.Position {
-	t.Helper()
-	pos, err := b.Publish(t.Context(), s, brokerPublication(data...))
+	want[7] = `"` + big + `"`
+	top := brokerPublish(t, here, s, want...)
+	assert.Equal(t, brokerText(t, in.wait(t, len(want))), strings.Join(want, " "))
+	h, err := there.History(t.Context(), s, nil, 1000)
 	assert.NoError(t, err)
-	return pos
+	assert.Equal(t, brokerText(t, h.Entries), strings.Join(want, " "))
+	assert.Equal(t, h.Top, top)
 }
 
-func brokerPublication(data ...string) hub.Publication {
-	return hub.Publication{Count: len(data), Encode: func() ([]hub.Entry, error) {
-		entries := make([]hub.Entry, len(data))
-		for i, d := range data {
-			entries[i] = hub.Entry{Key: "key " + d, Data: []byte(d)}
+// brokerNames are at the border of what brokers use as separators, wildcards
+// and ends of keys.
+func brokerNames() []string {
+	return []string{
+		"a", "a/b", "a.b", "a:b", "a/b/c", "a-b", "A", "@a", "~a", "a_b", "a.", ".a", "..", "a/.", "a~b", "a~2eb", "a-2eb",
+		strings.Repeat("n", hub.MaxName), strings.Repeat("a.", hub.MaxName/2), strings.Repeat("a/", hub.MaxName/2-1) + "a",
+	}
+}
+
+func brokerKeepsTopicsApart(t *testing.T, open func() hub.Broker) {
+	for _, keep := range []int{0, 10} {
+		b, names := open(), brokerNames()
+		inboxes := make([]*brokerInbox, len(names))
+		for i, name := range names {
+			inboxes[i], _ = brokerSubscribe(t, b, keeping(name, keep))
 		}
-		return entries, nil
-	}}
-}
-
-// brokerText writes entries as "offset:data", checking their keys.
-func brokerText(t *testing.T, entries []hub.Entry) string {
-	t.Helper()
-	words := make([]string, len(entries))
-	for i, e := range entries {
-		words[i] = fmt.Sprintf("%d:%s", e.Offset, e.Data)
-		assert.Equal(t, e.Key, "key "+string(e.Data))
-	}
-	return strings.Join(words, " ")
-}
-
-func brokerDelivers(t *testing.T, b hub.Broker) {
-	first, _ := brokerSubscribe(t, b, keeping("a/b", 10))
-	second, _ := brokerSubscribe(t, b, keeping("a/b", 10))
-	brokerPublish(t, b, keeping("a/b", 10), "1")
-	pos := brokerPublish(t, b, keeping("a/b", 10), "2", "3")
-	assert.Equal(t, pos.Offset, uint64(3))
-	for _, in := range []*brokerInbox{first, second} {
-		assert.Equal(t, brokerText(t, in.wait(t, 3)), "1:1 2:2 3:3")
-		assert.Equal(t, in.epoch, pos.Epoch)
+		for i, name := range names {
+			brokerPublish(t, b, keeping(name, keep), fmt.Sprint(i))
+		}
+		for i, name := range names {
+			assert.Equal(t, brokerText(t, inboxes[i].wait(t, 1)), fmt.Sprint(i))
+			if keep == 0 {
+				continue
+			}
+			h, err := b.History(t.Context(), keeping(name, keep), nil, 10)
+			assert.NoError(t, err)
+			assert.Equal(t, brokerText(t, h.Entries), fmt.Sprint(i))
+		}
 	}
 }
 
-func brokerKeepsTopicsApart(t *testing.T, b hub.Broker) {
-	// Names at the border of what brokers use as separators and wildcards.
-	names := []string{"a", "a/b", "a.b", "a:b", "a/b/c", "a-b", "A", "@a", "~a", "a_b"}
-	inboxes := make([]*brokerInbox, len(names))
-	for i, name := range names {
-		inboxes[i], _ = brokerSubscribe(t, b, keeping(name, 10))
-	}
-	for i, name := range names {
-		brokerPublish(t, b, keeping(name, 10), fmt.Sprint(i))
-	}
-	for i, name := range names {
-		assert.Equal(t, brokerText(t, inboxes[i].wait(t, 1)), fmt.Sprintf("1:%d", i))
-		h, err := b.History(t.Context(), keeping(name, 10), nil, 10)
-		assert.NoError(t, err)
-		assert.Equal(t, brokerText(t, h.Entries), fmt.Sprintf("1:%d", i))
-	}
-}
-
-func brokerUnsubscribes(t *testing.T, b hub.Broker) {
-	gone, unsubscribe := brokerSubscribe(t, b, keeping("n", 10))
-	stays, _ := brokerSubscribe(t, b, keeping("n", 10))
-	brokerPublish(t, b, hub.Stream{Name: "n"}, "1")
+func brokerUnsubscribes(t *testing.T, open func() hub.Broker) {
+	b, s := open(), keeping("n", 10)
+	gone, unsubscribe := brokerSubscribe(t, b, s)
+	stays, _ := brokerSubscribe(t, b, s)
+	brokerPublish(t, b, s, "1")
 	gone.wait(t, 1)
 	unsubscribe()
-	brokerPublish(t, b, hub.Stream{Name: "n"}, "2")
+	unsubscribe() // a second time is a no-op
+	brokerPublish(t, b, s, "2")
 	stays.wait(t, 2)
-	assert.Equal(t, brokerText(t, gone.wait(t, 1)), "1:1")
+	assert.Equal(t, brokerText(t, gone.wait(t, 1)), "1")
 }
 
-func brokerOrdersPublishers(t *testing.T, b hub.Broker) {
+// brokerSubscribesAgain: the last one leaves while the next one comes.
+func brokerSubscribesAgain(t *testing.T, open func() hub.Broker) {
+	b, s := open(), keeping("n", 10)
+	_, leave := brokerSubscribe(t, b, s)
+	for i := range 50 {
+		var wg sync.WaitGroup
+		wg.Go(leave)
+		in, unsubscribe := brokerSubscribe(t, b, s)
+		wg.Wait()
+		brokerPublish(t, b, s, fmt.Sprint(i))
+		assert.Equal(t, brokerText(t, in.wait(t, 1)), fmt.Sprint(i))
+		leave = unsubscribe
+	}
+}
+
+// brokerOrdersPublishers: publishers on two nodes make one order, which is the
+// same for all and for each publisher his own, without a gap.
+func brokerOrdersPublishers(t *testing.T, open func() hub.Broker) {
 	const publishers, each = 4, 50
-	in, _ := brokerSubscribe(t, b, keeping("n", 10))
+	s := keeping("n", 10)
+	nodes := []hub.Broker{open(), open()}
+	first, _ := brokerSubscribe(t, nodes[0], s)
+	second, _ := brokerSubscribe(t, nodes[1], s)
 	var wg sync.WaitGroup
 	for p := range publishers {
 		wg.Go(func() {
 			last := uint64(0)
 			for i := range each {
-				pos, err := b.Publish(t.Context(), keeping("n", 10), brokerPublication(fmt.Sprintf("%d%02d", p, i)))
+				pos, err := nodes[p%2].Publish(t.Context(), s, brokerPublication(fmt.Sprintf("%d%02d", p+1, i)))
 				if err != nil || pos.Offset <= last {
 					t.Errorf("publish after %d: %v %v", last, pos, err)
 				}
@@ -175,71 +182,18 @@ func brokerOrdersPublishers(t *testing.T, b hub.Broker) {
 		})
 	}
 	wg.Wait()
+	entries := first.wait(t, publishers*each)
+	assert.Equal(t, brokerText(t, second.wait(t, publishers*each)), brokerText(t, entries))
 	next := make([]int, publishers)
-	for i, e := range in.wait(t, publishers*each) {
-		assert.Equal(t, e.Offset, uint64(i+1))
-		p := int(e.Data[0] - '0')
-		assert.Equal(t, string(e.Data), fmt.Sprintf("%d%02d", p, next[p]))
+	for _, e := range entries {
+		p := int(e.Data[0] - '1')
+		assert.Equal(t, string(e.Data), fmt.Sprintf("%d%02d", p+1, next[p]))
 		next[p]++
 	}
 }
 
-func brokerKeepsHistory(t *testing.T, b hub.Broker) {
-	n := keeping("n", 3)
-	brokerPublish(t, b, n, "1", "2")
-	top := brokerPublish(t, b, n, "3", "4", "5")
-	for _, c := range []struct {
-		name      string
-		since     hub.Position
-		limit     int
-		want      string
-		recovered bool
-	}{
-		{"all that is kept", hub.Position{Epoch: top.Epoch, Offset: 2}, 3, "3:3 4:4 5:5", true},
-		{"the last", hub.Position{Epoch: top.Epoch, Offset: 4}, 3, "5:5", true},
-		{"nothing missed", top, 3, "", true},
-		{"nothing missed, nothing asked", top, 0, "", true},
-		{"more than is kept", hub.Position{Epoch: top.Epoch, Offset: 1}, 10, "", false},
-		{"more than the limit", hub.Position{Epoch: top.Epoch, Offset: 2}, 2, "", false},
-		{"the future", hub.Position{Epoch: top.Epoch, Offset: 6}, 10, "", false},
-		{"another epoch", hub.Position{Epoch: "another", Offset: 4}, 10, "", false},
-		{"no epoch", hub.Position{Offset: 4}, 10, "", false},
-	} {
-		h, err := b.History(t.Context(), n, &c.since, c.limit)
-		assert.NoError(t, err)
-		assert.Equal(t, c.name+": "+brokerText(t, h.Entries), c.name+": "+c.want)
-		assert.True(t, h.Recovered == c.recovered, fmt.Sprintf("%s: Recovered is %v", c.name, h.Recovered))
-		assert.Equal(t, h.Top, top)
-	}
-}
-
-// brokerCountsUnseen: what nobody heard and nobody keeps was still missed.
-func brokerCountsUnseen(t *testing.T, b hub.Broker) {
-	in, unsubscribe := brokerSubscribe(t, b, hub.Stream{Name: "n"})
-	pos := brokerPublish(t, b, hub.Stream{Name: "n"}, "1")
-	in.wait(t, 1)
-	unsubscribe()
-	brokerPublish(t, b, hub.Stream{Name: "n"}, "2")
-	h, err := b.History(t.Context(), hub.Stream{Name: "n"}, &pos, 10)
-	assert.NoError(t, err)
-	assert.True(t, !h.Recovered, "a message that is gone was missed")
-}
-
-func brokerNewestHistory(t *testing.T, b hub.Broker) {
-	h, err := b.History(t.Context(), keeping("n", 10), nil, 10)
-	assert.NoError(t, err)
-	assert.Equal(t, h.Top.Offset, uint64(0))
-	top := brokerPublish(t, b, keeping("n", 10), "1", "2", "3")
-	for limit, want := range []string{"", "3:3", "2:2 3:3", "1:1 2:2 3:3", "1:1 2:2 3:3"} {
-		h, err := b.History(t.Context(), keeping("n", 10), nil, limit)
-		assert.NoError(t, err)
-		assert.Equal(t, brokerText(t, h.Entries), want)
-		assert.Equal(t, h.Top, top)
-		assert.True(t, !h.Recovered, "there is no position to recover from")
-	}
-}
-
-func brokerEncodesOnce(t *testing.T, b hub.Broker) {
+func brokerEncodesOnce(t *testing.T, open func() hub.Broker) {
+	b := open()
 	brokerSubscribe(t, b, keeping("n", 10))
 	brokerSubscribe(t, b, keeping("n", 10))
 	calls := 0
@@ -251,52 +205,41 @@ func brokerEncodesOnce(t *testing.T, b hub.Broker) {
 	assert.Equal(t, calls, 1)
 }
 
-func brokerEncodeFails(t *testing.T, b hub.Broker) {
-	failure := errors.New("cannot be encoded")
+func brokerEncodeFails(t *testing.T, open func() hub.Broker) {
+	b, failure := open(), errors.New("cannot be encoded")
 	in, _ := brokerSubscribe(t, b, keeping("n", 10))
-	p := brokerPublication("1")
+	brokerPublish(t, b, keeping("n", 10), "1")
+	p := brokerPublication("2")
 	p.Encode = func() ([]hub.Entry, error) { return nil, failure }
 	_, err := b.Publish(t.Context(), keeping("n", 10), p)
 	assert.ErrorIs(t, err, failure)
-	assert.Equal(t, brokerPublish(t, b, keeping("n", 10), "2").Offset, uint64(1))
-	assert.Equal(t, brokerText(t, in.wait(t, 1)), "1:2")
+	brokerPublish(t, b, keeping("n", 10), "3")
+	assert.Equal(t, brokerText(t, in.wait(t, 2)), "1 3") // the inbox sees that there is no gap
 }
 
-// brokerHistoryMeetsDelivery: who subscribes and then asks for the history, in
-// the middle of a stream, gets each entry from one or from both, none from
-// neither.
-func brokerHistoryMeetsDelivery(t *testing.T, b hub.Broker) {
-	const total = 200
-	n := keeping("n", total)
-	start := brokerPublish(t, b, n, "0")
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for i := range total - 1 {
-			if _, err := b.Publish(t.Context(), n, brokerPublication(fmt.Sprint(i+1))); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-	defer wg.Wait()
-	for range 5 {
-		in, _ := brokerSubscribe(t, b, n)
-		h, err := b.History(t.Context(), n, &start, total)
-		assert.NoError(t, err)
-		assert.True(t, h.Recovered, "all is kept")
-		next := start.Offset + 1
-		for _, e := range h.Entries {
-			assert.Equal(t, e.Offset, next)
-			next++
-		}
-		assert.Equal(t, next, h.Top.Offset+1)
-		if h.Top.Offset == total {
-			return
-		}
-		for _, e := range in.wait(t, 1) {
-			if e.Offset >= next {
-				assert.Equal(t, e.Offset, next)
-				next++
-			}
-		}
+func brokerObeysContext(t *testing.T, open func() hub.Broker) {
+	b, s := open(), keeping("n", 10)
+	if _, ok := b.(hub.Checker); !ok {
+		t.Skip("the broker has nothing to wait for")
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := b.Publish(ctx, s, brokerPublication("1"))
+	assert.ErrorIs(t, err, context.Canceled)
+	_, err = b.History(ctx, s, nil, 10)
+	assert.ErrorIs(t, err, context.Canceled)
+	unsubscribe, err := b.Subscribe(ctx, s, func(hub.Batch) {})
+	assert.ErrorIs(t, err, context.Canceled)
+	if err == nil {
+		unsubscribe()
+	}
+	assert.True(t, !errors.Is(err, hub.ErrBrokerLost), "a caller who left is no reason to believe that the servers are lost")
+}
+
+func brokerChecks(t *testing.T, open func() hub.Broker) {
+	c, ok := open().(hub.Checker)
+	if !ok {
+		t.Skip("the broker has nothing to lose")
+	}
+	assert.NoError(t, c.Check(t.Context()))
 }

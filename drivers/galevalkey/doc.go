@@ -1,0 +1,34 @@
+// Package galevalkey is a [hub.Broker] on Valkey or Redis.
+//
+//	broker, err := galevalkey.Open(ctx, "valkey://:secret@valkey.example.com", galevalkey.Options{})
+//	…
+//	defer broker.Close(ctx)
+//	h := hub.New(hub.Options{Broker: broker})
+//
+// # How
+//
+// A message of a stream with history is one call of a script, which numbers
+// it, adds it to a stream (XADD), drops what is too much or too old, and
+// publishes it (PUBLISH), all or nothing. A stream without history is only
+// published, and has no positions. Each node has one connection on which it is
+// subscribed to whatever its hub needs. For a stream of an age, all keys
+// vanish a day after that age has passed in silence, and the stream begins a
+// new epoch; a stream kept without limit of age stays until it is deleted.
+//
+// A server that comes back with less than it had, because it saved to disk
+// only now and then or was replaced by a replica that lagged behind, is noticed
+// by the script: the offsets then go on beyond all that were ever given, so
+// that nobody who saw what is lost takes what is new for it. Whether history
+// survives a restart at all is the server's configuration: appendonly yes,
+// appendfsync always or everysec.
+//
+// Concurrency: a [Broker] may be used from any goroutine.
+//
+// Security: use rediss or valkeys, and a password, where the network between
+// is not your own. The user needs the commands of scripts, publishing and
+// subscribing, INFO, and the keys and channels that begin with the prefix.
+// Errors never show the password.
+//
+// Limits: Redis 6.2 or Valkey 7.2 and later, with RESP3. In a cluster, messages
+// are carried by its bus to every server, and History costs one more of them.
+package galevalkey
