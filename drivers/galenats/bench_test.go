@@ -2,7 +2,9 @@ package galenats_test
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale/drivers/galenats"
 	"github.com/galeweb/gale/galetest"
@@ -61,10 +63,15 @@ func BenchmarkTwoNodes(b *testing.B) {
 		unsubscribe, err := there.Subscribe(context.Background(), s, func(hub.Batch) { delivered <- struct{}{} })
 		assert.NoError(b, err)
 		defer unsubscribe()
+		var took []time.Duration
 		for b.Loop() {
+			start := time.Now()
 			publish(b, here, s, benchmarkData)
 			<-delivered
+			took = append(took, time.Since(start))
 		}
+		slices.Sort(took)
+		b.ReportMetric(float64(took[len(took)/2].Nanoseconds()), "p50-ns")
 	})
 }
 
