@@ -100,10 +100,25 @@ func (a *AEAD) Open(sealed, associated []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// Stale reports whether the value is under another key than the one that
-// encrypts now.
-func (a *AEAD) Stale(sealed []byte) bool {
-	now, _, err := a.keys.current(a.keys.ring.now())
-	id, ok := KeyOf(sealed)
-	return err == nil && (!ok || id != now)
+// KeyID returns the ID of the key that encrypts now.
+func (a *AEAD) KeyID() (string, error) {
+	id, _, err := a.keys.current(a.keys.ring.now())
+	return id, err
+}
+
+// Renew decrypts the value and encrypts it with the key that encrypts now. When
+// it is under that key already, what comes back is the value itself.
+func (a *AEAD) Renew(sealed, associated []byte) ([]byte, error) {
+	id, err := a.KeyID()
+	if err != nil {
+		return nil, err
+	}
+	if under, _ := KeyOf(sealed); under == id {
+		return sealed, nil
+	}
+	plaintext, err := a.Open(sealed, associated)
+	if err != nil {
+		return nil, err
+	}
+	return a.Seal(plaintext, associated)
 }

@@ -63,6 +63,12 @@ func (x *BlindIndex) Sum(value string) ([]byte, error) {
 	return x.sum(id, key, value), nil
 }
 
+// KeyID returns the ID of the key of which [BlindIndex.Sum] makes values now.
+func (x *BlindIndex) KeyID() (string, error) {
+	id, _, err := x.keys.current(x.keys.ring.now())
+	return id, err
+}
+
 // Sums returns what may be stored for the value, one for each key, that of the
 // current key first: search for any of them. After a rotation a UNIQUE
 // constraint does not see that rows under different keys are equal, so look
