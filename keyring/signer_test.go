@@ -210,13 +210,8 @@ func TestSubkeysAreOneForEachKeyNewestFirst(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	set, err := keyring.ParseSet([]byte("gale1.sign.93e4a0e1.20261127T120000Z.active.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"))
-	if err != nil {
-		f.Log(err)
-		set = keyring.NewSet(start)
-	}
 	keys, err := keyring.Open(f.Context(), keyring.Options{
-		Source: keyring.Text(set.Text()), Clock: func() time.Time { return start },
+		Source: keyring.Text(keyring.NewSet(start).Text()), Clock: func() time.Time { return start },
 	})
 	assert.NoError(f, err)
 	s := keys.Signer("fuzz", time.Hour)
