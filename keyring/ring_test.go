@@ -88,6 +88,23 @@ func TestAFailedReloadKeepsTheKeys(t *testing.T) {
 	}
 }
 
+// A load that a shutdown ends says nothing about the source.
+func TestAReloadThatIsCancelledIsNotLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	text := keyring.NewSet(start).Text()
+	keys := open(t, keyring.Options{
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Source: keyring.SourceFunc(func(ctx context.Context) ([]byte, string, error) {
+			return []byte(text.Reveal()), "", ctx.Err()
+		}),
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.ErrorIs(t, keys.Reload(ctx), context.Canceled)
+	assert.Equal(t, log.String(), "")
+}
+
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()

@@ -96,8 +96,9 @@ these: with them nothing else is to be done. A new key for encrypt or index has
 the stored values follow by package reencrypt, and must be asked for.
 
 The new key makes values only after the delay, in which every instance of the
-service loads it; one that had not would refuse them. When a key was stolen use
---delay 0, and retire the old one with --force.`,
+service loads it; one that had not would refuse them. Instances that get the keys
+from a variable must be restarted: give a delay longer than that takes. When a
+key was stolen use --delay 0, and retire the old one with --force.`,
 		Example: `  gale secret rotate --file keys
   gale secret rotate --file keys --purpose encrypt,index`,
 		Args: cobra.NoArgs,

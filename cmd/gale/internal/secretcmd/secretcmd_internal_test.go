@@ -276,6 +276,23 @@ func TestRetireSigningKeys(t *testing.T) {
 	assert.Equal(t, b.current(keyring.Signing), next)
 }
 
+// A key's age counts from its first successor, not from the latest.
+func TestRetireCountsFromTheFirstSuccessor(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ok("new", "--purpose", "sign")
+	first := b.current(keyring.Signing)
+	b.clock.Advance(time.Hour)
+	b.ok("rotate", "--delay", "0")
+	second := b.current(keyring.Signing)
+	b.clock.Advance(time.Hour)
+	b.ok("rotate", "--delay", "0")
+	b.clock.Advance(31*24*time.Hour - time.Hour)
+	said := b.ok("retire")
+	assert.Contains(t, said, "Retired sign key "+first)
+	assert.Contains(t, said, "Kept sign key "+second)
+}
+
 // A stolen key must be gone at once.
 func TestAStolenKeyIsRetiredByForce(t *testing.T) {
 	t.Parallel()
