@@ -17,7 +17,7 @@ var floors = [][]string{
 	{"internal/exchange"}, // on the cellar, below the engine
 	{"config", "engine", "obs"},
 	{"cache", "db", "keyring", "mail", "web", "ws"},
-	{"db/migrate", "hub", "ratelimit", "router", "session", "static", "view"},
+	{"db/migrate", "hub", "keyring/reencrypt", "ratelimit", "router", "session", "static", "view"},
 	{"auth", "hub/hubclient", "middleware"},
 	{"auth/apikey", "auth/oauth", "auth/passkey", "auth/token", "auth/totp"},
 	{"."},
