@@ -12,14 +12,14 @@ import (
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	b, out, err := parse([]string{"-peers", "hub,gale", "-works", "latency", "-rounds", "7", "-time", "2s", "-out", "x"}, io.Discard)
+	b, out, err := parse([]string{"-peers", "hub,gale", "-works", "latency10", "-rounds", "7", "-time", "2s", "-out", "x"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := pick.IDs(b.peers, func(p peer) string { return p.id }); got != "gale,hub" {
 		t.Errorf("peers %s", got)
 	}
-	if len(b.works) != 1 || b.works[0].id != "latency" || b.rounds != 7 || b.measured != 2*time.Second || out != "x" || b.share != 1 {
+	if len(b.works) != 1 || b.works[0].id != "latency10" || b.rounds != 7 || b.measured != 2*time.Second || out != "x" || b.share != 1 {
 		t.Errorf("got %+v, %q", b, out)
 	}
 	if b, _, err := parse(nil, io.Discard); err != nil || len(b.peers) != len(peers()) || len(b.works) != len(works()) || b.rounds < 3 {

@@ -28,7 +28,7 @@ func (p peer) does(w work) bool { return slices.Contains(p.works, w.id) }
 // then those of topics.
 func peers() []peer {
 	library := []string{"idle", "broadcast", "deflate", "echo64", "echo16k"}
-	hub := []string{"idlehub", "broadcast", "deflate", "latency"}
+	hub := []string{"idlehub", "broadcast", "deflate", "latency10", "latency100"}
 	return []peer{
 		{id: "gale", name: "**gale ws**", program: "gale", args: []string{"-mode", "loop"}, protocol: load.Plain, works: library},
 		{id: "gale-std", name: "gale ws, on net/http", program: "gale", args: []string{"-mode", "std"}, protocol: load.Plain, works: library},
@@ -44,7 +44,7 @@ func peers() []peer {
 		{id: "centrifuge", name: "centrifuge", program: "centrifuge", protocol: load.Centrifuge, module: "github.com/centrifugal/centrifuge", works: hub},
 		{
 			id: "centrifuge-5ms", name: "centrifuge, WriteDelay 5 ms", program: "centrifuge", args: []string{"-write-delay", "5ms"}, protocol: load.Centrifuge,
-			works: []string{"broadcast", "latency"},
+			works: []string{"broadcast", "latency10", "latency100"},
 		},
 	}
 }

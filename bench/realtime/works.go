@@ -36,8 +36,10 @@ func works() []work {
 	in := func(id, title string, window int) step {
 		return step{id: id, title: title, connections: many, window: window}
 	}
-	latency := func(id, title string, rate float64) step {
-		return step{id: id, title: title, connections: many, rate: rate}
+	// A process of its own for each rate: what the first left behind is not the
+	// second's.
+	latency := func(id, title string, rate float64) work {
+		return work{id: id, kind: paced, path: "/watch", steps: []step{{id: id, title: title, connections: many, rate: rate}}}
 	}
 	return []work{
 		{id: "idle", kind: idle, path: "/echo", steps: []step{
@@ -58,10 +60,8 @@ func works() []work {
 		}},
 		{id: "echo64", kind: echo, path: "/echo", steps: []step{{id: "echo64", title: "Echo of 64 B, 64 connections", connections: 64, size: 64}}},
 		{id: "echo16k", kind: echo, path: "/echo", steps: []step{{id: "echo16k", title: "Echo of 16 KiB, 64 connections", connections: 64, size: 16 << 10}}},
-		{id: "latency", kind: paced, path: "/watch", steps: []step{
-			latency("latency10", "Publish to delivery, 10k subscribers, 10 publishes a second", 10),
-			latency("latency100", "Publish to delivery, 10k subscribers, 100 publishes a second", 100),
-		}},
+		latency("latency10", "Publish to delivery, 10k subscribers, 10 publishes a second", 10),
+		latency("latency100", "Publish to delivery, 10k subscribers, 100 publishes a second", 100),
 	}
 }
 
