@@ -52,12 +52,16 @@ $(BIN)/staticcheck $(BIN)/gofumpt: tools.mod
 fuzz: ## fuzz every target, FUZZTIME each (default 10m)
 	FUZZTIME=$(FUZZTIME) ./scripts/fuzz
 
-SOAKTIME ?= 5m
-
 .PHONY: soak
+soak: SOAKTIME ?= 5m
 soak: ## attacks on the engine, then mixed load for SOAKTIME (default 5m) with the race detector: no race, no leak
 	SOAKTIME=$(SOAKTIME) go test ./engine -run 'Fault|Overload' -count=1 -v -timeout 30m
 	SOAKTIME=$(SOAKTIME) go test -race ./engine -run '^TestSoak$$' -count=1 -v -timeout 0
+
+.PHONY: soak-realtime
+soak-realtime: SOAKTIME ?= 10m
+soak-realtime: ## 15,000 sockets that come, go, stall and vanish for SOAKTIME (default 10m): nothing lost, nothing kept
+	cd bench && SOAKTIME=$(SOAKTIME) GOWORK=off go test ./realtime/soak -run '^TestSoak$$' -count=1 -v -timeout 0
 
 .PHONY: bench
 bench: bench-start bench-relay bench-http bench-realtime ## all benchmarks that print figures for the README
