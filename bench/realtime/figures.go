@@ -13,6 +13,7 @@ import (
 // on the kind of work.
 type figures struct {
 	bytes      float64 // of memory for a connection
+	opening    float64 // µs of the server to open one
 	perSecond  float64 // deliveries or echoes for a CPU second of the server
 	cpu        float64 // µs of the server for one
 	rate       float64 // a second of the clock
@@ -56,6 +57,7 @@ func (r results) add(step, peer string, f figures) {
 type column func(f figures) float64
 
 func bytes(f figures) float64     { return f.bytes }
+func opening(f figures) float64   { return f.opening }
 func perSecond(f figures) float64 { return f.perSecond }
 func cpu(f figures) float64       { return f.cpu }
 func p99(f figures) float64       { return f.p99 }

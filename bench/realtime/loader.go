@@ -60,7 +60,7 @@ func obeyOne(s *load.Session, line []byte) (load.Result, error) {
 	}
 	switch {
 	case o.Open != nil:
-		return load.Result{}, s.Open(*o.Open)
+		return s.Open(*o.Open)
 	case o.Broadcast != nil:
 		return s.Broadcast(*o.Broadcast)
 	case o.Paced != nil:

@@ -16,7 +16,7 @@ func (b *bench) measure(ctx context.Context, w work, p peer, took func(step, fig
 		return err
 	}
 	defer s.Kill()
-	open := load.Open{Addr: s.addr, Path: w.path, Protocol: p.protocol, Deflate: w.deflate}
+	open := load.Open{Addr: s.addr, Path: w.path, Protocol: p.protocol, Deflate: w.deflate, PID: s.PID()}
 	var before int64
 	if w.kind == idle {
 		// What the first connections make the server load and allocate is not theirs.
@@ -34,14 +34,18 @@ func (b *bench) measure(ctx context.Context, w work, p peer, took func(step, fig
 		connections := b.connections(st)
 		open.Connections = connections - made
 		made = connections
+		var opened load.Result
 		if open.Connections > 0 {
-			if _, err := l.order(order{Open: &open}); err != nil {
+			if opened, err = l.order(order{Open: &open}); err != nil {
 				return err
 			}
 		}
 		f, err := b.step(s, l, w, st, before)
 		if err != nil {
 			return fmt.Errorf("%s: %w", st.id, err)
+		}
+		if w.kind == idle {
+			f.opening = opened.CPU.Seconds() / float64(max(opened.Deliveries, 1)) * 1e6
 		}
 		took(st, f)
 	}

@@ -96,18 +96,19 @@ func (r report) writeMemory(out io.Writer) {
 	for _, st := range columns {
 		head += " " + st.title + " |"
 	}
-	fmt.Fprintf(out, "\n## Memory for each idle WebSocket\n\nRSS of the server after a forced collection, in bytes.\n\n%s\n|---|%s\n", head, strings.Repeat("---:|", len(columns)))
+	fmt.Fprintf(out, "\n## Memory for each idle WebSocket\n\nRSS of the server after a forced collection, in bytes; and its CPU time to open one.\n\n%s CPU µs to open |\n|---|%s\n",
+		head, strings.Repeat("---:|", len(columns)+1))
 	for _, p := range r.peers {
-		row, any := "", false
+		row, cost := "", 0.0
 		for _, st := range columns {
 			if b, ok := r.results.of(st.id, p.id, bytes); ok {
 				row += stats.Thousands(b.Median)
-				any = true
+				cost = r.results.median(st.id, p.id, opening)
 			}
 			row += " | "
 		}
-		if any {
-			fmt.Fprintf(out, "| %s | %s\n", p.name, strings.TrimSpace(row))
+		if cost > 0 {
+			fmt.Fprintf(out, "| %s | %s%.0f |\n", p.name, row, cost)
 		}
 	}
 }

@@ -54,8 +54,8 @@ func TestVerdicts(t *testing.T) {
 func TestReport(t *testing.T) {
 	t.Parallel()
 	r := report{peers: peers(), works: works(), results: results{}, header: "- header\n", failed: []string{"Tornado: not here"}}
-	r.results.add("idle10k", "gale", figures{bytes: 1234})
-	r.results.add("hub10k", "hub", figures{bytes: 77})
+	r.results.add("idle10k", "gale", figures{bytes: 1234, opening: 50})
+	r.results.add("hub10k", "hub", figures{bytes: 77, opening: 60})
 	r.results.add("broadcast1", "gale", figures{perSecond: 123456})
 	r.results.add("broadcast1", "gorilla", figures{perSecond: 61728})
 	r.results.add("echo64", "coder", figures{cpu: 2.5, p99: 3})
@@ -63,7 +63,7 @@ func TestReport(t *testing.T) {
 	var out strings.Builder
 	r.write(&out)
 	for _, want := range []string{
-		"# Speed in real time\n\n- header\n", "| **gale ws** | 1,234 |  |  |  |\n", "| **gale hub** | |  | 77 |  |\n",
+		"# Speed in real time\n\n- header\n", "| **gale ws** | 1,234 |  |  |  | 50 |\n", "| **gale hub** |  |  | 77 |  | 60 |\n",
 		"| **gale ws** | 123,456 | 123,456 to 123,456 | 2.00 |", "| coder | 2.50 | 2.50 to 2.50 |  |", "| **gale hub** | 1.00 | 9.00 | 9.00 to 9.00 | 25.0 % |", "- Tornado: not here\n",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -90,14 +90,33 @@ type Open struct {
 	Protocol    Protocol
 	Deflate     bool // negotiates permessage-deflate without context takeover
 	Connections int
+	PID         int // the server's process, whose CPU time is read; 0: none
 }
 
 // together is how many connections are opened at the same time.
 const together = 64
 
 // Open makes connections and uses each once: its message was echoed, or its
-// subscription confirmed, when Open returns.
-func (s *Session) Open(o Open) error {
+// subscription confirmed, when Open returns. These are the deliveries of its
+// result.
+func (s *Session) Open(o Open) (Result, error) {
+	if o.PID == 0 {
+		return Result{}, s.open(o)
+	}
+	s.tally = tally{latencies: new(histogram)}
+	m, err := s.mark(o.PID)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := s.open(o); err != nil {
+		return Result{}, err
+	}
+	r, err := s.since(m, o.PID)
+	r.Deliveries = o.Connections
+	return r, err
+}
+
+func (s *Session) open(o Open) error {
 	hello, err := o.Protocol.hello()
 	if err != nil {
 		return err

@@ -115,7 +115,11 @@ func (r *room) open(t *testing.T, n int, deflate bool) (*Session, error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return s, s.Open(Open{Addr: r.server.Listener.Addr().String(), Path: "/", Protocol: Plain, Deflate: deflate, Connections: n})
+	got, err := s.Open(Open{Addr: r.server.Listener.Addr().String(), Path: "/", Protocol: Plain, Deflate: deflate, Connections: n, PID: os.Getpid()})
+	if err == nil && (got.Deliveries != n || got.CPU <= 0) {
+		t.Errorf("opened %d: %+v", n, got)
+	}
+	return s, err
 }
 
 func TestBroadcastCountsEveryDelivery(t *testing.T) {
@@ -247,7 +251,7 @@ func TestOpenRefuses(t *testing.T) {
 		{Addr: "127.0.0.1:1", Path: "/", Protocol: Plain, Connections: 1},
 		{Protocol: "mqtt", Connections: 1},
 	} {
-		if err := s.Open(o); err == nil {
+		if _, err := s.Open(o); err == nil {
 			t.Errorf("%+v is taken", o)
 		}
 	}
