@@ -14,11 +14,12 @@ func main() {
 	peer.Main(func(o peer.Options) (peer.Server, error) {
 		var room peer.Room[*ws.Conn]
 		echo := func(c *ws.Conn, m ws.Message) error { return c.Send(m) }
+		compression := ws.Compression{Enabled: o.Deflate, MinSize: 1}
 		mux := http.NewServeMux()
 		mux.Handle("GET "+peer.Echo, &ws.Handler{Message: echo})
 		mux.Handle("GET "+peer.Watch, &ws.Handler{
-			Open:    func(c *ws.Conn) error { room.Add(c); return nil },
-			Message: echo,
+			Open:    func(c *ws.Conn, _ *http.Request) error { room.Add(c); return nil },
+			Message: echo, Compression: compression,
 		})
 		l, err := net.Listen("tcp", o.Addr)
 		if err != nil {
