@@ -30,6 +30,9 @@ type bench struct {
 	measured time.Duration
 	settle   time.Duration // before the collection that precedes a look at the memory
 	share    int           // the part of the connections that are made, when there are many
+	profiles bool
+	// opened is called when the connections of a work's first step are open; nil: nothing.
+	opened func(s server)
 
 	repository, folder, temp string // folder is bench/realtime
 	cores                    machine.Cores

@@ -40,6 +40,9 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if b.profiles {
+		return b.profile(ctx, os.Stdout)
+	}
 	r, err := b.run(ctx)
 	if err != nil {
 		return err
@@ -65,6 +68,7 @@ func parse(args []string, errOut io.Writer) (b bench, out string, err error) {
 	flags.DurationVar(&b.warmUp, "warm-up", 300*time.Millisecond, "time before that")
 	flags.StringVar(&out, "out", "", "file for the results; default standard output")
 	quick := flags.Bool("quick", false, "one short round and a tenth of the connections: proves that it works, and no more")
+	flags.BoolVar(&b.profiles, "profile", false, "profile the first of -peers in the first step of the first of -works, for -time")
 	if err := flags.Parse(args); err != nil {
 		return b, "", err
 	}

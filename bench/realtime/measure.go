@@ -40,6 +40,9 @@ func (b *bench) measure(ctx context.Context, w work, p peer, took func(step, fig
 				return err
 			}
 		}
+		if i == 0 && b.opened != nil {
+			b.opened(s)
+		}
 		f, err := b.step(s, l, w, st, before)
 		if err != nil {
 			return fmt.Errorf("%s: %w", st.id, err)
