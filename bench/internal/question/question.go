@@ -1,4 +1,6 @@
-package peer
+// Package question is what a benchmark asks the servers that it measures, on
+// their standard input.
+package question
 
 import (
 	"bufio"
@@ -12,17 +14,14 @@ import (
 	"time"
 )
 
-// answerQuestions answers until standard input ends. It is no endpoint, so that
-// no router carries it, and it is asked while no load runs, save for a profile.
-func answerQuestions() { answer(os.Stdin, os.Stdout) }
-
-// answer answers a line with a line: "ok" and what was asked for, or "error"
-// and why not.
+// Answer answers until in ends. It is no endpoint, so that no router carries it,
+// and it is asked while no load runs, save for a profile. Each line is answered
+// by a line: "ok" and what was asked for, or "error" and why not.
 //
 //	gc                       collects garbage and gives the memory back
 //	allocs                   objects and bytes allocated so far
 //	profile FILE DURATION    writes a CPU profile
-func answer(in io.Reader, out io.Writer) {
+func Answer(in io.Reader, out io.Writer) {
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		reply, err := reply(strings.Fields(lines.Text()))
 		if err != nil {

@@ -1,4 +1,4 @@
-package load
+package machine
 
 import (
 	"errors"
@@ -11,32 +11,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clocks are CPU times at one moment.
-type clocks struct{ server, user, own, machine time.Duration }
+// Clocks are CPU times at one moment.
+type Clocks struct {
+	Server  time.Duration // of another process, to the nanosecond
+	User    time.Duration // its user time alone, which the kernel estimates in steps of 10 ms
+	Own     time.Duration // of this process
+	Machine time.Duration // of all processes, to 10 ms for each core
+}
 
-// readClocks reads the CPU time of the process pid, to the nanosecond, and its
-// user time, which the kernel only estimates.
-func readClocks(pid int) (clocks, error) {
+// ReadClocks reads the clocks; the process pid is the Server.
+func ReadClocks(pid int) (Clocks, error) {
 	var server, own unix.Timespec
 	// The clock of another process, as clock_getcpuclockid(3) makes its number.
 	const sched = 2
 	if err := unix.ClockGettime(int32(^pid<<3|sched), &server); err != nil {
-		return clocks{}, fmt.Errorf("load: CPU clock of process %d: %w", pid, err)
+		return Clocks{}, fmt.Errorf("machine: CPU clock of process %d: %w", pid, err)
 	}
 	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &own); err != nil {
-		return clocks{}, fmt.Errorf("load: own CPU clock: %w", err)
+		return Clocks{}, fmt.Errorf("machine: own CPU clock: %w", err)
 	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return clocks{}, err
+		return Clocks{}, err
 	}
 	all, err := os.ReadFile("/proc/stat")
 	if err != nil {
-		return clocks{}, err
+		return Clocks{}, err
 	}
 	user, errUser := parseUser(string(stat))
 	machine, errMachine := parseBusy(string(all))
-	return clocks{time.Duration(server.Nano()), user, time.Duration(own.Nano()), machine}, errors.Join(errUser, errMachine)
+	return Clocks{time.Duration(server.Nano()), user, time.Duration(own.Nano()), machine}, errors.Join(errUser, errMachine)
 }
 
 // parseBusy returns the time that the cores were not idle, from the first line
@@ -46,13 +50,13 @@ func parseBusy(stat string) (time.Duration, error) {
 	line, _, _ := strings.Cut(stat, "\n")
 	fields := strings.Fields(line)
 	if len(fields) < 9 || fields[0] != "cpu" {
-		return 0, errors.New("load: /proc/stat has no line for all cores")
+		return 0, errors.New("machine: /proc/stat has no line for all cores")
 	}
 	var busy int64
 	for i, f := range fields[1:9] {
 		n, err := strconv.ParseInt(f, 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("load: /proc/stat: %w", err)
+			return 0, fmt.Errorf("machine: /proc/stat: %w", err)
 		}
 		if i != 3 && i != 4 {
 			busy += n
@@ -66,7 +70,7 @@ func parseBusy(stat string) (time.Duration, error) {
 func parseUser(stat string) (time.Duration, error) {
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 12 {
-		return 0, errors.New("load: /proc/PID/stat is too short")
+		return 0, errors.New("machine: /proc/PID/stat is too short")
 	}
 	n, err := strconv.ParseInt(fields[11], 10, 64)
 	return time.Duration(n) * 10 * time.Millisecond, err
