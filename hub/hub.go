@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -21,7 +24,10 @@ var (
 	// ErrSlow ends the subscription of a subscriber who reads too slowly for a
 	// topic with [CloseSlow].
 	ErrSlow = errors.New("hub: subscriber is too slow")
-	// ErrForbidden is what an Authorize returns to say no.
+	// ErrGap says that an unknown number of messages was lost with the broker,
+	// or that it began anew: load the state afresh.
+	ErrGap = errors.New("hub: messages were lost")
+	// ErrForbidden is what an Authorize, or an Authenticate, returns to say no.
 	ErrForbidden = errors.New("hub: subscribing is forbidden")
 	// ErrBrokerLost is returned while the broker's servers cannot be reached.
 	ErrBrokerLost = errors.New("hub: broker is lost")
@@ -38,41 +44,61 @@ type Options struct {
 	// Metrics is where gauges and counters (gale_hub_…) are registered.
 	// Defaults to nowhere.
 	Metrics prometheus.Registerer
-	// CheckOrigin says from which pages browsers may connect; see
-	// [ws.Handler]. Defaults to those of the same host.
+	// CheckOrigin says from which pages browsers may connect, by any transport.
+	// Defaults to those of the same host.
 	CheckOrigin func(r *http.Request) bool
+	// PublishWait is how long Publish waits for a lost broker to come back.
+	// Defaults to not at all.
+	PublishWait time.Duration
 }
 
 // Hub holds topics and those who subscribed to them. Make one by [New], end
 // it by [Hub.Drain].
 type Hub struct {
-	broker  Broker
-	logger  *slog.Logger
-	metrics *metrics
-	ws      *ws.Handler
-	clients sync.Map // *ws.Conn → *client
+	o          Options
+	broker     Broker
+	logger     *slog.Logger
+	metrics    *metrics
+	node       string // this one's name among the nodes
+	ws         *ws.Handler
+	slow       slowList
+	backlogs   sync.Pool     // of *backlog
+	recoveries chan struct{} // holds a token for each that asks the broker
+	numbers    atomic.Uint64 // of clients
+	sockets    sync.Map      // *ws.Conn → *client
 
 	mu     sync.RWMutex
 	topics []*topic
 	feeds  map[string]*feed
 	closed bool
+
+	clientsMu sync.Mutex
+	clients   []*client
+	draining  bool
+
+	running   sync.WaitGroup
+	runningMu sync.Mutex
+	ctx       context.Context // ends with the hub's goroutines
+	stop      context.CancelFunc
 }
 
 // New returns a hub without topics.
 func New(o Options) *Hub {
 	h := &Hub{
-		broker:  o.Broker,
-		logger:  o.Logger,
-		metrics: newMetrics(o.Metrics),
-		feeds:   make(map[string]*feed),
+		o:          o,
+		broker:     o.Broker,
+		logger:     cmp.Or(o.Logger, slog.Default()),
+		metrics:    newMetrics(o.Metrics),
+		node:       newNode(),
+		feeds:      make(map[string]*feed),
+		backlogs:   sync.Pool{New: func() any { return new(backlog) }},
+		recoveries: make(chan struct{}, maxRecoveries),
 	}
 	if h.broker == nil {
 		h.broker = NewMemoryBroker()
 	}
-	if h.logger == nil {
-		h.logger = slog.Default()
-	}
-	h.ws = h.newTransport(o.CheckOrigin)
+	h.ctx, h.stop = context.WithCancel(context.Background())
+	h.ws = h.newSocketHandler()
 	return h
 }
 
@@ -80,6 +106,14 @@ func New(o Options) *Hub {
 // docs/hub-protocol.md. Put the middleware that knows the user around it:
 // Authorize gets the context of the request.
 func (h *Hub) Handler() http.Handler { return h.ws }
+
+// Check returns an error while the broker is lost; it is a check of readiness.
+func (h *Hub) Check(ctx context.Context) error {
+	if c, ok := h.broker.(Checker); ok {
+		return c.Check(ctx)
+	}
+	return nil
+}
 
 // Drain refuses new connections and subscriptions, closes connections with
 // 1012 after sending what is queued, ends subscriptions in the process with
@@ -94,7 +128,23 @@ func (h *Hub) Drain(ctx context.Context) error {
 	for _, f := range feeds {
 		f.close(ErrClosed)
 	}
-	return h.ws.Drain(ctx)
+	err := h.ws.Drain(ctx)
+	h.runningMu.Lock()
+	h.stop()
+	h.runningMu.Unlock()
+	h.running.Wait()
+	return err
+}
+
+// spawn runs f in a goroutine that Drain ends and waits for; false when it has.
+func (h *Hub) spawn(f func(ctx context.Context)) bool {
+	h.runningMu.Lock()
+	defer h.runningMu.Unlock()
+	if h.ctx.Err() != nil {
+		return false
+	}
+	h.running.Go(func() { f(h.ctx) })
+	return true
 }
 
 func (h *Hub) register(t *topic) {

@@ -1,0 +1,69 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/galeweb/gale/ws"
+)
+
+// The socket's own queue is short, so that the topic's policy, which knows what
+// may be dropped, decides early.
+const (
+	linkMessages = 64
+	linkBytes    = 256 << 10
+)
+
+// socketLink is a WebSocket as a link.
+type socketLink struct{ *ws.Conn }
+
+func (l socketLink) send(m *message) bool {
+	err := l.SendPrepared(m.prepared())
+	return err == nil || !errors.Is(err, ws.ErrQueueFull)
+}
+
+func (l socketLink) close(code int, reason string) { l.Close(code, reason) }
+func (l socketLink) context() context.Context      { return l.Context() }
+func (l socketLink) addr() string                  { return l.RemoteAddr().String() }
+
+func (h *Hub) newSocketHandler() *ws.Handler {
+	clientOf := func(c *ws.Conn) *client {
+		v, ok := h.sockets.Load(c)
+		if !ok {
+			return nil // Writable may come late, after Close
+		}
+		return v.(*client)
+	}
+	return &ws.Handler{
+		Open: func(conn *ws.Conn, _ *http.Request) error {
+			c, err := h.admit(socketLink{conn}, transportWS)
+			if err != nil {
+				return &ws.CloseError{Code: ws.CodeServiceRestart, Reason: "service restart"}
+			}
+			h.sockets.Store(conn, c)
+			return nil
+		},
+		Message: func(conn *ws.Conn, m ws.Message) error {
+			if m.Binary {
+				return &ws.CloseError{Code: ws.CodeUnsupported, Reason: "binary message"}
+			}
+			clientOf(conn).message(m.Data)
+			return nil
+		},
+		Close: func(conn *ws.Conn, _ error) {
+			clientOf(conn).end()
+			h.sockets.Delete(conn)
+		},
+		Writable: func(conn *ws.Conn) {
+			if c := clientOf(conn); c != nil {
+				c.writable()
+			}
+		},
+		Subprotocols:  []string{Subprotocol},
+		CheckOrigin:   h.o.CheckOrigin,
+		ReadLimit:     maxRequest,
+		QueueMessages: linkMessages,
+		QueueBytes:    linkBytes,
+	}
+}
