@@ -190,11 +190,17 @@ func (c *client) find(name string) *remote {
 	return nil
 }
 
-// has also says how many subscriptions there are.
-func (c *client) has(name string) (found bool, count int) {
+// lookup is find for those who do not hold the lock.
+func (c *client) lookup(name string) *remote {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.find(name) != nil, len(c.remotes)
+	return c.find(name)
+}
+
+func (c *client) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.remotes)
 }
 
 // take removes s, or when nil the subscription to name, from the client, and
@@ -229,6 +235,9 @@ func (s *remote) leave() {
 func (c *client) end() {
 	c.mu.Lock()
 	c.ended = true
+	if c.who != nil && c.who.timer != nil {
+		c.who.timer.Stop()
+	}
 	all := c.remotes
 	c.remotes = nil
 	c.mu.Unlock()

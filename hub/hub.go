@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,9 +45,32 @@ type Options struct {
 	// CheckOrigin says from which pages browsers may connect, by any transport.
 	// Defaults to those of the same host.
 	CheckOrigin func(r *http.Request) bool
+	// Identify says who a connection is: ctx has the values of its request. It is
+	// called once for each. Presence, [Hub.Disconnect] and [Hub.Slow] go by it.
+	// Defaults to nobody.
+	Identify func(ctx context.Context) Identity
+	// Authenticate, when set, has clients say who they are in their first
+	// message, for those who can send neither cookies nor headers. It returns the
+	// connection's context, made from ctx, or [ErrForbidden]; any other error is
+	// logged, and the client asked to try again. Over SSE and long-poll the token
+	// is that of the header "Authorization: Bearer". Defaults to letting
+	// everyone connect; topics have their Authorize.
+	Authenticate func(ctx context.Context, token string) (context.Context, error)
+	// AuthTimeout is how long a client may take for that. Defaults to 10 s.
+	AuthTimeout time.Duration
+	// CallTimeout is how long a call may take; see [Handle]. Defaults to 10 s.
+	CallTimeout time.Duration
+	// MaxMessage is the size of the largest call, in bytes. Defaults to 64 KiB.
+	MaxMessage int
 	// PublishWait is how long Publish waits for a lost broker to come back.
 	// Defaults to not at all.
 	PublishWait time.Duration
+	// DrainOver is the time over which [Hub.Drain] spreads the ends of
+	// connections; negative is none. Defaults to 5 s.
+	DrainOver time.Duration
+	// Heartbeat is the silence after which a stream of server-sent events gets a
+	// comment, so that nobody takes it for dead. Defaults to 25 s.
+	Heartbeat time.Duration
 }
 
 // Hub holds topics and those who subscribed to them. Make one by [New], end
@@ -65,16 +86,23 @@ type Hub struct {
 	backlogs   sync.Pool     // of *backlog
 	recoveries chan struct{} // holds a token for each that asks the broker
 	numbers    atomic.Uint64 // of clients
-	sockets    sync.Map      // *ws.Conn → *client
+	checks     atomic.Uint64 // how often subscriptions were checked again
+	control    *topic
+	orders     orders
+	polls      polls
+	listening  sync.Once
+	sockets    sync.Map // *ws.Conn → *client
 
-	mu     sync.RWMutex
-	topics []*topic
-	feeds  map[string]*feed
-	closed bool
+	mu      sync.RWMutex
+	topics  []*topic
+	methods map[string]method
+	feeds   map[string]*feed
+	closed  bool
 
 	clientsMu sync.Mutex
 	clients   []*client
 	draining  bool
+	empty     chan struct{} // closed when the last client is gone
 
 	running   sync.WaitGroup
 	runningMu sync.Mutex
@@ -84,13 +112,21 @@ type Hub struct {
 
 // New returns a hub without topics.
 func New(o Options) *Hub {
+	o.AuthTimeout = cmp.Or(o.AuthTimeout, 10*time.Second)
+	o.CallTimeout = cmp.Or(o.CallTimeout, 10*time.Second)
+	o.DrainOver = cmp.Or(o.DrainOver, 5*time.Second)
+	o.Heartbeat = cmp.Or(o.Heartbeat, 25*time.Second)
+	o.MaxMessage = cmp.Or(o.MaxMessage, 64<<10)
 	h := &Hub{
 		o:          o,
 		broker:     o.Broker,
 		logger:     cmp.Or(o.Logger, slog.Default()),
 		metrics:    newMetrics(o.Metrics),
 		node:       newNode(),
+		methods:    make(map[string]method),
 		feeds:      make(map[string]*feed),
+		empty:      make(chan struct{}),
+		polls:      polls{byID: make(map[string]*poll)},
 		backlogs:   sync.Pool{New: func() any { return new(backlog) }},
 		recoveries: make(chan struct{}, maxRecoveries),
 	}
@@ -98,14 +134,10 @@ func New(o Options) *Hub {
 		h.broker = NewMemoryBroker()
 	}
 	h.ctx, h.stop = context.WithCancel(context.Background())
+	h.control = newControl(h)
 	h.ws = h.newSocketHandler()
 	return h
 }
-
-// Handler returns the WebSocket endpoint, which speaks the protocol of
-// docs/hub-protocol.md. Put the middleware that knows the user around it:
-// Authorize gets the context of the request.
-func (h *Hub) Handler() http.Handler { return h.ws }
 
 // Check returns an error while the broker is lost; it is a check of readiness.
 func (h *Hub) Check(ctx context.Context) error {
@@ -113,27 +145,6 @@ func (h *Hub) Check(ctx context.Context) error {
 		return c.Check(ctx)
 	}
 	return nil
-}
-
-// Drain refuses new connections and subscriptions, closes connections with
-// 1012 after sending what is queued, ends subscriptions in the process with
-// [ErrClosed], and waits until the connections are gone or ctx ends. It does
-// not stop Publish, which other nodes may still hear, and does not close the
-// broker.
-func (h *Hub) Drain(ctx context.Context) error {
-	h.mu.Lock()
-	h.closed = true
-	feeds := slices.Collect(maps.Values(h.feeds))
-	h.mu.Unlock()
-	for _, f := range feeds {
-		f.close(ErrClosed)
-	}
-	err := h.ws.Drain(ctx)
-	h.runningMu.Lock()
-	h.stop()
-	h.runningMu.Unlock()
-	h.running.Wait()
-	return err
 }
 
 // spawn runs f in a goroutine that Drain ends and waits for; false when it has.

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"time"
 
 	"github.com/galeweb/gale/ws"
 )
@@ -25,8 +26,9 @@ type link interface {
 // message is one message for clients, encoded once for all who get it.
 type message struct {
 	data  []byte
-	topic string   // whose position it moves, or ""
-	at    Position // to where
+	topic string        // whose position it moves, or ""
+	at    Position      // to where; nowhere when the topic has ended
+	after time.Duration // when to connect again, in "reconnect"
 	frame *ws.Prepared
 }
 

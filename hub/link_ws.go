@@ -37,7 +37,7 @@ func (h *Hub) newSocketHandler() *ws.Handler {
 	}
 	return &ws.Handler{
 		Open: func(conn *ws.Conn, _ *http.Request) error {
-			c, err := h.admit(socketLink{conn}, transportWS)
+			c, err := h.admit(socketLink{conn}, transportWS, h.o.Authenticate == nil)
 			if err != nil {
 				return &ws.CloseError{Code: ws.CodeServiceRestart, Reason: "service restart"}
 			}

@@ -15,6 +15,9 @@ type pattern []string
 // parsePattern panics on what cannot be a pattern: it is wiring.
 func parsePattern(s string) pattern {
 	p := pattern(strings.Split(s, "/"))
+	if p[0] == reserved {
+		panic(fmt.Sprintf("hub: topic pattern %q begins with %s, which is the hub's own; choose another name", s, reserved))
+	}
 	seen := make(map[string]bool)
 	for _, segment := range p {
 		name, isParam := param(segment)
@@ -39,8 +42,12 @@ func param(segment string) (name string, ok bool) {
 	return "", false
 }
 
-// matches reports whether a valid name is one of the pattern's.
+// matches reports whether a valid name is one of the pattern's. What is reserved
+// is nobody's.
 func (p pattern) matches(name string) bool {
+	if strings.HasPrefix(name, reserved+"/") || name == reserved {
+		return false
+	}
 	for i, want := range p {
 		segment, rest, more := strings.Cut(name, "/")
 		if more != (i < len(p)-1) {

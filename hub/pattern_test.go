@@ -23,6 +23,9 @@ func TestPatternMatches(t *testing.T) {
 		{"packets/{channel}", "other/7", false},
 		{"{a}/x/{b}", "1/x/2", true},
 		{"{a}/x/{b}", "1/y/2", false},
+		{"{a}/{b}", "~hub/control", false},
+		{"{a}/{b}", "~hubble/control", true},
+		{"{a}", "~hub", false},
 	} {
 		assert.Equal(t, parsePattern(c.pattern).matches(c.name), c.want)
 	}
@@ -31,7 +34,7 @@ func TestPatternMatches(t *testing.T) {
 
 func TestPatternPanics(t *testing.T) {
 	t.Parallel()
-	for _, s := range []string{"", "/", "a/", "/a", "a//b", "a b", "a/{}", "{a}/{a}", "{a", "a*", "{a/b}"} {
+	for _, s := range []string{"", "/", "a/", "/a", "a//b", "a b", "a/{}", "{a}/{a}", "{a", "a*", "{a/b}", "~hub/control", "~hub/{x}"} {
 		assert.Contains(t, fmt.Sprint(assert.Panics(t, func() { parsePattern(s) })), "hub: topic pattern")
 	}
 }

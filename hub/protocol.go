@@ -106,6 +106,13 @@ func subscribed(topic string, at Position, recovered *bool) *message {
 	return m
 }
 
+// ended says that no message of the topic follows.
+func ended(topic, code string) *message {
+	m := encode(plainMessage{Type: "unsubscribed", Topic: topic, Code: code})
+	m.topic = topic
+	return m
+}
+
 // encode returns the message of one of the types above, which are strings,
 // numbers and JSON, and always encode.
 func encode(v any) *message {

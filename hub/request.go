@@ -21,6 +21,13 @@ const (
 // the connection stays.
 func (c *client) message(data []byte) {
 	r, err := parseRequest(data)
+	c.mu.Lock()
+	known := c.known
+	c.mu.Unlock()
+	if !known {
+		c.authenticate(r, err)
+		return
+	}
 	if err != nil {
 		c.refuse(request{ID: r.ID}, codeBadMessage, "message is not a JSON object of this protocol")
 		return
@@ -30,6 +37,8 @@ func (c *client) message(data []byte) {
 		c.subscribe(r)
 	case "unsubscribe":
 		c.unsubscribe(r.Topic)
+	case "call":
+		c.reply(c.h.answer(c.context(), r))
 	case "ping":
 		c.reply(encode(plainMessage{Type: "pong"}))
 	default:
@@ -43,7 +52,6 @@ func (c *client) refuse(r request, code, message string) {
 
 func (c *client) subscribe(r request) {
 	t := c.h.topicOf(r.Topic)
-	has, count := c.has(r.Topic)
 	switch {
 	case t == nil:
 		c.refuse(r, codeUnknownTopic, "there is no such topic")
@@ -51,25 +59,33 @@ func (c *client) subscribe(r request) {
 	case r.Presence && !t.presence:
 		c.refuse(r, codeBadMessage, "this topic has no presence")
 		return
-	case has:
+	case c.lookup(r.Topic) != nil:
 		c.refuse(r, codeSubscribed, "this connection has subscribed already")
 		return
-	case count >= maxSubscriptions:
+	case c.count() >= maxSubscriptions:
 		c.refuse(r, codeTooMany, fmt.Sprintf("a connection may have %d subscriptions", maxSubscriptions))
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.context(), subscribeTimeout)
 	defer cancel()
+	checks := c.h.checks.Load()
 	err := t.authorize(ctx, r.Topic, t.pattern.params(r.Topic))
 	if errors.Is(err, ErrForbidden) {
 		c.refuse(r, codeForbidden, "you may not subscribe to this topic")
 		return
 	}
 	if err == nil {
-		err = c.attach(ctx, t, r)
+		_, err = c.h.listen(ctx) // for a revocation that comes next
 	}
-	if err != nil {
+	var s *remote
+	if err == nil {
+		s, err = c.attach(ctx, t, r)
+	}
+	switch {
+	case err != nil:
 		c.failed(ctx, r.Topic, err)
+	case c.h.checks.Load() != checks:
+		s.check()
 	}
 }
 
@@ -81,10 +97,10 @@ func (c *client) failed(ctx context.Context, topic string, err error) {
 	c.refuse(request{Topic: topic}, codeUnavailable, "subscribing failed; try again later")
 }
 
-func (c *client) attach(ctx context.Context, t *topic, r request) error {
+func (c *client) attach(ctx context.Context, t *topic, r request) (*remote, error) {
 	f, err := c.h.retain(ctx, t, r.Topic)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s := &remote{c: c, feed: f}
 	var from *Position
@@ -93,17 +109,21 @@ func (c *client) attach(ctx context.Context, t *topic, r request) error {
 	}
 	h, err := f.join(ctx, s, from, r.Recent)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	start := Position{h.Top.Epoch, h.Prev}
 	var recovered *bool
 	if from != nil {
 		recovered = &h.Recovered
+		if h.Recovered && from.Epoch == start.Epoch {
+			start.Offset = max(start.Offset, from.Offset)
+		}
 	}
-	if !c.begin(s, subscribed(r.Topic, Position{h.Top.Epoch, h.Prev}, recovered)) {
+	if !c.begin(s, subscribed(r.Topic, start, recovered)) {
 		s.leave()
-		return ErrClosed
+		return nil, ErrClosed
 	}
-	return nil
+	return s, nil
 }
 
 // begin answers the subscribe, then lets the history and what came since flow.
@@ -128,5 +148,5 @@ func (c *client) unsubscribe(name string) {
 		return
 	}
 	s.leave()
-	c.reply(encode(plainMessage{Type: "unsubscribed", Topic: name}))
+	c.reply(ended(name, ""))
 }

@@ -61,17 +61,26 @@ func (t *Topic[T]) Subscribe(ctx context.Context, name string, o SubscribeOption
 	if err := t.check(name); err != nil {
 		return nil, err
 	}
-	return subscribe[T](ctx, t.topic, name, o)
+	s, err := newSubscription[T](ctx, t.topic, name, o)
+	if err == nil {
+		s.endWith(ctx)
+	}
+	return s, err
 }
 
-func subscribe[T any](ctx context.Context, t *topic, name string, o SubscribeOptions) (*Subscription[T], error) {
+// newSubscription makes one for which ctx bounds only the call.
+func newSubscription[T any](ctx context.Context, t *topic, name string, o SubscribeOptions) (*Subscription[T], error) {
 	l := &local{wake: make(chan struct{}, 1), backlog: backlog{limit: t.queue, policy: t.policy}}
 	h, err := l.join(ctx, t, name, o)
 	if err != nil {
 		return nil, fmt.Errorf("hub: subscribe to %q: %w", name, err)
 	}
-	l.stop = context.AfterFunc(ctx, func() { l.shut(context.Cause(ctx)) })
 	return &Subscription[T]{Start: Position{h.Top.Epoch, h.Prev}, Recovered: o.From != nil && h.Recovered, local: l}, nil
+}
+
+// endWith ends the subscription when ctx ends.
+func (l *local) endWith(ctx context.Context) {
+	l.stop = context.AfterFunc(ctx, func() { l.shut(context.Cause(ctx)) })
 }
 
 func (l *local) join(ctx context.Context, t *topic, name string, o SubscribeOptions) (h History, err error) {

@@ -68,6 +68,7 @@ type topic struct {
 	policy    Policy
 	lastValue bool
 	presence  bool
+	inner     bool // the hub's own
 	authorize func(context.Context, string, map[string]string) error
 	slowTold  atomic.Int64 // when the log was told of a slow subscriber, in Unix seconds
 
@@ -90,7 +91,7 @@ func NewTopic[T any](h *Hub, pattern string, o TopicOptions[T]) *Topic[T] {
 	case o.Policy < DropOldest || o.Policy > CloseSlow:
 		panic(fmt.Sprintf("hub: topic %q has an unknown Policy; use DropOldest, Conflate or CloseSlow", pattern))
 	}
-	t := newTopic(h, pattern)
+	t := newTopic(h, h.metrics, pattern)
 	t.pattern = parsePattern(pattern)
 	t.keep = Retention{Messages: o.History, Age: max(o.HistoryAge, 0)}
 	if o.HistoryAge == 0 {
@@ -110,8 +111,7 @@ func NewTopic[T any](h *Hub, pattern string, o TopicOptions[T]) *Topic[T] {
 }
 
 // newTopic returns a topic that keeps nothing and matches no name.
-func newTopic(h *Hub, label string) *topic {
-	m := h.metrics
+func newTopic(h *Hub, m *metrics, label string) *topic {
 	return &topic{
 		h:             h,
 		label:         label,
