@@ -77,7 +77,7 @@ func (h *Hub) sendAway(ctx context.Context, clients []*client) {
 func (c *client) restart() {
 	after := 100*time.Millisecond + rand.N(time.Second+max(c.h.o.DrainOver, 0)/2)
 	m := encode(plainMessage{Type: "reconnect", After: after.Milliseconds()})
-	m.after = after
+	m.After = after
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.replyLocked(m)

@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/galeweb/gale/web"
 )
 
@@ -24,8 +22,13 @@ import (
 // of the request.
 func (h *Hub) Handler() http.Handler { return http.HandlerFunc(h.serve) }
 
-// maxSubURL is how long the subscriptions in a URL may be.
-const maxSubURL = 8 << 10
+const (
+	// maxSubURL is how long the subscriptions in a URL may be.
+	maxSubURL = 8 << 10
+	// maxPoll is the size of the largest poll: 128 subscriptions with names and
+	// positions of full length.
+	maxPoll = 64 << 10
+)
 
 func (h *Hub) serve(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
@@ -34,13 +37,13 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request) {
 		h.ws.ServeHTTP(w, r)
 		return
 	}
-	ctx, who, err := h.receive(w, r, name)
+	ctx, err := h.receive(w, r, name)
 	if err == nil {
 		switch name {
 		case "sse":
-			err = h.serveStream(ctx, w, r, who, query.Get("sub"))
+			err = h.serveStream(ctx, w, r, query.Get("sub"))
 		case "poll":
-			err = h.servePoll(ctx, w, r, who)
+			err = h.servePoll(ctx, w, r)
 		case "call":
 			err = h.serveCall(ctx, w, r)
 		}
@@ -53,31 +56,26 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// receive checks what a WebSocket's handshake checks, and a token. It returns
-// the context of the connection and who it is, nil when nobody wants to know.
-func (h *Hub) receive(w http.ResponseWriter, r *http.Request, transport string) (context.Context, *visitor, error) {
+// receive checks what a WebSocket's handshake checks, and a token, and returns
+// the context of the connection.
+func (h *Hub) receive(w http.ResponseWriter, r *http.Request, transport string) (context.Context, error) {
 	if err := h.acceptable(r, transport); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	web.LimitBody(w, r, int64(max(h.o.MaxMessage, maxPoll)))
 	w.Header().Set("Cache-Control", "no-store")
-	ctx := r.Context()
 	if h.o.Authenticate == nil {
-		if h.o.Identify == nil {
-			return ctx, nil, nil
-		}
-		return ctx, h.identify(ctx), nil
+		return r.Context(), nil
 	}
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	who, err := h.authenticated(ctx, token)
+	ctx, err := h.authenticated(r.Context(), token)
 	switch {
 	case errors.Is(err, ErrForbidden):
-		return nil, nil, &web.Error{Status: http.StatusUnauthorized, Header: http.Header{"WWW-Authenticate": {"Bearer"}}}
+		return nil, &web.Error{Status: http.StatusUnauthorized, Header: http.Header{"WWW-Authenticate": {"Bearer"}}}
 	case err != nil:
-		return nil, nil, errTryLater
+		return nil, errTryLater
 	}
-	ctx, who.ctx = who.ctx, nil
-	return ctx, who, nil
+	return ctx, nil
 }
 
 func (h *Hub) acceptable(r *http.Request, transport string) error {
@@ -132,26 +130,6 @@ func readBody(r *http.Request) ([]byte, error) {
 	return io.ReadAll(r.Body)
 }
 
-// parseSubs reads a list of subscribe messages.
-func parseSubs(data []byte) ([]request, error) {
-	var subs []request
-	err := json.Unmarshal(data, &subs, json.RejectUnknownMembers(true))
-	switch {
-	case err != nil:
-	case len(subs) > maxSubscriptions:
-		err = errors.New("too many subscriptions")
-	}
-	for _, s := range subs {
-		if s.Type != "subscribe" || s.Recent < 0 {
-			err = errors.New("an item is no subscribe message")
-		}
-	}
-	if err != nil {
-		return nil, &web.Error{Status: http.StatusBadRequest, Message: "The subscriptions are not as docs/hub-protocol.md says.", Err: err}
-	}
-	return subs, nil
-}
-
 // serveCall answers one call.
 func (h *Hub) serveCall(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
 	body, err := readBody(r)
@@ -164,6 +142,6 @@ func (h *Hub) serveCall(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		m = h.answer(ctx, call)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(m.data) // a client that has gone needs no answer
+	_, _ = w.Write(m.Data) // a client that has gone needs no answer
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/galeweb/gale/internal/mailbox"
 	"github.com/galeweb/gale/ws"
 )
 
@@ -89,7 +90,7 @@ type Hub struct {
 	checks     atomic.Uint64 // how often subscriptions were checked again
 	control    *topic
 	orders     orders
-	polls      polls
+	polls      *mailbox.Polls
 	listening  sync.Once
 	sockets    sync.Map // *ws.Conn → *client
 
@@ -126,7 +127,6 @@ func New(o Options) *Hub {
 		methods:    make(map[string]method),
 		feeds:      make(map[string]*feed),
 		empty:      make(chan struct{}),
-		polls:      polls{byID: make(map[string]*poll)},
 		backlogs:   sync.Pool{New: func() any { return new(backlog) }},
 		recoveries: make(chan struct{}, maxRecoveries),
 	}
@@ -135,6 +135,7 @@ func New(o Options) *Hub {
 	}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	h.control = newControl(h)
+	h.polls = h.newPolls()
 	h.ws = h.newSocketHandler()
 	return h
 }

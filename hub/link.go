@@ -2,8 +2,8 @@ package hub
 
 import (
 	"context"
-	"time"
 
+	"github.com/galeweb/gale/internal/mailbox"
 	"github.com/galeweb/gale/ws"
 )
 
@@ -25,10 +25,7 @@ type link interface {
 
 // message is one message for clients, encoded once for all who get it.
 type message struct {
-	data  []byte
-	topic string        // whose position it moves, or ""
-	at    Position      // to where; nowhere when the topic has ended
-	after time.Duration // when to connect again, in "reconnect"
+	mailbox.Message
 	frame *ws.Prepared
 }
 
@@ -37,7 +34,7 @@ type message struct {
 func (m *message) prepared() *ws.Prepared {
 	if m.frame == nil {
 		// The data are UTF-8, see newMessage.
-		m.frame, _ = ws.Prepare(ws.Message{Data: m.data})
+		m.frame, _ = ws.Prepare(ws.Message{Data: m.Data})
 	}
 	return m.frame
 }

@@ -5,14 +5,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/galeweb/gale/internal/mailbox"
 	"github.com/galeweb/gale/ws"
-)
-
-// The socket's own queue is short, so that the topic's policy, which knows what
-// may be dropped, decides early.
-const (
-	linkMessages = 64
-	linkBytes    = 256 << 10
 )
 
 // socketLink is a WebSocket as a link.
@@ -63,7 +57,7 @@ func (h *Hub) newSocketHandler() *ws.Handler {
 		Subprotocols:  []string{Subprotocol},
 		CheckOrigin:   h.o.CheckOrigin,
 		ReadLimit:     maxRequest,
-		QueueMessages: linkMessages,
-		QueueBytes:    linkBytes,
+		QueueMessages: mailbox.MaxMessages,
+		QueueBytes:    mailbox.MaxBytes,
 	}
 }

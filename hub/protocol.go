@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/galeweb/gale/internal/mailbox"
 )
 
 // Subprotocol is the WebSocket subprotocol of docs/hub-protocol.md.
@@ -83,13 +85,12 @@ type (
 		Message string `json:"message"`
 		Data    any    `json:"data,omitzero"`
 	}
-	// plainMessage is "welcome", "pong", "unsubscribed", "session" and
+	// plainMessage is "welcome", "pong", "unsubscribed" and
 	// "reconnect".
 	plainMessage struct {
 		Type  string `json:"type"`
 		Topic string `json:"topic,omitzero"`
 		Code  string `json:"code,omitzero"`
-		ID    string `json:"id,omitzero"`
 		After int64  `json:"after,omitzero"` // milliseconds
 	}
 	resultMessage struct {
@@ -102,14 +103,14 @@ type (
 // subscribed says that the stream goes on behind at.
 func subscribed(topic string, at Position, recovered *bool) *message {
 	m := encode(subscribedMessage{"subscribed", topic, at.Epoch, at.Offset, recovered})
-	m.topic, m.at = topic, at
+	m.Topic, m.At = topic, mailbox.Mark(at)
 	return m
 }
 
 // ended says that no message of the topic follows.
 func ended(topic, code string) *message {
 	m := encode(plainMessage{Type: "unsubscribed", Topic: topic, Code: code})
-	m.topic = topic
+	m.Topic = topic
 	return m
 }
 
@@ -126,7 +127,7 @@ func newMessage(data []byte) *message {
 	if !utf8.Valid(data) {
 		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
 	}
-	return &message{data: data}
+	return &message{Message: mailbox.Message{Data: data}}
 }
 
 // newMessages makes a "messages" message. Names and epochs need no escaping,
@@ -158,7 +159,7 @@ func newMessages(name, epoch string, missed uint64, entries []Entry) *message {
 	}
 	m := newMessage(append(dst, `]}`...))
 	if epoch != "" {
-		m.topic, m.at = name, Position{epoch, entries[len(entries)-1].Offset}
+		m.Topic, m.At = name, mailbox.Mark{Epoch: epoch, Offset: entries[len(entries)-1].Offset}
 	}
 	return m
 }

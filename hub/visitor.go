@@ -46,8 +46,8 @@ func (h *Hub) admit(l link, kind transport, known bool) (*client, error) {
 	switch {
 	case !known:
 		c.who = &visitor{timer: time.AfterFunc(h.o.AuthTimeout, func() { c.turnAway(codeUnauthenticated, ws.CodePolicy) })}
-	case h.o.Identify != nil:
-		c.who = h.identify(l.context())
+	default:
+		c.who = h.visitor(l.context())
 	}
 	h.clientsMu.Lock()
 	defer h.clientsMu.Unlock()
@@ -79,13 +79,13 @@ func (h *Hub) dismiss(c *client) {
 	}
 }
 
-func (h *Hub) identify(ctx context.Context) *visitor {
-	v := &visitor{}
+// visitor returns whose connection it is, or nil when nobody wants to know.
+func (h *Hub) visitor(ctx context.Context) *visitor {
 	if h.o.Identify == nil {
-		return v
+		return nil
 	}
 	id := h.o.Identify(ctx)
-	v.user, v.session = id.User, id.Session
+	v := &visitor{user: id.User, session: id.Session}
 	if id.Info != nil {
 		info, err := json.Marshal(id.Info)
 		if err == nil && len(info) > maxInfo {
@@ -106,13 +106,18 @@ func (c *client) authenticate(r request, err error) {
 		c.turnAway(codeUnauthenticated, ws.CodePolicy)
 		return
 	}
-	who, err := c.h.authenticated(c.link.context(), r.Token)
+	ctx, err := c.h.authenticated(c.link.context(), r.Token)
 	switch {
 	case errors.Is(err, ErrForbidden):
 		c.turnAway(codeUnauthenticated, ws.CodePolicy)
 	case err != nil:
 		c.turnAway(codeUnavailable, ws.CodeTryLater)
 	default:
+		who := c.h.visitor(ctx)
+		if who == nil {
+			who = &visitor{}
+		}
+		who.ctx = ctx
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.who.timer.Stop()
@@ -121,19 +126,14 @@ func (c *client) authenticate(r request, err error) {
 	}
 }
 
-// authenticated returns whose the token is. An error that is not [ErrForbidden]
-// was logged.
-func (h *Hub) authenticated(ctx context.Context, token string) (*visitor, error) {
+// authenticated returns the context of whose token it is. An error that is not
+// [ErrForbidden] was logged.
+func (h *Hub) authenticated(ctx context.Context, token string) (context.Context, error) {
 	own, err := h.o.Authenticate(ctx, token)
-	if err != nil {
-		if !errors.Is(err, ErrForbidden) && ctx.Err() == nil {
-			h.logger.ErrorContext(ctx, "hub: Authenticate failed", "error", err)
-		}
-		return nil, err
+	if err != nil && !errors.Is(err, ErrForbidden) && ctx.Err() == nil {
+		h.logger.ErrorContext(ctx, "hub: Authenticate failed", "error", err)
 	}
-	v := h.identify(own)
-	v.ctx = own
-	return v, nil
+	return own, err
 }
 
 // turnAway closes the connection of a client who did not say who he is.

@@ -16,7 +16,7 @@ var floors = [][]string{
 	},
 	{"internal/exchange"}, // on the cellar, below the engine
 	{"config", "engine", "obs"},
-	{"cache", "db", "keyring", "mail", "web", "ws"},
+	{"cache", "db", "internal/mailbox", "keyring", "mail", "web", "ws"},
 	{"db/migrate", "hub", "ratelimit", "router", "session", "static", "view"},
 	{"auth", "hub/hubclient", "middleware"},
 	{"auth/apikey", "auth/oauth", "auth/passkey", "auth/token", "auth/totp"},
