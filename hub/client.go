@@ -30,12 +30,16 @@ type client struct {
 
 // remote is one subscription of a client, under the client's lock.
 type remote struct {
-	c       *client
-	feed    *feed
-	backlog *backlog // nil while nothing waits
-	place   int      // in feed.remotes, under the feed's lock
-	watches bool     // it is told of presence
-	stale   bool     // it was not, for want of room
+	c        *client
+	feed     *feed
+	backlog  *backlog  // nil while nothing waits
+	presence *presence // nil when the topic has none
+	place    int32     // in feed.remotes, under the feed's lock
+	watch    int32     // in presence.watchers, under the presence's lock
+	watches  bool      // it is told of presence
+	stale    bool      // it was not, for want of room
+	joined   bool      // it is present, or has
+	gone     bool      // left: under the presence's lock
 }
 
 // send passes m to the link; false when it must wait for writable.
@@ -152,7 +156,17 @@ func (c *client) writable() {
 			c.flush(s)
 		}
 	}
+	var stale []*remote
+	for _, s := range c.remotes {
+		if s.stale && !c.stalled {
+			s.stale = false
+			stale = append(stale, s)
+		}
+	}
 	c.mu.Unlock()
+	for _, s := range stale {
+		s.presence.showAgain(s)
+	}
 }
 
 // flush sends what waits for s, as far as the link has room.
@@ -223,6 +237,9 @@ func (c *client) take(s *remote, name string) *remote {
 // leave ends a subscription that was taken from the client.
 func (s *remote) leave() {
 	s.feed.leave(s)
+	if s.presence != nil {
+		s.presence.leave(s)
+	}
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	if s.backlog != nil { // nobody delivers any more

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/galeweb/gale/internal/topicname"
 	"github.com/galeweb/gale/ws"
 )
 
@@ -22,12 +23,8 @@ type Match struct {
 	Topic string `json:"topic,omitzero"`
 }
 
-// controlName is the stream by which nodes tell each other. Patterns cannot
-// match what begins with reserved.
-const (
-	reserved    = "~hub"
-	controlName = reserved + "/control"
-)
+// controlName is the stream by which nodes tell each other.
+const controlName = topicname.Reserved + "/control"
 
 // order is a message of that stream.
 type order struct {
@@ -207,7 +204,7 @@ func (s *remote) check() {
 	c, t, name := s.c, s.feed.topic, s.feed.name
 	ctx, cancel := context.WithTimeout(c.context(), subscribeTimeout)
 	defer cancel()
-	err := t.authorize(ctx, name, t.pattern.params(name))
+	err := t.authorize(ctx, name, t.pattern.Params(name))
 	if err == nil || c.take(s, "") == nil {
 		return
 	}

@@ -47,6 +47,7 @@ func (h *Hub) Drain(ctx context.Context) error {
 	h.stop()
 	h.runningMu.Unlock()
 	h.running.Wait()
+	h.withdraw(ctx)
 	return err
 }
 

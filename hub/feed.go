@@ -126,7 +126,7 @@ func (f *feed) add(s subscriber) bool {
 	}
 	switch s := s.(type) {
 	case *remote:
-		s.place = len(f.remotes)
+		s.place = int32(len(f.remotes))
 		f.remotes = append(f.remotes, s)
 	case *local:
 		f.locals = append(f.locals, s)

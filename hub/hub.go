@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/galeweb/gale/internal/mailbox"
+	"github.com/galeweb/gale/internal/topicname"
 	"github.com/galeweb/gale/ws"
 )
 
@@ -100,6 +101,10 @@ type Hub struct {
 	feeds   map[string]*feed
 	closed  bool
 
+	store       PresenceStore // nil when the broker is none
+	presencesMu sync.Mutex
+	presences   map[string]*presence
+
 	clientsMu sync.Mutex
 	clients   []*client
 	draining  bool
@@ -124,6 +129,7 @@ func New(o Options) *Hub {
 		logger:     cmp.Or(o.Logger, slog.Default()),
 		metrics:    newMetrics(o.Metrics),
 		node:       newNode(),
+		presences:  make(map[string]*presence),
 		methods:    make(map[string]method),
 		feeds:      make(map[string]*feed),
 		empty:      make(chan struct{}),
@@ -133,6 +139,7 @@ func New(o Options) *Hub {
 	if h.broker == nil {
 		h.broker = NewMemoryBroker()
 	}
+	h.store, _ = h.broker.(PresenceStore)
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	h.control = newControl(h)
 	h.polls = h.newPolls()
@@ -163,7 +170,7 @@ func (h *Hub) register(t *topic) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, other := range h.topics {
-		if other.pattern.overlaps(t.pattern) {
+		if other.pattern.Overlaps(t.pattern) {
 			panic(fmt.Sprintf("hub: topic patterns %q and %q match the same names; change one", other.label, t.label))
 		}
 	}
@@ -172,13 +179,13 @@ func (h *Hub) register(t *topic) {
 
 // topicOf returns the topic that a name from the network belongs to, or nil.
 func (h *Hub) topicOf(name string) *topic {
-	if !validName(name) {
+	if !topicname.Valid(name) {
 		return nil
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for _, t := range h.topics {
-		if t.pattern.matches(name) {
+		if t.pattern.Matches(name) {
 			return t
 		}
 	}

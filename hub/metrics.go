@@ -16,7 +16,7 @@ const (
 // them. Labels are patterns, never names: their number is bounded.
 type metrics struct {
 	connections                         [transports]prometheus.Gauge
-	subscriptions, slowNow              *prometheus.GaugeVec
+	subscriptions, slowNow, present     *prometheus.GaugeVec
 	published, delivered, dropped, slow *prometheus.CounterVec
 	brokerErrors                        prometheus.Counter
 }
@@ -32,6 +32,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		subscriptions: gauge("subscriptions", "Subscriptions by topic pattern.", "topic"),
 		slowNow:       gauge("slow_subscribers", "Subscribers that have missed messages and not caught up, by topic pattern.", "topic"),
+		present:       gauge("presence_connections", "Connections of this node that presence counts, by topic pattern.", "topic"),
 		published:     counter("published_total", "Messages published on this node by topic pattern."),
 		delivered:     counter("delivered_total", "Messages passed to connections of this node by topic pattern."),
 		dropped:       counter("dropped_total", "Messages that slow subscribers missed, by topic pattern."),
@@ -44,7 +45,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.connections[t] = connections.WithLabelValues(name)
 	}
 	if r != nil {
-		r.MustRegister(connections, m.subscriptions, m.slowNow, m.published, m.delivered, m.dropped, m.slow, m.brokerErrors)
+		r.MustRegister(connections, m.subscriptions, m.slowNow, m.present, m.published, m.delivered, m.dropped, m.slow, m.brokerErrors)
 	}
 	return m
 }

@@ -69,7 +69,7 @@ func (c *client) subscribe(r request) {
 	ctx, cancel := context.WithTimeout(c.context(), subscribeTimeout)
 	defer cancel()
 	checks := c.h.checks.Load()
-	err := t.authorize(ctx, r.Topic, t.pattern.params(r.Topic))
+	err := t.authorize(ctx, r.Topic, t.pattern.Params(r.Topic))
 	if errors.Is(err, ErrForbidden) {
 		c.refuse(r, codeForbidden, "you may not subscribe to this topic")
 		return
@@ -102,7 +102,7 @@ func (c *client) attach(ctx context.Context, t *topic, r request) (*remote, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &remote{c: c, feed: f}
+	s := &remote{c: c, feed: f, watches: r.Presence}
 	var from *Position
 	if r.Epoch != "" {
 		from = &Position{Epoch: r.Epoch, Offset: r.Offset}
@@ -119,6 +119,9 @@ func (c *client) attach(ctx context.Context, t *topic, r request) (*remote, erro
 			start.Offset = max(start.Offset, from.Offset)
 		}
 	}
+	if t.presence {
+		s.presence = c.h.retainPresence(t, r.Topic)
+	}
 	if !c.begin(s, subscribed(r.Topic, start, recovered)) {
 		s.leave()
 		return nil, ErrClosed
@@ -130,14 +133,22 @@ func (c *client) attach(ctx context.Context, t *topic, r request) (*remote, erro
 // It is false when the connection has ended.
 func (c *client) begin(s *remote, answer *message) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.ended {
+		c.mu.Unlock()
 		return false
 	}
 	c.remotes = append(c.remotes, s)
 	c.replyLocked(answer)
-	s.backlog.mute = false
-	c.flush(s)
+	c.mu.Unlock()
+	if s.presence != nil {
+		s.presence.join(s)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.backlog != nil { // it was not ended meanwhile
+		s.backlog.mute = false
+		c.flush(s)
+	}
 	return true
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/galeweb/gale/internal/topicname"
 )
 
 // TopicOptions are the options of [NewTopic].
@@ -52,6 +54,9 @@ const defaultQueue = 256
 // AllowAll is an Authorize that lets everyone subscribe, signed in or not.
 func AllowAll(context.Context, string, map[string]string) error { return nil }
 
+// MaxName is the length of the longest topic name, in bytes.
+const MaxName = topicname.Max
+
 // Topic is a set of names, each with its stream of values of type T.
 type Topic[T any] struct {
 	*topic
@@ -62,7 +67,7 @@ type Topic[T any] struct {
 type topic struct {
 	h         *Hub
 	label     string
-	pattern   pattern
+	pattern   topicname.Pattern
 	keep      Retention
 	queue     int
 	policy    Policy
@@ -72,7 +77,7 @@ type topic struct {
 	authorize func(context.Context, string, map[string]string) error
 	slowTold  atomic.Int64 // when the log was told of a slow subscriber, in Unix seconds
 
-	subscriptions, slowNow              prometheus.Gauge
+	subscriptions, slowNow, present     prometheus.Gauge
 	published, delivered, dropped, slow prometheus.Counter
 }
 
@@ -92,7 +97,7 @@ func NewTopic[T any](h *Hub, pattern string, o TopicOptions[T]) *Topic[T] {
 		panic(fmt.Sprintf("hub: topic %q has an unknown Policy; use DropOldest, Conflate or CloseSlow", pattern))
 	}
 	t := newTopic(h, h.metrics, pattern)
-	t.pattern = parsePattern(pattern)
+	t.pattern = topicname.Parse(pattern)
 	t.keep = Retention{Messages: o.History, Age: max(o.HistoryAge, 0)}
 	if o.HistoryAge == 0 {
 		t.keep.Age = time.Hour
@@ -118,6 +123,7 @@ func newTopic(h *Hub, m *metrics, label string) *topic {
 		queue:         defaultQueue,
 		subscriptions: m.subscriptions.WithLabelValues(label),
 		slowNow:       m.slowNow.WithLabelValues(label),
+		present:       m.present.WithLabelValues(label),
 		published:     m.published.WithLabelValues(label),
 		delivered:     m.delivered.WithLabelValues(label),
 		dropped:       m.dropped.WithLabelValues(label),
@@ -129,7 +135,7 @@ func (t *topic) stream(name string) Stream { return Stream{name, t.keep} }
 
 // check returns an error for a name that is not the topic's.
 func (t *topic) check(name string) error {
-	if !validName(name) || !t.pattern.matches(name) {
+	if !topicname.Valid(name) || !t.pattern.Matches(name) {
 		return fmt.Errorf("%w: %.200q is not like %q", ErrName, name, t.label)
 	}
 	return nil

@@ -12,7 +12,8 @@ import (
 var floors = [][]string{
 	{ // the cellar
 		"internal/accept", "internal/assert", "internal/certfile", "internal/connlimit", "internal/ctxkey", "internal/handover", "internal/handshakes", "internal/house", "internal/http1", "internal/loop",
-		"internal/memnet", "internal/overload", "internal/predictor", "internal/serverlog", "internal/stdbody", "internal/tlsrecord", "internal/upgrade", "internal/waitbody", "internal/wsframe",
+		"internal/memnet", "internal/overload", "internal/predictor", "internal/roster", "internal/serverlog", "internal/stdbody", "internal/tlsrecord", "internal/topicname",
+		"internal/upgrade", "internal/waitbody", "internal/wsframe",
 	},
 	{"internal/exchange"}, // on the cellar, below the engine
 	{"config", "engine", "obs"},

@@ -1,4 +1,4 @@
-package hub
+package topicname_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/galeweb/gale/internal/assert"
+	"github.com/galeweb/gale/internal/topicname"
 )
 
 func TestPatternMatches(t *testing.T) {
@@ -27,15 +28,15 @@ func TestPatternMatches(t *testing.T) {
 		{"{a}/{b}", "~hubble/control", true},
 		{"{a}", "~hub", false},
 	} {
-		assert.Equal(t, parsePattern(c.pattern).matches(c.name), c.want)
+		assert.Equal(t, topicname.Parse(c.pattern).Matches(c.name), c.want)
 	}
-	assert.Equal(t, parsePattern("{a}/x/{b}").params("1/x/2"), map[string]string{"a": "1", "b": "2"})
+	assert.Equal(t, topicname.Parse("{a}/x/{b}").Params("1/x/2"), map[string]string{"a": "1", "b": "2"})
 }
 
 func TestPatternPanics(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"", "/", "a/", "/a", "a//b", "a b", "a/{}", "{a}/{a}", "{a", "a*", "{a/b}", "~hub/control", "~hub/{x}"} {
-		assert.Contains(t, fmt.Sprint(assert.Panics(t, func() { parsePattern(s) })), "hub: topic pattern")
+		assert.Contains(t, fmt.Sprint(assert.Panics(t, func() { topicname.Parse(s) })), "hub: topic pattern")
 	}
 }
 
@@ -51,16 +52,16 @@ func TestPatternOverlaps(t *testing.T) {
 		{"a/{x}", "b/{x}", false},
 		{"a", "a/b", false},
 	} {
-		assert.Equal(t, parsePattern(c.p).overlaps(parsePattern(c.q)), c.want)
+		assert.Equal(t, topicname.Parse(c.p).Overlaps(topicname.Parse(c.q)), c.want)
 	}
 }
 
 func TestValidName(t *testing.T) {
 	t.Parallel()
-	for _, good := range []string{"a", "packets/7", "user:1@x.y~z/_-", strings.Repeat("x", MaxName)} {
-		assert.True(t, validName(good), good)
+	for _, good := range []string{"a", "packets/7", "user:1@x.y~z/_-", strings.Repeat("x", topicname.Max)} {
+		assert.True(t, topicname.Valid(good), good)
 	}
-	for _, bad := range []string{"", "/", "a/", "/a", "a//b", "a b", "a\"b", "a\n", "é", "a*", ">", strings.Repeat("x", MaxName+1)} {
-		assert.True(t, !validName(bad), bad)
+	for _, bad := range []string{"", "/", "a/", "/a", "a//b", "a b", "a\"b", "a\n", "é", "a*", ">", strings.Repeat("x", topicname.Max+1)} {
+		assert.True(t, !topicname.Valid(bad), bad)
 	}
 }
