@@ -47,6 +47,10 @@ type Options struct {
 	// CheckOrigin says from which pages browsers may connect, by any transport.
 	// Defaults to those of the same host.
 	CheckOrigin func(r *http.Request) bool
+	// Keep returns the context whose values a WebSocket keeps for as long as it
+	// lives; see [ws.Handler]. With many connections keep no more than Identify
+	// and Authorize ask for. Defaults to the request's.
+	Keep func(r *http.Request) context.Context
 	// Identify says who a connection is: ctx has the values of its request. It is
 	// called once for each. Presence, [Hub.Disconnect] and [Hub.Slow] go by it.
 	// Defaults to nobody.
@@ -93,7 +97,6 @@ type Hub struct {
 	orders     orders
 	polls      *mailbox.Polls
 	listening  sync.Once
-	sockets    sync.Map // *ws.Conn → *client
 
 	mu      sync.RWMutex
 	topics  []*topic

@@ -22,42 +22,34 @@ func (l socketLink) context() context.Context      { return l.Context() }
 func (l socketLink) addr() string                  { return l.RemoteAddr().String() }
 
 func (h *Hub) newSocketHandler() *ws.Handler {
-	clientOf := func(c *ws.Conn) *client {
-		v, ok := h.sockets.Load(c)
-		if !ok {
-			return nil // Writable may come late, after Close
-		}
-		return v.(*client)
-	}
 	return &ws.Handler{
 		Open: func(conn *ws.Conn, _ *http.Request) error {
 			c, err := h.admit(socketLink{conn}, transportWS, h.o.Authenticate == nil)
 			if err != nil {
 				return &ws.CloseError{Code: ws.CodeServiceRestart, Reason: "service restart"}
 			}
-			h.sockets.Store(conn, c)
+			conn.SetData(c)
 			return nil
 		},
 		Message: func(conn *ws.Conn, m ws.Message) error {
 			if m.Binary {
 				return &ws.CloseError{Code: ws.CodeUnsupported, Reason: "binary message"}
 			}
-			clientOf(conn).message(m.Data)
+			conn.Data().(*client).message(m.Data)
 			return nil
 		},
-		Close: func(conn *ws.Conn, _ error) {
-			clientOf(conn).end()
-			h.sockets.Delete(conn)
-		},
+		Close: func(conn *ws.Conn, _ error) { conn.Data().(*client).end() },
 		Writable: func(conn *ws.Conn) {
-			if c := clientOf(conn); c != nil {
+			if c, ok := conn.Data().(*client); ok { // there is none yet when Open has failed
 				c.writable()
 			}
 		},
 		Subprotocols:  []string{Subprotocol},
 		CheckOrigin:   h.o.CheckOrigin,
+		Keep:          h.o.Keep,
 		ReadLimit:     maxRequest,
 		QueueMessages: mailbox.MaxMessages,
 		QueueBytes:    mailbox.MaxBytes,
+		DrainOver:     -1, // Hub.Drain has spread them
 	}
 }
