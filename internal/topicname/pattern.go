@@ -1,27 +1,36 @@
-package hub
+// Package topicname knows the names of topics and the patterns that match them.
+// Everything here may be used from any goroutine.
+package topicname
 
 import (
 	"fmt"
 	"strings"
 )
 
-// MaxName is the length of the longest topic name, in bytes.
-const MaxName = 200
+const (
+	// Max is the length of the longest name, in bytes.
+	Max = 200
+	// Reserved begins the names of the hub's own streams; it is nobody's.
+	Reserved = "~hub"
+)
 
-// pattern is a topic's pattern, split at its slashes. A segment in braces
-// matches any one segment.
-type pattern []string
+// Pattern is a topic's pattern, split at its slashes. A segment in braces
+// Matches any one segment.
+type Pattern []string
 
-// parsePattern panics on what cannot be a pattern: it is wiring.
-func parsePattern(s string) pattern {
-	p := pattern(strings.Split(s, "/"))
+// Parse panics on what cannot be a pattern: it is wiring.
+func Parse(s string) Pattern {
+	p := Pattern(strings.Split(s, "/"))
+	if p[0] == Reserved {
+		panic(fmt.Sprintf("hub: topic pattern %q begins with %s, which is the hub's own; choose another name", s, Reserved))
+	}
 	seen := make(map[string]bool)
 	for _, segment := range p {
 		name, isParam := param(segment)
 		if !isParam {
 			name = segment
 		}
-		if !validName(name) || strings.Contains(name, "/") {
+		if !Valid(name) || strings.Contains(name, "/") {
 			panic(fmt.Sprintf("hub: topic pattern %q has the segment %q; use letters, digits and -_.~:@, or {name}", s, segment))
 		}
 		if isParam && seen[name] {
@@ -39,8 +48,12 @@ func param(segment string) (name string, ok bool) {
 	return "", false
 }
 
-// matches reports whether a valid name is one of the pattern's.
-func (p pattern) matches(name string) bool {
+// Matches reports whether a valid name is one of the pattern's. What is reserved
+// is nobody's.
+func (p Pattern) Matches(name string) bool {
+	if strings.HasPrefix(name, Reserved+"/") || name == Reserved {
+		return false
+	}
 	for i, want := range p {
 		segment, rest, more := strings.Cut(name, "/")
 		if more != (i < len(p)-1) {
@@ -54,7 +67,8 @@ func (p pattern) matches(name string) bool {
 	return true
 }
 
-func (p pattern) params(name string) map[string]string {
+// Params returns the segments of a name that p matches, by their names in p.
+func (p Pattern) Params(name string) map[string]string {
 	params := make(map[string]string)
 	for i, segment := range strings.Split(name, "/") {
 		if key, ok := param(p[i]); ok {
@@ -64,8 +78,8 @@ func (p pattern) params(name string) map[string]string {
 	return params
 }
 
-// overlaps reports whether some name is matched by both.
-func (p pattern) overlaps(q pattern) bool {
+// Overlaps reports whether some name is matched by both.
+func (p Pattern) Overlaps(q Pattern) bool {
 	if len(p) != len(q) {
 		return false
 	}
@@ -77,10 +91,10 @@ func (p pattern) overlaps(q pattern) bool {
 	return true
 }
 
-// validName allows segments of an alphabet that needs no escaping in JSON, in
+// Valid allows segments of an alphabet that needs no escaping in JSON, in
 // URLs or in a broker's own names.
-func validName(name string) bool {
-	if len(name) > MaxName {
+func Valid(name string) bool {
+	if len(name) > Max {
 		return false
 	}
 	previous := byte('/')
