@@ -28,16 +28,25 @@ const (
 	maxBurst = 1_000_000_000
 )
 
-// check panics for a limit that means nothing, which is a mistake of whoever
-// wrote it into the program. It is called for each take, so it does not divide.
-func (l Limit) check() {
+// Validate returns what is wrong with l, or nil. Using a limit that is wrong
+// panics.
+func (l Limit) Validate() error {
 	switch {
 	case !validName(l.Name):
-		panic(fmt.Sprintf("ratelimit: Limit.Name is %q; use 1 to %d of a-z, 0-9, '.', '_', '/', '-'", l.Name, maxName))
+		return fmt.Errorf("ratelimit: Limit.Name is %q; use 1 to %d of a-z, 0-9, '.', '_', '/', '-'", l.Name, maxName)
 	case l.Rate <= 0 || l.Per <= 0 || l.Burst < 0:
-		panic(fmt.Sprintf("ratelimit: limit %q allows %d in %v with bursts of %d; give a Rate and a Per above 0", l.Name, l.Rate, l.Per, l.Burst))
+		return fmt.Errorf("ratelimit: limit %q allows %d in %v with bursts of %d; give a Rate and a Per above 0", l.Name, l.Rate, l.Per, l.Burst)
 	case l.Per > maxCapacity || float64(l.Per)*float64(l.burst()) > float64(maxCapacity)*float64(l.Rate) || l.burst() > maxBurst:
-		panic(fmt.Sprintf("ratelimit: limit %q remembers for more than %v or more than %d events; lower Per or Burst", l.Name, maxCapacity, maxBurst))
+		return fmt.Errorf("ratelimit: limit %q remembers for more than %v or more than %d events; lower Per or Burst", l.Name, maxCapacity, maxBurst)
+	}
+	return nil
+}
+
+// check panics for a limit that is wrong, which is a mistake of whoever wrote
+// it into the program.
+func (l Limit) check() {
+	if err := l.Validate(); err != nil {
+		panic(err.Error())
 	}
 }
 
