@@ -29,7 +29,8 @@ CREATE INDEX rate_limits_drained_at ON rate_limits (drained_at);
 // instances together. Refusing is one read; allowing is a read and a commit,
 // for which SQLite waits for its disk: use it for sign-ins and their like, not
 // for every request. The table has a row for each key whose bucket has not
-// drained, which nothing else bounds.
+// drained, which nothing else bounds. Inside of a transaction of the same
+// database it fails.
 type SQLStore struct {
 	db      *db.DB
 	written atomic.Int64 // buckets since the last sweep
