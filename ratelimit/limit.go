@@ -52,8 +52,8 @@ func (l Limit) check() {
 
 func validName(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '/' && c != '-' {
+		c := s[i] // '.', '/' and the digits follow one another
+		if c-'a' > 'z'-'a' && c-'.' > '9'-'.' && c != '_' && c != '-' {
 			return false
 		}
 	}

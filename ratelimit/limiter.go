@@ -139,6 +139,15 @@ func (l *Limiter) Take(ctx context.Context, takes []Take) (Result, error) {
 	if len(takes) > MaxTakes {
 		panic(fmt.Sprintf("ratelimit: Take of %d limits at once; at most %d are possible", len(takes), MaxTakes))
 	}
+	for i := range takes {
+		takes[i].Limit.check()
+		takes[i].meter = takes[i].Limit.meter()
+	}
+	return l.take(ctx, takes)
+}
+
+// take is Take with limits that are checked and have their meter.
+func (l *Limiter) take(ctx context.Context, takes []Take) (Result, error) {
 	if l.store == nil {
 		return l.local(ctx, takes), nil
 	}
@@ -173,8 +182,6 @@ func (l *Limiter) ask(ctx context.Context, charges []Charge) (bool, error) {
 
 // charge returns what t asks of a store.
 func (t *Take) charge() Charge {
-	t.Limit.check()
-	t.meter = t.Limit.meter()
 	// One event above Burst fits no better than a million, which would overflow.
 	cost := max(min(cmp.Or(t.Cost, 1), t.Limit.burst()+1), -t.Limit.burst())
 	return Charge{
@@ -230,7 +237,7 @@ const maxKey = 128
 func bounded(key string) string {
 	plain := key != "" && len(key) <= maxKey && key[0] != '#'
 	for i := 0; plain && i < len(key); i++ {
-		plain = key[i] >= ' ' && key[i] <= '~'
+		plain = key[i]-' ' <= '~'-' '
 	}
 	if plain {
 		return key

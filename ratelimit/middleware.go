@@ -33,7 +33,7 @@ func (l *Limiter) Middleware(rules ...Rule) func(http.Handler) http.Handler {
 	if len(rules) == 0 || len(rules) > MaxTakes {
 		panic(fmt.Sprintf("ratelimit: Middleware with %d rules; give 1 to %d", len(rules), MaxTakes))
 	}
-	policies := make([]string, len(rules))
+	policies, meters := make([]string, len(rules)), make([]meter, len(rules))
 	names := map[string]bool{}
 	for i, r := range rules {
 		r.Limit.check()
@@ -44,7 +44,7 @@ func (l *Limiter) Middleware(rules ...Rule) func(http.Handler) http.Handler {
 			panic("ratelimit: two rules are called " + r.Limit.Name + "; rename one")
 		}
 		names[r.Limit.Name] = true
-		policies[i] = r.Limit.policy()
+		policies[i], meters[i] = r.Limit.policy(), r.Limit.meter()
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +56,7 @@ func (l *Limiter) Middleware(rules ...Rule) func(http.Handler) http.Handler {
 				if key == "" {
 					continue
 				}
-				take := Take{Limit: rule.Limit, Key: key}
+				take := Take{Limit: rule.Limit, Key: key, meter: meters[i]}
 				if rule.Cost != nil {
 					if take.Cost = rule.Cost(r); take.Cost <= 0 {
 						continue
@@ -69,7 +69,7 @@ func (l *Limiter) Middleware(rules ...Rule) func(http.Handler) http.Handler {
 				next.ServeHTTP(w, r)
 				return
 			}
-			res, err := l.Take(r.Context(), takes)
+			res, err := l.take(r.Context(), takes)
 			if err != nil {
 				web.Fail(w, r, err)
 				return
