@@ -32,6 +32,11 @@ func (a *away) add(c *conn, x *exchange.Exchange, taken bool) {
 	if c.cur.Load() != x || x == nil && c.phase.Load() != phaseCalled || a.all[c] != nil {
 		return
 	}
+	a.put(c, x, taken)
+}
+
+// put is add with the lock held.
+func (a *away) put(c *conn, x *exchange.Exchange, taken bool) {
 	if a.all == nil {
 		a.all = map[*conn]*absent{}
 	}
@@ -49,6 +54,21 @@ func (a *away) remove(c *conn) (took time.Duration, taken bool) {
 	}
 	delete(a.all, c)
 	return time.Since(e.start), e.taken
+}
+
+// again notes that c, whose protocol is away, begins another piece of work. It
+// reports whether the loop was taken from the one before.
+func (a *away) again(c *conn) (taken bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.all[c]
+	if e == nil {
+		a.put(c, nil, false)
+		return false
+	}
+	taken = e.taken
+	e.start, e.taken = time.Now(), false
+	return taken
 }
 
 // sleeps notes that c begins (1) or ends (-1) to wait for its client.

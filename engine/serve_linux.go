@@ -60,6 +60,8 @@ func (c *conn) escaped(v any, woken bool) {
 		}
 		if out.Upgraded {
 			c.leaveHTTP(x)
+			c.over(http.ErrAbortHandler)
+			return
 		}
 	}
 	if c.isUpgraded() {

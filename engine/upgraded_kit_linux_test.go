@@ -26,6 +26,7 @@ type talker struct {
 	onDue    func(now int64) int64 // Due
 	onEnding func()                // before Ending
 	onEnded  func()                // after the end was noted
+	arm      func()                // has what was prepared happen
 
 	mu      sync.Mutex
 	waiting []byte
@@ -128,6 +129,7 @@ type party struct {
 	secure  bool
 	prepare func(k *talker, r *http.Request)                        // nil: nothing
 	after   func(k *talker, w http.ResponseWriter, r *http.Request) // in the handler, after the upgrade
+	fields  string                                                  // of the requests
 
 	mu      sync.Mutex
 	talkers map[string]chan *talker // by the address of the client
@@ -198,7 +200,7 @@ type guest struct {
 	k *talker
 }
 
-const upgradeRequest = "GET /talk HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: talk\r\n\r\n"
+const upgradeRequest = "GET /talk HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: talk\r\n"
 
 // knock connects, and sends early right behind the request.
 func (p *party) knock(early string) *guest {
@@ -210,7 +212,7 @@ func (p *party) knock(early string) *guest {
 	if p.secure {
 		c = tls.Client(c, insecure())
 	}
-	_, err = io.WriteString(c, upgradeRequest+early)
+	_, err = io.WriteString(c, upgradeRequest+p.fields+"\r\n"+early)
 	assert.NoError(p.t, err)
 	return &guest{t: p.t, Conn: c, r: bufio.NewReader(c)}
 }

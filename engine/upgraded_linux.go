@@ -51,8 +51,9 @@ func (s socket) Step() (leads bool) {
 	if s.c.turn.w.Step() {
 		return true
 	}
-	s.c.calledAway() // that was the piece before
-	s.c.n.away.add(s.c, nil, false)
+	if s.c.n.away.again(s.c) {
+		s.c.countTakeover()
+	}
 	return false
 }
 
@@ -189,9 +190,11 @@ func (c *conn) call(w *loop.Worker) (led bool) {
 // calledAway notes that a call has ended that may have been away from the loop.
 func (c *conn) calledAway() {
 	if _, taken := c.n.away.remove(c); taken {
-		c.n.takeovers.add(c.asked.Value().route)
+		c.countTakeover()
 	}
 }
+
+func (c *conn) countTakeover() { c.n.takeovers.add(c.asked.Value().route) }
 
 // tend sends what the protocol has to say, and looks after its time and its end.
 // It reports whether the connection is over, and why.

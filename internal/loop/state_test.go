@@ -18,10 +18,12 @@ import (
 // counting is a source that counts what it is told.
 type counting struct {
 	Conn
-	hangUps int
+	hangUps       int
+	served, woken atomic.Int32
 }
 
-func (s *counting) Serve(*Worker) {}
+func (s *counting) Serve(*Worker) { s.served.Add(1) }
+func (s *counting) Woken(*Worker) { s.woken.Add(1) }
 func (s *counting) HungUp()       { s.hangUps++ }
 func (s *counting) TakenOver()    {}
 
@@ -31,8 +33,10 @@ type model struct {
 	unread, unwrote  bool // news since the owner was last told
 	kicked           bool
 	owes             bool
+	batched          bool
 	hungUp, broken   bool
 	hangUps          int
+	served, woken    int32 // after kicks
 	pokedIn, pokedOu bool
 }
 
@@ -93,14 +97,48 @@ func TestState(t *testing.T) {
 				m.hungUp, m.broken = m.hungUp || news&hungUp != 0, m.broken || news&broken != 0
 				m.pokedIn, m.pokedOu = m.pokedIn || kick, m.pokedOu || kick
 			},
+			"kick": func(t *rapid.T) {
+				c.Kick()
+				switch {
+				case !m.open, m.batched && m.kicked:
+					return
+				case m.owned:
+					m.kicked = true
+				default:
+					m.owned, m.owes = true, false
+					if m.batched {
+						m.woken++
+					} else {
+						m.served++
+					}
+				}
+				m.pokedIn, m.pokedOu = true, true
+			},
+			"batch": func(t *rapid.T) {
+				if !m.owned {
+					t.Skip("no owner")
+				}
+				c.Batch()
+				m.batched = true
+			},
+			"heed": func(t *rapid.T) {
+				if !m.owned {
+					t.Skip("no owner")
+				}
+				c.Heed()
+				m.kicked = false
+			},
 			"release": func(t *rapid.T) {
 				if !m.owned {
 					t.Skip("no owner")
 				}
 				owes := rapid.Bool().Draw(t, "owes")
-				released := c.Release(owes)
+				released, input := c.GiveBack(owes)
 				if want := !m.unread && !m.kicked && !(owes && m.unwrote); released != want {
 					t.Fatalf("released: %v, want %v of %+v", released, want, m)
+				}
+				if want := !released && m.unread; input != want {
+					t.Fatalf("input: %v, want %v of %+v", input, want, m)
 				}
 				if released {
 					m.owned, m.owes = false, owes
@@ -135,13 +173,22 @@ func TestState(t *testing.T) {
 			"close": func(t *rapid.T) {
 				if m.owned && rapid.IntRange(0, 9).Draw(t, "really") == 0 {
 					c.Close()
-					m = model{}
+					m = model{served: m.served, woken: m.woken}
 					src.hangUps = 0
 				}
 			},
 			"": func(t *rapid.T) {
 				if m.open && (c.Owned() != m.owned || c.HasHungUp() != m.hungUp || c.Broken() != m.broken) {
 					t.Fatalf("state %b, want %+v", c.state.Load(), m)
+				}
+				if m.open && c.HasRoom() != m.unwrote {
+					t.Fatalf("room: %v, want %v", c.HasRoom(), m.unwrote)
+				}
+				for src.served.Load() < m.served || src.woken.Load() < m.woken { // by workers
+					runtime.Gosched()
+				}
+				if src.served.Load() != m.served || src.woken.Load() != m.woken {
+					t.Fatalf("served %d times, woken %d, want %d and %d", src.served.Load(), src.woken.Load(), m.served, m.woken)
 				}
 				if src.hangUps != m.hangUps {
 					t.Fatalf("told of %d hang-ups, want %d", src.hangUps, m.hangUps)
@@ -164,8 +211,9 @@ type counter struct {
 	seen   atomic.Int64 // what owners have seen
 }
 
-func (s *counter) HungUp()    {}
-func (s *counter) TakenOver() {}
+func (s *counter) HungUp()         {}
+func (s *counter) TakenOver()      {}
+func (s *counter) Woken(w *Worker) { s.Heed(); s.Serve(w) }
 
 func (s *counter) Serve(*Worker) {
 	for {
@@ -190,10 +238,23 @@ func (s *counter) Serve(*Worker) {
 // and the last news has been seen when all is quiet.
 func TestNewsIsNeverLost(t *testing.T) {
 	t.Parallel()
+	for name, batched := range map[string]bool{"served": false, "woken": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			src := &counter{}
+			neverLost(t, src, batched)
+		})
+	}
+}
+
+func neverLost(t *testing.T, src *counter, batched bool) {
+	t.Helper()
 	s := newSet(t, Options{Loops: 1, Watch: -1})
-	src := &counter{}
 	peer := pair(t, s, &src.Conn, src)
 	defer func() { _ = unix.Close(peer) }()
+	if batched {
+		src.Batch()
+	}
 	s.Serve(src)
 	late := time.Now().Add(20 * time.Second)
 	for range 200 {
