@@ -56,11 +56,11 @@ func TestAttackFrames(t *testing.T) {
 	}
 }
 
-// TestAttackPingFlood: while nobody reads, a million pings leave one pong.
+// TestAttackPingFlood: while nobody reads, 200,000 pings leave one pong.
 func TestAttackPingFlood(t *testing.T) {
 	t.Parallel()
 	near, far := net.Pipe()
-	h := &ws.Handler{Message: echo}
+	h := &ws.Handler{Message: echo, WriteTimeout: time.Hour, PingEvery: -1}
 	done := make(chan struct{})
 	l := &one{conn: far, done: make(chan struct{})}
 	s := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
@@ -71,7 +71,7 @@ func TestAttackPingFlood(t *testing.T) {
 	_, err = http.ReadResponse(br, nil)
 	assert.NoError(t, err)
 	flood := bytes.Repeat(masked(wsframe.Ping, "a"), 10_000)
-	for range 100 {
+	for range 20 {
 		_, err = near.Write(flood)
 		assert.NoError(t, err)
 	}
@@ -80,7 +80,7 @@ func TestAttackPingFlood(t *testing.T) {
 	rest, err := io.ReadAll(br)
 	assert.NoError(t, err)
 	// A pong that was being written when the flood came, one for the rest.
-	assert.True(t, len(rest) < 50, "a handful of pongs, not a million")
+	assert.True(t, len(rest) < 50, "a handful of pongs, not 200,000")
 	assert.NoError(t, h.Drain(t.Context()))
 	s.Close()
 	<-done

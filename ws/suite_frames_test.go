@@ -12,7 +12,7 @@ import (
 func letters(n int) string { return strings.Repeat("abcdefghijklmnopqrstuvwxyz", n/26+1)[:n] }
 
 func framingCases() (all []suiteCase) {
-	for _, n := range []int{0, 1, 2, 7, 8, 9, 124, 125, 126, 127, 128, 1000, 4095, 4096, 4097, 16383, 16384, 16385, 65534, 65535, 65536, 65537, 1 << 20} {
+	for _, n := range []int{0, 1, 2, 7, 8, 9, 124, 125, 126, 127, 128, 1000, 4095, 4096, 4097, 16383, 16384, 16385, 65534, 65535, 65536, 65537} {
 		s := letters(n)
 		all = append(all,
 			proper(fmt.Sprintf("text of %d bytes", n), say(masked(wsframe.Text, s), text(s))),
@@ -33,7 +33,7 @@ func framingCases() (all []suiteCase) {
 		echoes = append(echoes, text(s))
 	}
 	return append(all,
-		proper("binary of 16 MiB", say(masked(wsframe.Binary, long), bin(long))),
+		large(proper("binary of 16 MiB", say(masked(wsframe.Binary, long), bin(long)))),
 		proper("any byte", say(masked(wsframe.Binary, string(every())), bin(string(every())))),
 		proper("200 messages at once", say(many, echoes...)),
 		breach("no mask", wsframe.AppendFrame(nil, wsframe.Text, []byte("hi")), 1002),
@@ -184,6 +184,7 @@ func limitCases() (all []suiteCase) {
 	header := func(n uint64) []byte {
 		return append(binary.BigEndian.AppendUint64([]byte{0x82, 0xff}, n), 1, 2, 3, 4)
 	}
+	mega := letters(1 << 20)
 	for _, c := range []suiteCase{
 		proper("message of the limit", say(masked(wsframe.Binary, letters(1000)), bin(letters(1000)))),
 		breach("message over the limit", masked(wsframe.Binary, letters(1001)), 1009),
@@ -200,7 +201,7 @@ func limitCases() (all []suiteCase) {
 		all = append(all, on("/small", c))
 	}
 	return append(all,
-		proper("messages of 1 MiB after each other", say(masked(wsframe.Binary, letters(1<<20)), bin(letters(1<<20))), say(masked(wsframe.Binary, letters(1<<20)), bin(letters(1<<20)))),
+		large(proper("messages of 1 MiB after each other", say(masked(wsframe.Text, mega), text(mega)), say(masked(wsframe.Binary, mega), bin(mega)))),
 		breach("16 MiB and a byte", header(16<<20+1), 1009))
 }
 

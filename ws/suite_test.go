@@ -30,7 +30,7 @@ import (
 
 // suiteGuard bounds every wait of a case. It is never reached but when
 // something hangs.
-const suiteGuard = 20 * time.Second
+const suiteGuard = 60 * time.Second
 
 // suiteCase is a conversation of a client with an echo. Each runs on every
 // target, with the client's bytes whole and in pieces, and must go the same way.
@@ -40,6 +40,7 @@ type suiteCase struct {
 	offer       []string
 	answer      string // Sec-WebSocket-Extensions, for cases with an offer
 	status      int    // of the handshake, when it is not 101
+	large       bool   // only whole: the pieces would be many
 	steps       []suiteStep
 }
 
@@ -152,10 +153,12 @@ func suiteTargets(t *testing.T) []*suiteTarget {
 	t.Cleanup(secure.Close)
 	plain := httptest.NewServer(suiteMux(t))
 	t.Cleanup(plain.Close)
-	roots := secure.Client().Transport.(*http.Transport).TLSClientConfig
+	roots := secure.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	roots.NextProtos, roots.ServerName = []string{"http/1.1"}, "example.com"
+	roots.CurvePreferences = []tls.CurveID{tls.X25519}
 	targets := []*suiteTarget{
 		{name: "net/http", addr: plain.Listener.Addr().String()},
-		{name: "net/http over TLS", addr: secure.Listener.Addr().String(), roots: roots},
+		{name: "net/http over TLS", addr: secure.Listener.Addr().String(), roots: resuming(roots)},
 	}
 	for _, mode := range []engine.Mode{engine.Loop, engine.Pool, engine.AlwaysSlow} {
 		targets = append(targets, engineTarget(t, mode, nil, roots))
@@ -163,6 +166,14 @@ func suiteTargets(t *testing.T) []*suiteTarget {
 	tlsLoop := engineTarget(t, engine.Loop, secure.TLS, roots)
 	held := &suiteTarget{name: "loop, goroutine mode", prefix: "/held", addr: targets[2].addr}
 	return append(targets, tlsLoop, held)
+}
+
+// resuming spares all handshakes but the first the signature, of which a
+// thousand would take longer than the cases.
+func resuming(config *tls.Config) *tls.Config {
+	config = config.Clone()
+	config.ClientSessionCache = tls.NewLRUClientSessionCache(8)
+	return config
 }
 
 func engineTarget(t *testing.T, mode engine.Mode, certificate, roots *tls.Config) *suiteTarget {
@@ -176,7 +187,7 @@ func engineTarget(t *testing.T, mode engine.Mode, certificate, roots *tls.Config
 	if certificate != nil {
 		s.TLSConfig = &tls.Config{Certificates: certificate.Certificates}
 		target.name += " over TLS"
-		target.roots = roots
+		target.roots = resuming(roots)
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -200,6 +211,9 @@ func (c suiteCase) check(targets []*suiteTarget) []string {
 	for i, target := range targets {
 		wg.Go(func() {
 			for _, cut := range []string{"whole", "in pieces"} {
+				if c.large && cut != "whole" {
+					continue
+				}
 				if p := c.run(target, cut == "whole"); p != "" {
 					found[i] = append(found[i], cut+": "+p)
 				}
@@ -287,10 +301,7 @@ func dialSuite(ctx context.Context, target *suiteTarget) (*suitePeer, error) {
 		return nil, err
 	}
 	if target.roots != nil {
-		config := target.roots.Clone()
-		config.NextProtos = []string{"http/1.1"}
-		config.ServerName = "example.com"
-		nc = tls.Client(nc, config)
+		nc = tls.Client(nc, target.roots)
 	}
 	deadline, _ := ctx.Deadline()
 	return &suitePeer{nc: nc, br: bufio.NewReader(nc)}, nc.SetDeadline(deadline)
@@ -423,6 +434,11 @@ func proper(name string, steps ...suiteStep) suiteCase {
 // breach is one that the server ends with code, because of b.
 func breach(name string, b []byte, code int) suiteCase {
 	return suiteCase{name: name, steps: []suiteStep{say(b, fmt.Sprintf("close %d", code))}}
+}
+
+func large(c suiteCase) suiteCase {
+	c.large = true
+	return c
 }
 
 func on(path string, c suiteCase) suiteCase {

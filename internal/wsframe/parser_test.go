@@ -37,7 +37,14 @@ func parse(p *Parser, pieces ...[]byte) string {
 			if !ok {
 				break
 			}
-			fmt.Fprintf(&out, "%x %q\n", byte(f.Op), f.Payload)
+			mark := ""
+			if f.Compressed {
+				mark = " packed"
+			}
+			if !f.Last && !f.Op.control() {
+				mark += " more"
+			}
+			fmt.Fprintf(&out, "%x%s %q\n", byte(f.Op), mark, f.Payload)
 		}
 	}
 	if !p.Idle() {
@@ -102,6 +109,100 @@ func parserCases() []parserCase {
 		{"close 5000", frame(Close, "\x13\x88"), broken(1002, "close code that must not be sent")},
 		{"close reason not UTF-8", frame(Close, "\x03\xe8\xff"), broken(1007, "close reason that is not UTF-8")},
 	}
+}
+
+// deflateCases are for a parser that lets compressed messages through.
+func deflateCases() []parserCase {
+	first := func(f Frame) []byte { return AppendMasked(nil, f, key) }
+	broken := func(reason string) string { return fmt.Sprintf("wsframe: %s (close code 1002)\n", reason) }
+	return []parserCase{
+		{"compressed", first(Frame{Op: Text, Compressed: true, Last: true, Payload: []byte("\xff")}), "1 packed \"\\xff\"\n"},
+		{
+			"compressed fragments", slices.Concat(first(Frame{Op: Binary, Compressed: true, Payload: []byte("a")}), frame(Ping, "p"), frame(Continuation, "b")),
+			"9 \"p\"\n2 packed \"ab\"\n",
+		},
+		{"plain behind compressed", slices.Concat(first(Frame{Op: Text, Compressed: true, Last: true}), frame(Text, "a")), "1 packed \"\"\n1 \"a\"\n"},
+		{"compressed ping", []byte{0xc9}, broken("compressed frame that begins no message")},
+		{"compressed continuation", slices.Concat(fragment(Text, "a"), []byte{0xc0}), broken("compressed frame that begins no message")},
+		{"other bit", []byte{0xa1}, broken("reserved bit set without an extension")},
+		{"other bit too", []byte{0xd1}, broken("reserved bit set without an extension")},
+	}
+}
+
+func TestParserDeflate(t *testing.T) {
+	t.Parallel()
+	for _, c := range deflateCases() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for i := range len(c.in) + 1 {
+				assert.Equal(t, parse(&Parser{Masked: true, Deflate: true, Limit: 100}, c.in[:i], c.in[i:]), c.want)
+			}
+		})
+	}
+}
+
+// TestParserPieces: what has come is handed out, whatever of it has come.
+func TestParserPieces(t *testing.T) {
+	t.Parallel()
+	p := &Parser{Masked: true, Pieces: true, Limit: 100}
+	in := slices.Concat(fragment(Text, "hel"), fragment(Continuation, ""), frame(Ping, "p"), frame(Continuation, "lo"), frame(Binary, ""))
+	assert.Equal(t, parse(p, in[:8], in[8:len(in)-7], in[len(in)-7:]), "1 more \"he\"\n1 more \"l\"\n9 \"p\"\n1 more \"l\"\n1 \"o\"\n2 \"\"\n")
+}
+
+// TestParserFragmentFlood: a message may not go on for ever without growing.
+func TestParserFragmentFlood(t *testing.T) {
+	t.Parallel()
+	flood := func(size int) (count int, err error) {
+		p := &Parser{Masked: true, Pieces: true, Limit: 10 << 20}
+		piece := fragment(Continuation, strings.Repeat("x", size))
+		_, _, _, err = p.Next(fragment(Binary, ""))
+		for ; err == nil && count < 20_000; count++ {
+			_, _, _, err = p.Next(piece)
+		}
+		return count, err
+	}
+	count, err := flood(0)
+	assert.Equal(t, count, maxTiny)
+	assert.Contains(t, err.Error(), "too many tiny fragments (close code 1008)")
+	_, err = flood(tinyFragment)
+	assert.NoError(t, err)
+	p := newParser()
+	for range 3 { // the count is of one message
+		got := parse(p, fragment(Binary, ""), bytes.Repeat(fragment(Continuation, ""), maxTiny-1), frame(Continuation, strings.Repeat("x", tinyFragment)))
+		assert.Equal(t, got, "2 \""+strings.Repeat("x", tinyFragment)+"\"\n")
+	}
+}
+
+// rejoin is parse for a parser in pieces, whose output it joins.
+func rejoin(t *testing.T, p *Parser, ins [][]byte) string {
+	t.Helper()
+	var out strings.Builder
+	var message []byte
+	for _, in := range ins {
+		f, _, ok, err := p.Next(in)
+		switch {
+		case err != nil:
+			fmt.Fprintf(&out, "%v\n", err)
+			return out.String()
+		case !ok:
+			continue
+		case f.Op.control():
+			fmt.Fprintf(&out, "%x %q\n", byte(f.Op), f.Payload)
+			continue
+		case !f.Last && len(f.Payload) == 0:
+			t.Fatal("a piece of nothing")
+		}
+		message = append(message, f.Payload...)
+		if f.Last {
+			mark := ""
+			if f.Compressed {
+				mark = " packed"
+			}
+			fmt.Fprintf(&out, "%x%s %q\n", byte(f.Op), mark, message)
+			message = nil
+		}
+	}
+	return out.String()
 }
 
 func newParser() *Parser { return &Parser{Masked: true, Limit: 1 << 20} }
@@ -185,21 +286,30 @@ func singles(in []byte) [][]byte {
 
 // FuzzParser feeds any bytes whole and byte by byte: both must agree, what
 // comes out must keep the limits, and must survive encoding and parsing again.
+// Handed out in pieces it must be the same.
 func FuzzParser(f *testing.F) {
 	for _, c := range parserCases() {
 		if len(c.in) < 1000 {
-			f.Add(c.in, true)
-			f.Add(c.in, false)
+			f.Add(c.in, true, false)
+			f.Add(c.in, false, true)
 		}
 	}
-	f.Fuzz(func(t *testing.T, in []byte, masked bool) {
+	for _, c := range deflateCases() {
+		f.Add(c.in, true, true)
+	}
+	f.Fuzz(func(t *testing.T, in []byte, masked, deflate bool) {
 		const limit = 1000
-		p := Parser{Masked: masked, Limit: limit}
-		whole := parse(&p, in)
-		if bytewise := parse(&Parser{Masked: masked, Limit: limit}, singles(in)...); whole != bytewise {
+		newParser := func() *Parser { return &Parser{Masked: masked, Deflate: deflate, Limit: limit} }
+		whole := parse(newParser(), in)
+		if bytewise := parse(newParser(), singles(in)...); whole != bytewise {
 			t.Fatalf("whole %q, byte by byte %q", whole, bytewise)
 		}
-		p = Parser{Masked: masked, Limit: limit}
+		pieces := newParser()
+		pieces.Pieces = true
+		if joined := rejoin(t, pieces, singles(in)); !strings.HasPrefix(joined, strings.TrimSuffix(whole, "unfinished\n")) {
+			t.Fatalf("whole %q, in pieces %q", whole, joined)
+		}
+		p := newParser()
 		var again []byte
 		for rest := in; ; {
 			fr, n, ok, err := p.Next(rest)
@@ -207,12 +317,12 @@ func FuzzParser(f *testing.F) {
 			if err != nil || !ok {
 				break
 			}
-			if len(fr.Payload) > limit || fr.Op.control() && len(fr.Payload) > MaxControl {
+			if len(fr.Payload) > limit+limit/256+64 || !fr.Compressed && len(fr.Payload) > limit || fr.Op.control() && len(fr.Payload) > MaxControl {
 				t.Fatalf("payload of %d bytes", len(fr.Payload))
 			}
-			again = AppendFrame(again[:0], fr.Op, fr.Payload)
-			f2, _, ok, err := (&Parser{Limit: limit}).Next(again)
-			if err != nil || !ok || f2.Op != fr.Op || !bytes.Equal(f2.Payload, fr.Payload) {
+			again = append(AppendHeader(again[:0], fr, len(fr.Payload)), fr.Payload...)
+			f2, _, ok, err := (&Parser{Deflate: true, Limit: limit}).Next(again)
+			if err != nil || !ok || f2.Op != fr.Op || f2.Compressed != fr.Compressed || !bytes.Equal(f2.Payload, fr.Payload) {
 				t.Fatalf("frame %v does not survive: %v %v %v", fr, f2, ok, err)
 			}
 		}
