@@ -60,6 +60,7 @@ func bytes(f figures) float64     { return f.bytes }
 func opening(f figures) float64   { return f.opening }
 func perSecond(f figures) float64 { return f.perSecond }
 func cpu(f figures) float64       { return f.cpu }
+func p50(f figures) float64       { return f.p50 }
 func p99(f figures) float64       { return f.p99 }
 
 // of returns a figure of a peer's rounds; false when it has none.

@@ -11,11 +11,11 @@ import (
 // measure does one work with a fresh server and a fresh load, and calls took
 // with what each step gave.
 func (b *bench) measure(ctx context.Context, w work, p peer, took func(step, figures)) error {
-	s, err := b.start(ctx, p, w)
+	s, stop, err := b.start(ctx, p, w)
 	if err != nil {
 		return err
 	}
-	defer s.Kill()
+	defer stop()
 	open := load.Open{Addr: s.addr, Path: w.path, Protocol: p.protocol, Deflate: w.deflate, PID: s.PID()}
 	var before int64
 	if w.kind == idle {
@@ -73,7 +73,7 @@ func (b *bench) step(s server, l loader, w work, st step, before int64) (figures
 		o.Broadcast = &load.Broadcast{Control: s.control, PID: s.PID(), Window: st.window, WarmUp: b.warmUp, Measured: b.measured}
 	case echo:
 		o.Echo = &load.Echo{PID: s.PID(), Size: st.size, WarmUp: b.warmUp, Measured: b.measured}
-	case paced:
+	case paced, nodes:
 		// A measured time that has enough of the few messages.
 		o.Paced = &load.Paced{Control: s.control, PID: s.PID(), Rate: st.rate, WarmUp: b.warmUp, Measured: 2 * b.measured, Drain: drain}
 	}

@@ -15,7 +15,14 @@ type peer struct {
 	protocol load.Protocol
 	module   string   // whose version is told
 	works    []string // ids of the works that it does
+	// broker joins two nodes: a URL, or embedded for NATS in the first node; empty:
+	// there is one.
+	broker string
+	base   string // id of the peer with one node, to which the second adds
 }
+
+// embedded is a broker in the process of the first node.
+const embedded = "embedded"
 
 // programTornado is the server that is not in Go.
 const programTornado = "tornado"
@@ -27,6 +34,9 @@ func (p peer) does(w work) bool { return slices.Contains(p.works, w.id) }
 // peers returns all servers in the order of the tables: those of plain WebSocket,
 // then those of topics.
 func peers() []peer {
+	node := func(id, name, broker, base string, args ...string) peer {
+		return peer{id: id, name: name, program: "node", args: args, protocol: load.Hub, works: []string{"nodes"}, broker: broker, base: base}
+	}
 	library := []string{"idle", "broadcast", "deflate", "echo64", "echo16k"}
 	hub := []string{"idlehub", "broadcast", "deflate", "latency10", "latency100"}
 	return []peer{
@@ -46,5 +56,11 @@ func peers() []peer {
 			id: "centrifuge-5ms", name: "centrifuge, WriteDelay 5 ms", program: "centrifuge", args: []string{"-write-delay", "5ms"}, protocol: load.Centrifuge,
 			works: []string{"broadcast", "latency10", "latency100"},
 		},
+		node("node", "gale hub, one node", "", ""),
+		node("nats-embedded", "two nodes, NATS in the first", embedded, "node"),
+		node("nats", "two nodes, a NATS server", "nats://127.0.0.1:4222", "node"),
+		node("valkey", "two nodes, Valkey or Redis", "redis://127.0.0.1:6379", "node"),
+		node("node-history", "gale hub, one node, history of 100", "", "", "-history", "100"),
+		node("nats-embedded-history", "two nodes, NATS in the first, history of 100", embedded, "node-history", "-history", "100"),
 	}
 }

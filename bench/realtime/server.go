@@ -13,8 +13,39 @@ type server struct {
 	addr, control string
 }
 
-// start starts p on its core, and returns when it listens.
-func (b *bench) start(ctx context.Context, p peer, w work) (server, error) {
+// start starts the server of p, or its two nodes, of which the second has the
+// clients and the first is told what to publish. stop ends all.
+func (b *bench) start(ctx context.Context, p peer, w work) (s server, stop func(), err error) {
+	if p.broker == "" {
+		s, err := b.startOne(ctx, p, w)
+		if err != nil {
+			return server{}, nil, err
+		}
+		return s, s.Kill, nil
+	}
+	urls := [2]string{p.broker, p.broker}
+	if p.broker == embedded {
+		addr, err := launch.FreeAddr()
+		if err != nil {
+			return server{}, nil, err
+		}
+		urls = [2]string{"nats:embedded?listen=" + addr, "nats://" + addr}
+	}
+	first, err := b.startOne(ctx, p, w, "-broker", urls[0])
+	if err != nil {
+		return server{}, nil, err
+	}
+	s, err = b.startOne(ctx, p, w, "-broker", urls[1])
+	if err != nil {
+		first.Kill()
+		return server{}, nil, err
+	}
+	s.control = first.control
+	return s, func() { s.Kill(); first.Kill() }, nil
+}
+
+// startOne starts a process of p on its core, and returns when it listens.
+func (b *bench) startOne(ctx context.Context, p peer, w work, args ...string) (server, error) {
 	addr, err := launch.FreeAddr()
 	if err != nil {
 		return server{}, err
@@ -30,7 +61,7 @@ func (b *bench) start(ctx context.Context, p peer, w work) (server, error) {
 		c.Args = []string{filepath.Join(b.folder, "tornado", "server.py")}
 	}
 	c.Args = append(c.Args, "-addr", addr, "-control", control)
-	c.Args = append(c.Args, p.args...)
+	c.Args = append(append(c.Args, p.args...), args...)
 	if w.deflate {
 		c.Args = append(c.Args, "-deflate")
 	}

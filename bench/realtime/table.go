@@ -40,14 +40,24 @@ func (r report) write(out io.Writer) {
 					m := func(c column) float64 { return r.results.median(st.id, p.id, c) }
 					s, _ := r.results.of(st.id, p.id, cpu)
 					return fmt.Sprintf("%.2f | %.2f to %.2f | %s | %s | %.2f | %.2f | %.0f %% | %.0f %%", s.Median, s.Low, s.High, r.times(st.id, p.id, cpu),
-						stats.Thousands(m(func(f figures) float64 { return f.rate })), m(func(f figures) float64 { return f.p50 }), m(p99),
+						stats.Thousands(m(func(f figures) float64 { return f.rate })), m(p50), m(p99),
 						100*m(func(f figures) float64 { return f.busy }), 100*m(func(f figures) float64 { return f.load }))
+				})
+			case nodes:
+				r.writeTable(out, st, "| server | p50 ms | p99 ms | rounds (p50) | added p50 ms | not delivered | CPU µs a delivery |", func(p peer) string {
+					s, _ := r.results.of(st.id, p.id, p50)
+					added := ""
+					if base, ok := r.results.of(st.id, p.base, p50); ok {
+						added = fmt.Sprintf("%.3f", s.Median-base.Median)
+					}
+					m := func(c column) float64 { return r.results.median(st.id, p.id, c) }
+					return fmt.Sprintf("%.3f | %.3f | %.3f to %.3f | %s | %.1f %% | %.1f", s.Median, m(p99), s.Low, s.High, added, 100*m(func(f figures) float64 { return f.lost }), m(cpu))
 				})
 			case paced:
 				r.writeTable(out, st, "| server | p50 ms | p99 ms | rounds (p99) | not delivered | connections closed | server core | load core |", func(p peer) string {
 					m := func(c column) float64 { return r.results.median(st.id, p.id, c) }
 					s, _ := r.results.of(st.id, p.id, p99)
-					return fmt.Sprintf("%.2f | %.2f | %.2f to %.2f | %.1f %% | %.1f %% | %.0f %% | %.0f %%", m(func(f figures) float64 { return f.p50 }), s.Median, s.Low, s.High,
+					return fmt.Sprintf("%.2f | %.2f | %.2f to %.2f | %.1f %% | %.1f %% | %.0f %% | %.0f %%", m(p50), s.Median, s.Low, s.High,
 						100*m(func(f figures) float64 { return f.lost }), 100*m(func(f figures) float64 { return f.closed }),
 						100*m(func(f figures) float64 { return f.busy }), 100*m(func(f figures) float64 { return f.load }))
 				})

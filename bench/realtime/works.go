@@ -19,6 +19,7 @@ const (
 	broadcast
 	echo
 	paced
+	nodes // paced, on one node, for subscribers of another
 )
 
 // step is one figure, or row of figures, and has a table of its own or a column.
@@ -62,6 +63,10 @@ func works() []work {
 		{id: "echo16k", kind: echo, path: "/echo", steps: []step{{id: "echo16k", title: "Echo of 16 KiB, 64 connections", connections: 64, size: 16 << 10}}},
 		latency("latency10", "Publish to delivery, 10k subscribers, 10 publishes a second", 10),
 		latency("latency100", "Publish to delivery, 10k subscribers, 100 publishes a second", 100),
+		{id: "nodes", kind: nodes, path: "/watch", steps: []step{{
+			id: "nodes", title: "Publish on one node to delivery by another, 10 subscribers, 100 publishes a second", connections: 10, rate: 100,
+			note: "CPU is that of the node which delivers; both have the server's core, and brokers of their own use either.",
+		}}},
 	}
 }
 

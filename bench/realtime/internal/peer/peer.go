@@ -35,6 +35,8 @@ type Options struct {
 	Mode       string // of gale's engine
 	Deflate    bool   // offers permessage-deflate
 	WriteDelay time.Duration
+	Broker     string // URL of what joins nodes; empty: none
+	History    int    // messages that a hub keeps of its topic
 }
 
 // Server is a server that is ready to be run.
@@ -56,6 +58,8 @@ func Main(build func(o Options) (Server, error)) {
 	flag.StringVar(&o.Mode, "mode", "", "of gale's engine")
 	flag.BoolVar(&o.Deflate, "deflate", false, "offer permessage-deflate")
 	flag.DurationVar(&o.WriteDelay, "write-delay", 0, "how long centrifuge collects messages")
+	flag.StringVar(&o.Broker, "broker", "", "URL of the broker that joins nodes")
+	flag.IntVar(&o.History, "history", 0, "messages that a hub keeps")
 	flag.Parse()
 	go question.Answer(os.Stdin, os.Stdout)
 	s, err := build(o)
