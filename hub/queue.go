@@ -100,7 +100,8 @@ func (q *backlog) admit(b *burst) []Entry {
 
 // knows reports whether a gap that ends at to is none for the subscriber.
 func (q *backlog) knows(to Position) bool {
-	return q.joining || q.guard.up && q.guard.after.Epoch == to.Epoch && q.guard.after.Offset >= to.Offset
+	after := q.guard.after
+	return q.joining || q.guard.up && (to.Epoch == q.guard.stale || to.Epoch == after.Epoch && to.Offset <= after.Offset)
 }
 
 // push adds it. dropped is how many others had to go; ok is false when the
