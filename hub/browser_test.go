@@ -2,6 +2,8 @@ package hub_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"io"
 	"net/http"
@@ -17,20 +19,79 @@ import (
 	"github.com/galeweb/gale/internal/assert"
 )
 
+func getClient(t *testing.T, path, etag string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	if etag != "" {
+		r.Header.Set("If-None-Match", etag)
+	}
+	w := httptest.NewRecorder()
+	hub.ClientJS().ServeHTTP(w, r)
+	return w
+}
+
 func TestClientJS(t *testing.T) {
 	t.Parallel()
-	w := httptest.NewRecorder()
-	hub.ClientJS().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/hub.js", nil))
-	assert.Equal(t, w.Code, http.StatusOK)
-	assert.Equal(t, w.Header().Get("Content-Type"), "text/javascript; charset=utf-8")
-	assert.Contains(t, w.Body.String(), "export function connect(")
-	assert.True(t, w.Body.Len() < 4<<10, "the client stays under 4 KiB")
+	for path, want := range map[string]struct{ contentType, part string }{
+		"/hub.js":               {"text/javascript; charset=utf-8", "as connect};"},
+		"/hub.global.js":        {"text/javascript; charset=utf-8", "var gale="},
+		"/assets/hub.global.js": {"text/javascript; charset=utf-8", "var gale="},
+		"/hub.d.ts":             {"text/plain; charset=utf-8", "export declare function connect("},
+		"/":                     {"text/javascript; charset=utf-8", "as connect};"},
+	} {
+		w := getClient(t, path, "")
+		assert.Equal(t, w.Code, http.StatusOK)
+		assert.Equal(t, w.Header().Get("Content-Type"), want.contentType)
+		assert.Equal(t, w.Header().Get("Cache-Control"), "no-cache")
+		assert.Contains(t, w.Body.String(), want.part)
+		assert.Equal(t, getClient(t, path, w.Header().Get("ETag")).Code, http.StatusNotModified)
+	}
+	module, script := getClient(t, "/hub.js", ""), getClient(t, "/hub.global.js", "")
+	assert.True(t, module.Header().Get("ETag") != script.Header().Get("ETag"), "each has a tag of its own")
+	for _, w := range []*httptest.ResponseRecorder{module, script} {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		_, err := z.Write(w.Body.Bytes())
+		assert.NoError(t, err)
+		assert.NoError(t, z.Close())
+		assert.True(t, packed.Len() < 6<<10, "the client stays under 6 KiB, compressed")
+		assert.Contains(t, w.Body.String(), "Apache-2.0")
+	}
+}
 
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/hub.js", nil)
-	r.Header.Set("If-None-Match", w.Header().Get("ETag"))
-	w = httptest.NewRecorder()
-	hub.ClientJS().ServeHTTP(w, r)
-	assert.Equal(t, w.Code, http.StatusNotModified)
+// node returns the program that runs the client outside of a browser.
+func node(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("node")
+	if err != nil || exec.CommandContext(t.Context(), path, "--experimental-websocket", "--eval", "").Run() != nil {
+		t.Skip("needs node 20.10 or newer")
+	}
+	return path
+}
+
+// TestClientJSLogic runs the tests in browser/test, where a fake browser and
+// the test's hand on the clock reach what no server can.
+func TestClientJSLogic(t *testing.T) {
+	t.Parallel()
+	node := node(t)
+	dir := t.TempDir()
+	assert.NoError(t, os.CopyFS(dir, os.DirFS("browser/test")))
+	assert.NoError(t, os.WriteFile(filepath.Join(dir, "hub.mjs"), getClient(t, "/hub.js", "").Body.Bytes(), 0o600))
+	assert.NoError(t, os.WriteFile(filepath.Join(dir, "hub.global.js"), getClient(t, "/hub.global.js", "").Body.Bytes(), 0o600))
+	files, err := filepath.Glob(filepath.Join(dir, "*.test.mjs"))
+	assert.NoError(t, err)
+	assert.True(t, len(files) > 0, "there are tests")
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			out, err := exec.CommandContext(ctx, node, "--test-reporter=spec", file).CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
 }
 
 // script is run by node, whose WebSocket is behind a flag
@@ -50,14 +111,9 @@ process.stdin.resume();
 // loses its connection, resumes, and hears what it cannot get back.
 func TestClientJSInNode(t *testing.T) {
 	t.Parallel()
-	node, err := exec.LookPath("node")
-	if err != nil || exec.CommandContext(t.Context(), node, "--experimental-websocket", "--eval", "").Run() != nil {
-		t.Skip("needs node 20.10 or newer")
-	}
-	w := httptest.NewRecorder()
-	hub.ClientJS().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	node := node(t)
 	dir := t.TempDir()
-	assert.NoError(t, os.WriteFile(filepath.Join(dir, "client.mjs"), w.Body.Bytes(), 0o600))
+	assert.NoError(t, os.WriteFile(filepath.Join(dir, "client.mjs"), getClient(t, "/hub.js", "").Body.Bytes(), 0o600))
 	assert.NoError(t, os.WriteFile(filepath.Join(dir, "main.mjs"), []byte(script), 0o600))
 
 	// Each run of the server is a hub of its own on the same broker, until the
