@@ -94,6 +94,7 @@ export function connect(url: string, options: Options = {}): Hub {
       patience,
       WebSocket: Socket,
       fetch: ask,
+      headers: {},
       url(query) {
         const u = new URL(endpoint);
         for (const key in query) u.searchParams.set(key, query[key]!);
@@ -116,13 +117,14 @@ export function connect(url: string, options: Options = {}): Hub {
     };
     const begin = (token?: string) => {
       if (mine !== attempt) return;
+      if (token !== undefined) host.headers.Authorization = "Bearer " + token;
       try {
         link = name === "ws" ? openSocket(host, token) : name === "sse" ? openStream(host) : openPoll(host);
       } catch {
         down(); // the page's policy does not allow it
       }
     };
-    if (name !== "ws" || !auth) {
+    if (!auth) {
       begin();
       return;
     }
@@ -158,9 +160,9 @@ export function connect(url: string, options: Options = {}): Hub {
   }
 
   function down(why: Down = {}) {
-    const silent = !heard;
+    const silent = !heard, expired = why.renew && auth && open;
     cut();
-    if (why.final !== undefined) {
+    if (why.final !== undefined && !expired) {
       end(why.final);
       return;
     }

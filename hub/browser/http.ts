@@ -1,47 +1,53 @@
-import type { Down, Host, Link, Watch } from "./link.js";
+import type { Down, Host, Link } from "./link.js";
 import { watch } from "./link.js";
 import type { Call, Incoming } from "./messages.js";
 
-export const json = { "Content-Type": "application/json" };
-
 /** What the status of an answer means for a link. */
 export function refusal(status: number): Down {
-  return status === 401 || status === 403 ? { final: "status " + status } : {};
+  return status === 401 || status === 403 ? { final: "status " + status, renew: status === 401 } : {};
 }
 
-/**
- * A link whose requests say all that the client wants. When its subscriptions
- * change, run is told to stop by its signal and begun again, once for a burst
- * of changes.
- */
-export function overHTTP(host: Host, run: (signal: AbortSignal, silence: Watch) => Promise<void>): Link {
-  let current = new AbortController();
+/** How to post a message. */
+export function post(host: Host, m: unknown, signal?: AbortSignal): RequestInit {
+  return { method: "POST", headers: { "Content-Type": "application/json", ...host.headers }, body: JSON.stringify(m), signal: signal! };
+}
+
+/** What a transport does, until its signal says that it is over. */
+export interface Work {
+  run(signal: AbortSignal, heard: () => void): Promise<void>;
+  /** Subscriptions have changed. */
+  change(): void;
+}
+
+/** A link whose requests say all that the client wants. */
+export function overHTTP(host: Host, { run, change }: Work): Link {
+  const stop = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silence = watch(host, () => host.down());
 
-  function start() {
-    timer = undefined;
-    current.abort();
-    const { signal } = (current = new AbortController());
-    run(signal, silence).catch(() => {
-      if (!signal.aborted) host.down();
+  // A page subscribes in bursts, and begins with one.
+  const soon = (f: () => void) => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      f();
     });
-  }
-  const change = () => {
-    timer ??= setTimeout(start);
   };
-  change();
+  soon(() => {
+    run(stop.signal, silence.heard).catch(() => {
+      if (!stop.signal.aborted) host.down();
+    });
+  });
 
   return {
     inBand: false,
-    join: change,
-    leave: change,
+    join: () => soon(change),
+    leave: () => soon(change),
     call: m => void call(host, m),
     check: silence.check,
     close() {
       silence.stop();
       clearTimeout(timer);
-      current.abort();
+      stop.abort();
     },
   };
 }
@@ -49,7 +55,7 @@ export function overHTTP(host: Host, run: (signal: AbortSignal, silence: Watch) 
 async function call(host: Host, m: Call) {
   let code = "failed", message;
   try {
-    const r = await host.fetch(host.url({ transport: "call" }), { method: "POST", headers: json, body: JSON.stringify(m) });
+    const r = await host.fetch(host.url({ transport: "call" }), post(host, m));
     if (r.ok) {
       host.take(await r.json());
       return;

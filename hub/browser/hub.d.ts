@@ -28,7 +28,7 @@ export interface Options {
   transports?: Transport[];
   /**
    * Returns the token that a server with Options.Authenticate wants; asked for
-   * each new WebSocket. SSE and long-poll send cookies only.
+   * each connection. Without it cookies say who the user is.
    */
   auth?: () => string | Promise<string>;
   /** Milliseconds of the first pause at most; it doubles with each failure. 500. */

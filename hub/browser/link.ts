@@ -20,6 +20,8 @@ export interface Host {
   readonly patience: number;
   readonly WebSocket: typeof WebSocket;
   readonly fetch: typeof fetch;
+  /** Says who the client is, where there are no cookies. */
+  readonly headers: Record<string, string>;
   /** The endpoint, with a query for a transport. */
   url(query?: Record<string, string>): string;
   /** All subscriptions, from where they stand now. */
@@ -35,6 +37,8 @@ export interface Host {
 export interface Down {
   /** The server does not want this client: why. */
   final?: string;
+  /** It might with a new token, if this one was good before. */
+  renew?: boolean;
   /** This transport will not do. */
   other?: boolean;
 }

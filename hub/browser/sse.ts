@@ -7,23 +7,23 @@ const maxURL = 7000;
 /**
  * Opens a stream of server-sent events. It is read by fetch, since an
  * EventSource hides the status and the heartbeats, and resumes in its own way.
+ * A stream cannot change its subscriptions: another one takes its place.
  */
 export function openStream(host: Host): Link {
-  return overHTTP(host, async (signal, silence) => {
-    const requests = host.requests();
-    const url = host.url({ transport: "sse", sub: JSON.stringify(requests) });
+  let current: AbortController;
+
+  async function read(heard: () => void, signal: AbortSignal) {
+    const url = host.url({ transport: "sse", sub: JSON.stringify(host.requests()) });
     if (url.length > maxURL) {
       host.down({ other: true });
       return;
     }
-    const r = await host.fetch(url, { headers: { Accept: "text/event-stream" }, cache: "no-store", signal });
+    const r = await host.fetch(url, { headers: { Accept: "text/event-stream", ...host.headers }, cache: "no-store", signal });
     const stream = /^text\/event-stream/.test(r.headers.get("Content-Type") || "");
     if (!r.ok || !stream || !r.body) {
       host.down({ ...refusal(r.status), other: r.ok });
       return;
     }
-    // A proxy that holds events back may let the head of the answer through.
-    if (!requests.length) host.up();
     const reader = r.body.getReader();
     const decoder = new TextDecoder();
     let text = "", data = "";
@@ -31,8 +31,8 @@ export function openStream(host: Host): Link {
       const { done, value } = await reader.read();
       if (signal.aborted) return;
       if (done) break;
-      silence.heard();
-      host.up();
+      heard();
+      host.up(); // a proxy that holds events back may let the head through
       const lines = (text + decoder.decode(value, { stream: true })).split("\n");
       text = lines.pop()!;
       for (const line of lines) {
@@ -45,5 +45,18 @@ export function openStream(host: Host): Link {
       }
     }
     host.down();
+  }
+
+  return overHTTP(host, {
+    async run(signal, heard) {
+      signal.addEventListener("abort", () => current.abort());
+      do {
+        current = new AbortController();
+        await read(heard, current.signal).catch(err => {
+          if (!current.signal.aborted) throw err;
+        });
+      } while (current.signal.aborted && !signal.aborted);
+    },
+    change: () => current.abort(),
   });
 }

@@ -31,6 +31,7 @@ export function newSub<T>(topic: string, message: (data: T, offset: number) => v
   }
 
   function messages(m: Incoming) {
+    begun = true; // a poll in whose session an earlier one left off says no more
     if (at && m.epoch !== at.epoch) safely(o.lost, 0);
     else if (m.missed) safely(o.lost, m.missed);
     for (const { offset, data } of m.items) {

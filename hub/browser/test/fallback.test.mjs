@@ -176,22 +176,71 @@ test("polls in a session", async () => {
   await w.request.answer([messages("plain", "", [[0, "p"]])]);
   assert.deepEqual([t.told, plain.told], [["1 a"], ["0 p"]]);
 
-  // An answer that nobody waited for may have held messages.
-  follow(hub, "u");
+  // A change asks at once; what the server has answered before is not lost,
+  // whichever answer is here first.
+  const u = follow(hub, "u");
+  follow(hub, "v");
   const old = w.request;
   await w.pass(0);
-  assert.equal(old.aborted, true);
+  const changed = w.request;
+  assert.equal(old.aborted, false);
+  assert.equal(changed.body.session, "s1");
+  assert.equal(changed.sub.length, 4);
+  follow(hub, "w");
+  await w.pass(0);
+  assert.equal(w.request, changed);
+  await changed.answer([subscribed("u", "e", 7), messages("t", "e", [[2, "b"], [3, "c"]])]);
+  assert.deepEqual([t.told, u.told], [[], []]);
+  await old.answer([messages("plain", "", [[0, "q"]]), messages("t", "e", [[2, "b"]])]);
+  assert.deepEqual([t.told, plain.told], [["2 b", "3 c"], ["0 q"]]);
+  assert.equal(w.request.sub.length, 5);
+  const before = w.requests.length;
+  await w.request.answer([subscribed("w", "e", 0)]);
+  assert.equal(w.requests.length, before + 1);
+
+  // An answer that is lost may have held messages: a new session, and a gap
+  // where there are no positions.
+  w.request.fail();
+  await w.pass(500);
   assert.equal(w.request.body.session, undefined);
-  assert.equal(w.request.sub.length, 3);
-  await w.request.answer([{ type: "session", id: "s2" }, subscribed("t", "e", 1, true), subscribed("plain", "", 0)]);
+  await w.request.answer([{ type: "session", id: "s2" }, subscribed("t", "e", 3, true), subscribed("plain", "", 0)]);
   assert.deepEqual([t.told, plain.told], [[], ["lost 0"]]);
   assert.equal(w.request.body.session, "s2");
 
-  await w.request.answer([{ type: "reconnect", after: 70 }]);
-  await w.request.answer("", 503);
+  const last = w.requests.length;
+  await w.request.answer([{ type: "reconnect", after: 70 }, messages("t", "e", [[4, "d"]])]);
+  assert.deepEqual(t.told, ["4 d"]);
   assert.equal(hub.state, "waiting");
   assert.equal(w.due(), 70);
+  assert.equal(w.requests.length, last);
   hub.close();
+});
+
+test("a token goes with each request, and is renewed", async () => {
+  const w = newWorld();
+  let n = 0;
+  for (const [name, refuse] of [["sse", r => r.end()], ["poll", r => r.answer("", 401)]]) {
+    n = 0;
+    const hub = connect("http://h/token", { transports: [name], auth: () => `token ${++n}` });
+    const state = states(hub);
+    follow(hub, "t");
+    await w.pass(0);
+    assert.equal(w.request.headers.Authorization, "Bearer token 1");
+    const first = w.request;
+    if (name === "sse") {
+      await first.stream();
+      await first.say(subscribed("t", "e", 0));
+    } else {
+      await first.answer([{ type: "session", id: "s" }, subscribed("t", "e", 0)]);
+    }
+    hub.call("m").catch(() => {});
+    assert.equal(w.request.headers.Authorization, "Bearer token 1");
+    await refuse(name === "sse" ? first : w.requests.at(-2));
+    await w.pass(500);
+    assert.equal(w.request.headers.Authorization, "Bearer token 2");
+    await w.request.answer("", 401); // the new one is no good either
+    assert.deepEqual(state.told, ["open", "waiting", "connecting", "closed: status 401"]);
+  }
 });
 
 test("runs as a classic script", async () => {
