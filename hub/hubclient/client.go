@@ -202,8 +202,10 @@ func authenticate(ctx context.Context, conn *ws.Conn, token string) error {
 			return err
 		case in.Type == "welcome":
 			return nil
-		case in.Type == "error":
+		case in.Code == "unauthenticated":
 			return fmt.Errorf("%w: %w", ErrRefused, in.err())
+		case in.Type == "error":
+			return in.err()
 		}
 	}
 	if err := context.Cause(ctx); err != nil {

@@ -41,7 +41,7 @@ func serve(t *testing.T) *live {
 }
 
 func (l *live) restart(b hub.Broker) {
-	h := hub.New(hub.Options{Broker: b, Logger: slog.New(slog.DiscardHandler)})
+	h := hub.New(hub.Options{Broker: b, DrainOver: -1, Logger: slog.New(slog.DiscardHandler)})
 	l.topic.Store(hub.NewTopic(h, "n", hub.TopicOptions[int]{History: 10000, Queue: 10000, Authorize: hub.AllowAll}))
 	hub.NewTopic(h, "secret", hub.TopicOptions[int]{})
 	if old := l.current.Swap(h); old != nil {
