@@ -86,6 +86,10 @@ bench-start: ## time to the first answer, size of a hello world, time of gale ne
 screenshots: ## take the pictures of relay in docs/img with headless Chromium
 	cd cmd/gale && go run ./internal/screenshots -out ../../docs/img
 
+.PHONY: generate
+generate: ## build the hub's browser client, hub/browser/dist, from its TypeScript
+	go run ./cmd/gale/internal/hubclient
+
 .PHONY: tidy
 tidy: ## go mod tidy in each module, against this working tree
 	./scripts/tidy

@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/evanw/esbuild v0.28.2
 	github.com/galeweb/gale v0.0.0
 	github.com/galeweb/gale/drivers v0.0.0
 	github.com/go-json-experiment/json v1.27.2
