@@ -30,6 +30,7 @@ const controlName = topicname.Reserved + "/control"
 type order struct {
 	Node       string `json:"node"` // whose it is, and who has carried it out
 	Disconnect bool   `json:"disconnect,omitzero"`
+	Lost       string `json:"lost,omitzero"` // a name of which others have missed messages
 	Match
 }
 
@@ -139,6 +140,10 @@ func (h *Hub) obey(ctx context.Context, s *Subscription[order]) {
 		case e.Value.Node == h.node:
 		case e.Value.Disconnect:
 			h.disconnect(e.Value.Match)
+		case e.Value.Lost != "":
+			if f := h.feed(e.Value.Lost); f != nil {
+				f.missed()
+			}
 		default:
 			h.recheck(ctx, e.Value.Match)
 		}

@@ -108,6 +108,9 @@ type Hub struct {
 	presencesMu sync.Mutex
 	presences   map[string]*presence
 
+	lostMu sync.Mutex
+	lost   map[string]struct{} // names to tell other nodes of; nil while nobody does
+
 	clientsMu sync.Mutex
 	clients   []*client
 	draining  bool

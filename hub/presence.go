@@ -30,7 +30,8 @@ type Member struct {
 }
 
 const (
-	// maxMembers is how many connections clients are told of one by one.
+	// maxMembers is how many connections clients are told of one by one, unless
+	// the topic tells them of none.
 	maxMembers = 100
 	// countsEvery is how often they are told the number when there are more.
 	countsEvery = time.Second
@@ -95,6 +96,14 @@ func (p *presence) release() {
 	}
 }
 
+// most is how many connections clients are told of one by one.
+func (p *presence) most() int {
+	if p.topic.countsOnly {
+		return 0
+	}
+	return maxMembers
+}
+
 func (p *presence) changed() {
 	if p.sync != nil {
 		p.sync.Changed()
@@ -148,9 +157,9 @@ func (p *presence) leave(s *remote) {
 func (p *presence) announce(what string, m roster.Member) {
 	users, connections := p.roster.Counts()
 	switch {
-	case connections > maxMembers:
+	case connections > p.most():
 		p.countLater()
-	case what == "left" && connections == maxMembers:
+	case what == "left" && connections == p.most():
 		p.showAll() // from here on they are told one by one
 	case len(p.watchers) > 0:
 		p.tellEach(what, []roster.Member{m}, users, connections)
@@ -167,7 +176,7 @@ func (p *presence) countLater() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.counts = nil
-		if users, connections := p.roster.Counts(); connections > maxMembers {
+		if users, connections := p.roster.Counts(); connections > p.most() {
 			p.tellAll(encode(presenceMessage{
 				Type: "presence", Topic: p.name, Users: users, Connections: connections, Partial: true,
 			}))
@@ -190,8 +199,8 @@ func (p *presence) tellAll(m *message) {
 func (p *presence) snapshot() *message {
 	users, connections := p.roster.Counts()
 	return encode(presenceMessage{
-		Type: "presence", Topic: p.name, Members: p.roster.Members(maxMembers),
-		Users: users, Connections: connections, Partial: connections > maxMembers,
+		Type: "presence", Topic: p.name, Members: p.roster.Members(p.most()),
+		Users: users, Connections: connections, Partial: connections > p.most(),
 	})
 }
 
@@ -223,9 +232,9 @@ func (p *presence) update(said map[string][]byte) {
 	}
 	users, connections := p.roster.Counts()
 	switch {
-	case connections > maxMembers:
+	case connections > p.most():
 		p.countLater()
-	case lost || len(joined)+len(left) > maxChanges || connections+len(left) > maxMembers:
+	case lost || len(joined)+len(left) > maxChanges || connections+len(left) > p.most():
 		p.showAll()
 	case len(p.watchers) > 0:
 		p.tellEach("left", left, users, connections)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -15,7 +17,8 @@ import (
 //
 // While the broker is lost, which Options.PublishWait waits for, v reaches only
 // the subscribers of this node, without a position, and the error is
-// [ErrBrokerLost].
+// [ErrBrokerLost]. When it is back, those of other nodes are told that they have
+// missed something.
 func (t *Topic[T]) Publish(ctx context.Context, name string, v T) (Position, error) {
 	return t.PublishBatch(ctx, name, v)
 }
@@ -89,6 +92,9 @@ func (t *topic) publish(ctx context.Context, name string, p Publication) (Positi
 			}
 		}
 	}
+	if t.inner {
+		return Position{}, err
+	}
 	if f := t.h.feed(name); f != nil {
 		entries, encodeErr := p.Encode()
 		if encodeErr != nil {
@@ -96,7 +102,63 @@ func (t *topic) publish(ctx context.Context, name string, p Publication) (Positi
 		}
 		f.deliverHere(entries)
 	}
+	t.h.confess(name)
 	return Position{}, fmt.Errorf("%w; %w", err, errLocalOnly)
+}
+
+// maxLost is how many names are remembered of which others missed messages.
+const maxLost = 10_000
+
+// confess has the other nodes told, once the broker is back, that name has
+// messages which they did not get, so that their subscribers load it afresh.
+func (h *Hub) confess(name string) {
+	h.lostMu.Lock()
+	defer h.lostMu.Unlock()
+	if h.lost == nil {
+		h.lost = make(map[string]struct{})
+		if !h.spawn(h.confessAll) {
+			return
+		}
+	}
+	if len(h.lost) < maxLost {
+		h.lost[name] = struct{}{}
+	}
+}
+
+func (h *Hub) confessAll(ctx context.Context) {
+	wait := backoff{least: 100 * time.Millisecond, most: 5 * time.Second}
+	for wait.pause(ctx) {
+		h.lostMu.Lock()
+		names := slices.Collect(maps.Keys(h.lost))
+		if len(names) == 0 {
+			h.lost = nil // the next loss begins anew
+		}
+		h.lostMu.Unlock()
+		if len(names) == 0 {
+			return
+		}
+		for _, name := range names {
+			h.lostMu.Lock()
+			delete(h.lost, name) // what is lost from here on is lost again
+			h.lostMu.Unlock()
+			within, cancel := context.WithTimeout(ctx, brokerTimeout)
+			err := h.order(within, order{Lost: name})
+			cancel()
+			if err != nil {
+				h.confess(name)
+				break
+			}
+		}
+	}
+}
+
+// missed tells those who subscribed that they did not get everything.
+func (f *feed) missed() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.known {
+		f.lose(f.at)
+	}
 }
 
 // deliverHere passes on what the broker did not take. The entries have no

@@ -35,6 +35,10 @@ type TopicOptions[T any] struct {
 	// for [Topic.Presence] and for clients that ask to be told; whoever may
 	// subscribe may ask. Defaults to false.
 	Presence bool
+	// PresenceCounts is Presence of which clients are told only how many there
+	// are, within a second, and never who: for names that strangers may
+	// subscribe to. Defaults to false.
+	PresenceCounts bool
 	// Key says what [Conflate] conflates; it needs one.
 	Key func(T) string
 	// Authorize says whether someone on the network may subscribe to a name;
@@ -65,17 +69,18 @@ type Topic[T any] struct {
 
 // topic is what of a Topic does not depend on its type.
 type topic struct {
-	h         *Hub
-	label     string
-	pattern   topicname.Pattern
-	keep      Retention
-	queue     int
-	policy    Policy
-	lastValue bool
-	presence  bool
-	inner     bool // the hub's own
-	authorize func(context.Context, string, map[string]string) error
-	slowTold  atomic.Int64 // when the log was told of a slow subscriber, in Unix seconds
+	h          *Hub
+	label      string
+	pattern    topicname.Pattern
+	keep       Retention
+	queue      int
+	policy     Policy
+	lastValue  bool
+	presence   bool
+	countsOnly bool // of presence, clients are told no more
+	inner      bool // the hub's own
+	authorize  func(context.Context, string, map[string]string) error
+	slowTold   atomic.Int64 // when the log was told of a slow subscriber, in Unix seconds
 
 	subscriptions, slowNow, present     prometheus.Gauge
 	published, delivered, dropped, slow prometheus.Counter
@@ -103,7 +108,7 @@ func NewTopic[T any](h *Hub, pattern string, o TopicOptions[T]) *Topic[T] {
 		t.keep.Age = time.Hour
 	}
 	t.queue = cmp.Or(o.Queue, defaultQueue)
-	t.policy, t.presence = o.Policy, o.Presence
+	t.policy, t.presence, t.countsOnly = o.Policy, o.Presence || o.PresenceCounts, o.PresenceCounts
 	if t.authorize = o.Authorize; t.authorize == nil {
 		t.authorize = func(context.Context, string, map[string]string) error { return ErrForbidden }
 	}
