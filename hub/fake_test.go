@@ -242,6 +242,20 @@ func (b *flaky) lose(lost bool) {
 	}
 }
 
+// dropNext drops n more deliveries.
+func (b *flaky) dropNext(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drop = max(b.drop+n, 0)
+}
+
+// amid has f called between the making of the next history and its return.
+func (b *flaky) amid(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.during = f
+}
+
 // forget has the stream begin anew, as servers do that come back empty.
 func (b *flaky) forget(name string) {
 	b.inner.mu.Lock()

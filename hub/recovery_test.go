@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,7 +101,10 @@ func runFaulty(t *testing.T, history int, steps []string) (fault string) {
 	topic := NewTopic(h, "n", TopicOptions[int]{Authorize: AllowAll, History: history, Queue: 100_000})
 	forgot := false
 	n := 0
+	var mu sync.Mutex
 	publish := func(count int) {
+		mu.Lock()
+		defer mu.Unlock()
 		// Another node publishes, whose connection stands.
 		entries := make([]Entry, count)
 		for i := range entries {
@@ -123,9 +127,7 @@ func runFaulty(t *testing.T, history int, steps []string) (fault string) {
 		case "publish batch":
 			publish(3)
 		case "drop":
-			b.mu.Lock()
-			b.drop += 2
-			b.mu.Unlock()
+			b.dropNext(2)
 		case "lose":
 			b.lose(true)
 		case "return":
@@ -145,21 +147,14 @@ func runFaulty(t *testing.T, history int, steps []string) (fault string) {
 			f.c.hang()
 			f.connect(t, h)
 		case "amid loss":
-			b.during = func() { b.lose(true); publish(2); b.lose(false); publish(1) }
+			b.amid(func() { b.lose(true); publish(2); b.lose(false); time.Sleep(time.Second); publish(1) })
 		case "amid drop":
-			b.during = func() {
-				publish(1)
-				b.mu.Lock()
-				b.drop++
-				b.mu.Unlock()
-				publish(1)
-				publish(1)
-			}
+			b.amid(func() { publish(1); b.dropNext(1); publish(1); publish(1) })
 		case "amid flood":
-			b.during = func() { publish(maxJoining + 1) }
+			b.amid(func() { publish(maxJoining + 1) })
 		case "amid forgetting":
 			forgot = true
-			b.during = func() { b.lose(true); b.forget("n"); publish(1); b.lose(false); publish(1) }
+			b.amid(func() { b.lose(true); b.forget("n"); publish(1); b.lose(false); publish(1) })
 		case "settle":
 			time.Sleep(time.Minute)
 		}
@@ -169,9 +164,7 @@ func runFaulty(t *testing.T, history int, steps []string) (fault string) {
 	}
 	// In the end the broker is there, and one message shows what was dropped.
 	b.lose(false)
-	b.mu.Lock()
-	b.drop = 0
-	b.mu.Unlock()
+	b.dropNext(-1 << 30)
 	time.Sleep(time.Minute)
 	for _, f := range followers {
 		if f.follow(); !f.begun { // the broker was lost when it asked
