@@ -47,6 +47,8 @@ const (
 
 var _ upgrade.Socket = (*socket)(nil)
 
+var errGoexit = errors.New("ws: callback has ended its goroutine")
+
 func newSocket(c *Conn, nc net.Conn) *socket {
 	s := &socket{c: c, nc: nc, start: time.Now()}
 	c.sock = s
@@ -83,17 +85,17 @@ func (s *socket) serve(r *http.Request, early []byte) {
 
 // run reads until the socket closes, then ends the connection.
 func (s *socket) run(early []byte) {
-	err := errPanicked // stands when a callback ends the goroutine
-	defer func() { s.end(err) }()
+	ended := errGoexit // stands when a callback has ended the goroutine
+	defer func() { s.end(ended) }()
 	s.feed(early)
 	buf := make([]byte, readBytes)
 	for {
-		var n int
-		n, err = s.nc.Read(buf)
+		n, err := s.nc.Read(buf)
 		if n > 0 {
 			s.feed(buf[:n])
 		}
 		if err != nil {
+			ended = err
 			return
 		}
 	}
