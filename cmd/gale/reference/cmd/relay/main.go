@@ -55,6 +55,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	health.Add("database", service.Check)
+	health.Add("broker", service.CheckLive)
 
 	var proxies []netip.Prefix
 	for _, network := range cfg.TrustedNets {
