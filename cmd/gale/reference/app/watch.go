@@ -25,7 +25,9 @@ type watcherKey struct{}
 const byKey = "API key"
 
 func (a *App) hubOptions() hub.Options {
-	o := hub.Options{Broker: a.o.Broker, Logger: a.o.Logger, Identify: a.identify, Keep: a.keepWatcher}
+	o := hub.Options{
+		Broker: a.o.Broker, Logger: a.o.Logger, Identify: a.identify, Keep: a.keepWatcher, DrainOver: a.o.Config.DrainOver,
+	}
 	if a.o.Metrics != nil {
 		o.Metrics = a.o.Metrics.Registry()
 	}
