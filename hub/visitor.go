@@ -45,7 +45,9 @@ func (h *Hub) admit(l link, kind transport, known bool) (*client, error) {
 	c := &client{h: h, link: l, kind: kind, known: known, number: h.numbers.Add(1)}
 	switch {
 	case !known:
+		c.mu.Lock() // the timer wants it
 		c.who = &visitor{timer: time.AfterFunc(h.o.AuthTimeout, func() { c.turnAway(codeUnauthenticated, ws.CodePolicy) })}
+		c.mu.Unlock()
 	default:
 		c.who = h.visitor(l.context())
 	}
