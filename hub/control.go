@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/galeweb/gale/internal/backoff"
 	"github.com/galeweb/gale/internal/topicname"
 	"github.com/galeweb/gale/ws"
 )
@@ -105,7 +106,7 @@ func (h *Hub) listen(ctx context.Context) (*Subscription[order], error) {
 // keepListening begins with the first connection and lasts as long as the hub.
 func (h *Hub) keepListening(ctx context.Context) {
 	defer h.orders.end()
-	wait := backoff{least: 100 * time.Millisecond, most: 5 * time.Second}
+	wait := backoff.Backoff{Least: 100 * time.Millisecond, Most: 5 * time.Second}
 	for {
 		within, cancel := context.WithTimeout(ctx, brokerTimeout)
 		s, err := h.listen(within)
@@ -114,7 +115,7 @@ func (h *Hub) keepListening(ctx context.Context) {
 			h.obey(ctx, s)
 			return
 		}
-		if !wait.pause(ctx) {
+		if !wait.Pause(ctx) {
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
@@ -76,7 +77,7 @@ func (h *Hub) serveStream(ctx context.Context, w http.ResponseWriter, r *http.Re
 }
 
 func (h *Hub) servePoll(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(r)
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,9 @@ func maskedControl(op wsframe.Opcode, s string) []byte {
 	return masked(wsframe.Frame{Op: op, Payload: []byte(s)})
 }
 
-func echoing() *Handler { return &Handler{Message: func(c *Conn, m Message) error { return c.Send(m) }} }
+func echoing() *Handler {
+	return &Handler{Message: func(c *Conn, m Message) error { return c.Send(m) }}
+}
 
 // TestOutputCut: a frame may be cut anywhere, and no other gets into it.
 func TestOutputCut(t *testing.T) {
