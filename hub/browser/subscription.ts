@@ -47,7 +47,7 @@ export function newSub<T>(topic: string, message: (data: T, offset: number) => v
   function presence(m: Incoming) {
     let members = there.members;
     if (m.type === "presence") {
-      members = m.members || members;
+      members = m.members || (m.partial ? members : []);
     } else {
       members = members.filter(x => x.conn !== m.member.conn);
       if (m.type === "joined") members.push(m.member);
