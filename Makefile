@@ -52,19 +52,27 @@ $(BIN)/staticcheck $(BIN)/gofumpt: tools.mod
 fuzz: ## fuzz every target, FUZZTIME each (default 10m)
 	FUZZTIME=$(FUZZTIME) ./scripts/fuzz
 
-SOAKTIME ?= 5m
-
 .PHONY: soak
+soak: SOAKTIME ?= 5m
 soak: ## attacks on the engine, then mixed load for SOAKTIME (default 5m) with the race detector: no race, no leak
 	SOAKTIME=$(SOAKTIME) go test ./engine -run 'Fault|Overload' -count=1 -v -timeout 30m
 	SOAKTIME=$(SOAKTIME) go test -race ./engine -run '^TestSoak$$' -count=1 -v -timeout 0
 
+.PHONY: soak-realtime
+soak-realtime: SOAKTIME ?= 10m
+soak-realtime: ## 15,000 sockets that come, go, stall and vanish for SOAKTIME (default 10m): nothing lost, nothing kept
+	cd bench && SOAKTIME=$(SOAKTIME) GOWORK=off go test ./realtime/soak -run '^TestSoak$$' -count=1 -v -timeout 0
+
 .PHONY: bench
-bench: bench-start bench-relay bench-http ## all benchmarks that print figures for the README
+bench: bench-start bench-relay bench-http bench-realtime ## all benchmarks that print figures for the README
 
 .PHONY: bench-http
 bench-http: ## gale's engine beside its peers, 12 minutes on an idle machine; writes bench/RESULTS.md
 	cd bench && GOWORK=off go run ./http -out RESULTS.md
+
+.PHONY: bench-realtime
+bench-realtime: ## WebSockets and topics beside their peers, 10 minutes on an idle machine; writes bench/RESULTS-realtime.md
+	cd bench && GOWORK=off go run ./realtime -out RESULTS-realtime.md
 
 .PHONY: bench-relay
 bench-relay: ## packets a second that relay commits, beside a bare net/http + database/sql handler
@@ -77,6 +85,10 @@ bench-start: ## time to the first answer, size of a hello world, time of gale ne
 .PHONY: screenshots
 screenshots: ## take the pictures of relay in docs/img with headless Chromium
 	cd cmd/gale && go run ./internal/screenshots -out ../../docs/img
+
+.PHONY: generate
+generate: ## build the hub's browser client, hub/browser/dist, from its TypeScript
+	go run ./cmd/gale/internal/hubclient
 
 .PHONY: tidy
 tidy: ## go mod tidy in each module, against this working tree

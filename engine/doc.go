@@ -20,6 +20,14 @@
 // HTTP/2, listeners that are not of package net, and other systems are served by
 // net/http. [Mode] chooses the mechanism.
 //
+// # Upgraded connections
+//
+// A WebSocket of package ws stays on its loop after its handler has returned: an
+// idle one holds no goroutine, no buffer, and less than 300 bytes here. Its
+// callbacks run as handlers do, so a slow one holds up no other connection. Who
+// sends to very many of them does not write itself: one goroutine for each loop
+// does, and what was sent to a connection until its turn came goes out together.
+//
 // # Differences from net/http
 //
 // What a handler and a client see is what net/http would do, down to the bytes

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"testing"
 
@@ -40,6 +41,13 @@ func raw(t *testing.T, addr *net.TCPAddr) int {
 		n += more
 	}
 	return fd
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	assert.NoError(t, err)
+	return len(all)
 }
 
 // An upgraded connection that is idle costs the engine its struct of 240 bytes,
@@ -88,7 +96,7 @@ func TestUpgradedMemory(t *testing.T) {
 	}
 	openAll() // so that tables have grown, and goroutines are there
 	closeAll()
-	before, routines := measure(), runtime.NumGoroutine()
+	before, routines, files := measure(), runtime.NumGoroutine(), openFiles(t)
 	openAll()
 	each := float64(measure()-before) / conns
 	t.Logf("%.1f bytes for each idle upgraded connection", each)
@@ -102,4 +110,5 @@ func TestUpgradedMemory(t *testing.T) {
 	if left := int64(measure()) - int64(before); left > conns*most/4 {
 		t.Errorf("%d bytes are kept after the end", left)
 	}
+	assert.Equal(t, openFiles(t), files)
 }

@@ -14,7 +14,9 @@ const WorkerLabel = "gale.worker"
 // Running is a request whose handler runs on a goroutine of its own: because it
 // took long, blocked, or its route had done so before.
 type Running struct {
-	// Method and Path of the request, and the route as Server.Route names it.
+	// Method and Path of the request, and the route as Server.Route names it. For
+	// an upgraded connection, whose callback runs, they are those of the request
+	// that it began with, and Path is that of the route where there is one.
 	Method, Path, Route string
 	Start               time.Time
 	// Worker is the value of [WorkerLabel] on the handler's goroutine.

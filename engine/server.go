@@ -214,7 +214,8 @@ func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 
 // Shutdown closes the listeners and idle connections, waits for requests under
 // way, and returns nil, or the error of ctx when that ended first. It does not
-// wait for hijacked connections; see [Server.RegisterOnShutdown] and [Draining].
+// wait for hijacked and upgraded connections, of which the latter are served on;
+// see [Server.RegisterOnShutdown] and [Draining].
 func (s *Server) Shutdown(ctx context.Context) error {
 	if err := s.init(); err != nil {
 		return err
@@ -233,8 +234,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Close closes all listeners and connections at once, save hijacked ones. The
-// contexts of requests under way end; it does not wait for their handlers.
+// Close closes all listeners and connections at once, upgraded ones too, save
+// hijacked ones. The contexts of requests under way end; it does not wait for
+// their handlers, nor for callbacks of upgraded connections.
 func (s *Server) Close() error {
 	if err := s.init(); err != nil {
 		return err
@@ -290,8 +292,9 @@ func (s *Server) Stats() Stats {
 	return st
 }
 
-// Running returns the requests whose handlers now run away from the loop, the
-// oldest first, but for those that wait for their clients. It is empty in [Std].
+// Running returns the requests whose handlers now run away from the loop, and so
+// the upgraded connections whose callbacks do, the oldest first, but for those
+// that wait for their clients. It is empty in [Std].
 func (s *Server) Running() []Running {
 	if n := s.native.Load(); n != nil {
 		return n.away.running()

@@ -5,7 +5,8 @@ import "time"
 // Stats is what a server has counted since it started, and the connections it
 // has now. Counters only grow.
 type Stats struct {
-	// Connections now open, by what they do.
+	// Connections now open, by what they do. Hijacked are also those that were
+	// upgraded, such as WebSockets.
 	Handshaking, Reading, Active, Idle, Hijacked, Closing int64
 
 	Accepted uint64
@@ -35,8 +36,9 @@ type Stats struct {
 	// Drained is what became of connections and requests at the end.
 	Drained Drained
 
-	// Takeovers counts requests whose handler ran so long that another
-	// goroutine took the loop, by route ("" where that is not known).
+	// Takeovers counts requests whose handler, or upgraded connections whose
+	// callback, ran so long that another goroutine took the loop, by route (""
+	// where that is not known).
 	Takeovers map[string]uint64
 	// HandedOff counts requests that left the loop before their handler ran,
 	// since their route had been slow.

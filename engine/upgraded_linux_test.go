@@ -81,15 +81,8 @@ func TestUpgradedBigOutput(t *testing.T) {
 		p.prepare = func(k *talker, _ *http.Request) { k.hears = func(b []byte) { heard <- string(b) } }
 		g := p.hold(t, &engine.Server{Mode: mode, WriteStallTimeout: 1, MinRate: 1 << 30}).enter()
 		const size = 8 << 20
-		g.k.say(strings.Repeat("y", size))
-		var last, same int
-		until(t, "the socket is full", func() bool {
-			outputs, waiting := g.k.counted()
-			if same++; outputs != last || outputs == 0 || waiting == 0 {
-				last, same = outputs, 0
-			}
-			return same == 100
-		})
+		fill(t, g.k, size)
+		last, _ := g.k.counted()
 		g.send("still heard")
 		assert.Equal(t, <-heard, "still heard")
 		for range 100 {

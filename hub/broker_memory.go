@@ -19,6 +19,15 @@ type MemoryBroker struct {
 	mu     sync.Mutex
 	topics map[string]*memoryTopic
 	idle   list.List // of *memoryTopic without listeners, the latest used first
+
+	membersMu sync.Mutex
+	members   map[string]map[string]memoryMembers // by name, then by node
+}
+
+// memoryMembers is what a node has said.
+type memoryMembers struct {
+	data    []byte
+	expires time.Time
 }
 
 // memoryLinger is how long an idle topic stays known at least, so that a page
@@ -49,7 +58,11 @@ type memoryEntry struct {
 
 // NewMemoryBroker returns an empty broker. It needs no closing.
 func NewMemoryBroker() *MemoryBroker {
-	return &MemoryBroker{maxIdle: 100_000, topics: make(map[string]*memoryTopic)}
+	return &MemoryBroker{
+		maxIdle: 100_000,
+		topics:  make(map[string]*memoryTopic),
+		members: make(map[string]map[string]memoryMembers),
+	}
 }
 
 // Publish implements [Broker].
@@ -101,6 +114,40 @@ func (b *MemoryBroker) History(_ context.Context, s Stream, since *Position, lim
 	t := b.topicLocked(s.Name)
 	b.mu.Unlock()
 	return t.history(since, limit), nil
+}
+
+// SetMembers implements [PresenceStore].
+func (b *MemoryBroker) SetMembers(_ context.Context, name, node string, members []byte, ttl time.Duration) error {
+	b.membersMu.Lock()
+	defer b.membersMu.Unlock()
+	nodes := b.members[name]
+	switch {
+	case len(members) == 0:
+		if delete(nodes, node); len(nodes) == 0 {
+			delete(b.members, name)
+		}
+		return nil
+	case nodes == nil:
+		nodes = make(map[string]memoryMembers)
+		b.members[name] = nodes
+	}
+	nodes[node] = memoryMembers{members, time.Now().Add(ttl)}
+	return nil
+}
+
+// Members implements [PresenceStore].
+func (b *MemoryBroker) Members(_ context.Context, name string) (map[string][]byte, error) {
+	b.membersMu.Lock()
+	defer b.membersMu.Unlock()
+	said := make(map[string][]byte)
+	for node, m := range b.members[name] {
+		if time.Now().Before(m.expires) {
+			said[node] = m.data
+		} else {
+			delete(b.members[name], node)
+		}
+	}
+	return said, nil
 }
 
 // touch returns the topic, marked as used; nil when it is not known and create

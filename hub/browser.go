@@ -5,27 +5,55 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 )
 
-//go:embed client.js
-var clientJS string
+//go:embed browser/dist/hub.js
+var clientModule string
 
-// ClientJS serves the browser's client, an ES module without dependencies:
+//go:embed browser/dist/hub.global.js
+var clientScript string
+
+//go:embed browser/hub.d.ts
+var clientTypes string
+
+// ClientJS serves the browser's client, which has no dependencies, by the last
+// segment of the path: hub.global.js is a classic script with a global named
+// gale, hub.d.ts are the types for TypeScript, anything else is an ES module.
 //
 //	mux.Handle("GET /hub.js", hub.ClientJS())
 //
 //	import { connect } from "/hub.js";
 //	const hub = connect("/live");
 //	hub.subscribe("packets/7", packet => show(packet), { lost: reload });
+//
+// Browsers ask for it again each time and are answered 304, so that it is
+// always the client of this server.
 func ClientJS() http.Handler {
-	sum := sha256.Sum256([]byte(clientJS))
-	etag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	module := serveClient("text/javascript; charset=utf-8", clientModule)
+	script := serveClient("text/javascript; charset=utf-8", clientScript)
+	types := serveClient("text/plain; charset=utf-8", clientTypes)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-cache") // asked for again each time, answered 304
-		w.Header().Set("ETag", etag)
-		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(clientJS))
+		switch path.Base(r.URL.Path) {
+		case "hub.global.js":
+			script(w, r)
+		case "hub.d.ts":
+			types(w, r)
+		default:
+			module(w, r)
+		}
 	})
+}
+
+func serveClient(contentType, text string) http.HandlerFunc {
+	sum := sha256.Sum256([]byte(text))
+	etag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("ETag", etag)
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(text))
+	}
 }

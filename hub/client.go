@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"errors"
 	"sync"
 
 	"github.com/galeweb/gale/ws"
@@ -11,125 +10,205 @@ import (
 // read; over it he is closed.
 const maxReplies = 256
 
-// client is one connection of the network.
+// client is one connection of the network. There may be a hundred thousand, so
+// it holds nothing that an idle one does not need.
 type client struct {
-	h    *Hub
-	conn *ws.Conn
+	h      *Hub
+	link   link
+	number uint64 // unique on this node
+	place  int    // in Hub.clients, under its lock
+	kind   transport
 
 	mu      sync.Mutex
-	remotes map[string]*remote
-	replies []*ws.Prepared // answers that wait, before all messages
-	stalled bool           // the socket's queue is full; Writable will come
+	who     *visitor // nil when nobody wants to know
+	remotes []*remote
+	replies []*message // answers that wait, before all messages
+	known   bool       // it has authenticated, if it must
+	stalled bool       // the link is full; writable will come
+	ended   bool
 }
 
 // remote is one subscription of a client, under the client's lock.
 type remote struct {
-	c     *client
-	feed  *feed
-	queue queue
-	live  bool // the client was told "subscribed"
+	c        *client
+	feed     *feed
+	backlog  *backlog  // nil while nothing waits
+	presence *presence // nil when the topic has none
+	place    int32     // in feed.remotes, under the feed's lock
+	watch    int32     // in presence.watchers, under the presence's lock
+	watches  bool      // it is told of presence
+	stale    bool      // it was not, for want of room
+	joined   bool      // it is present, or has
+	gone     bool      // left: under the presence's lock
 }
 
-// send passes p to the socket; false when it must wait for Writable.
-func (c *client) send(p *ws.Prepared) bool {
+// send passes m to the link; false when it must wait for writable.
+func (c *client) send(m *message) bool {
 	if c.stalled {
 		return false
 	}
-	c.stalled = errors.Is(c.conn.SendPrepared(p), ws.ErrQueueFull)
-	return !c.stalled // a closed connection takes everything
+	c.stalled = !c.link.send(m)
+	return !c.stalled
 }
 
-func (c *client) reply(r reply) {
+func (c *client) reply(m *message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.replyLocked(r)
+	c.replyLocked(m)
 }
 
-func (c *client) replyLocked(r reply) {
-	p := r.encode()
-	if c.send(p) {
+func (c *client) replyLocked(m *message) {
+	if len(c.replies) == 0 && c.send(m) {
 		return
 	}
 	if len(c.replies) >= maxReplies {
-		c.conn.Close(ws.CodeTryLater, "too many requests without reading the answers")
+		c.link.close(ws.CodeTryLater, "too many requests without reading the answers")
 		return
 	}
-	c.replies = append(c.replies, p)
+	c.replies = append(c.replies, m)
 }
 
-// deliver implements subscriber. The quick way shares the frame with everyone.
-func (s *remote) deliver(b *burst) {
+// wait returns the backlog, which keeps further messages from overtaking.
+func (s *remote) wait() *backlog {
+	if s.backlog == nil {
+		q := s.c.h.backlogs.Get().(*backlog)
+		*q = backlog{limit: s.feed.topic.queue, policy: s.feed.topic.policy}
+		s.backlog = q
+	}
+	return s.backlog
+}
+
+// done gives the backlog back when nothing waits.
+func (s *remote) done() {
+	if q := s.backlog; q != nil && q.idle() {
+		s.feed.caughtUp(q)
+		s.backlog = nil
+		s.c.h.backlogs.Put(q)
+	}
+}
+
+// deliver implements subscriber. The quick way shares the message with everyone.
+func (s *remote) deliver(b *burst) bool {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.backlog == nil && c.send(b.message()) {
+		return true
+	}
+	for _, e := range s.wait().admit(b) {
+		if !s.push(item{epoch: b.epoch, Entry: e}) {
+			return false
+		}
+	}
+	c.flush(s)
+	return false
+}
+
+// lose implements subscriber.
+func (s *remote) lose(to Position) {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	if s.live && len(s.queue.items) == 0 && s.c.send(b.frame()) {
-		return
-	}
-	for _, e := range b.entries {
-		dropped, ok := s.queue.push(item{b.epoch, e})
-		if !ok {
-			s.feed.topic.dropped.Inc()
-			s.c.conn.Close(ws.CodeTryLater, "too slow for "+s.feed.name)
-			return
-		}
-		s.feed.topic.dropped.Add(float64(dropped))
+	if s.wait().knows(to) || s.push(item{epoch: to.Epoch, gap: true, Entry: Entry{Offset: to.Offset}}) {
+		s.c.flush(s)
 	}
 }
 
-// shut implements subscriber: the connection's own end ends its subscriptions.
-func (s *remote) shut(error) {}
-
-// begin answers the subscribe, then lets the history and what came since flow.
-func (c *client) begin(s *remote, answer reply, history History) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.remotes[s.feed.name] = s
-	c.replyLocked(answer)
-	s.queue.begin(history)
-	s.live = true
-	c.flush(s)
+// push has it wait; false when the client is closed instead.
+func (s *remote) push(it item) bool {
+	q := s.backlog
+	dropped, ok := q.push(it)
+	if !ok {
+		dropped = 1
+		s.c.link.close(ws.CodeTryLater, "too slow for "+s.feed.name)
+	}
+	if dropped > 0 {
+		s.feed.lag(q, dropped, s.c.nameLocked)
+	}
+	return ok
 }
 
-// writable is called when the socket has room again.
+// reset implements subscriber.
+func (s *remote) reset() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	q := s.wait()
+	q.reset()
+	q.mute = true
+}
+
+// begin implements subscriber.
+func (s *remote) begin(h History, g guard) bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.backlog.begin(h, g)
+}
+
+// writable is called when the link has room again.
 func (c *client) writable() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.stalled = false
-	for len(c.replies) > 0 {
-		if !c.send(c.replies[0]) {
-			return
-		}
+	for len(c.replies) > 0 && c.send(c.replies[0]) {
 		c.replies = c.replies[1:]
 	}
-	c.replies = nil
+	if len(c.replies) == 0 {
+		c.replies = nil
+		for _, s := range c.remotes {
+			c.flush(s)
+		}
+	}
+	var stale []*remote
 	for _, s := range c.remotes {
-		c.flush(s)
+		if s.stale && !c.stalled {
+			s.stale = false
+			stale = append(stale, s)
+		}
+	}
+	c.mu.Unlock()
+	for _, s := range stale {
+		s.presence.showAgain(s)
 	}
 }
 
-// flush sends what waits for s, as far as the socket has room.
+// flush sends what waits for s, as far as the link has room.
 func (c *client) flush(s *remote) {
-	q := &s.queue
-	for len(q.items) > 0 && !c.stalled {
-		entries := make([]Entry, 0, len(q.items))
-		epoch := q.items[0].epoch
-		for _, it := range q.items {
-			if it.epoch != epoch {
-				break
-			}
-			entries = append(entries, it.Entry)
+	q := s.backlog
+	if q == nil || q.joining || q.mute {
+		return
+	}
+	sent := 0
+	for len(q.items) > 0 && !c.stalled && len(c.replies) == 0 {
+		if to, ok := q.takeGap(); ok {
+			c.replyLocked(subscribed(s.feed.name, to, new(bool)))
+			continue
 		}
-		entries = entries[:fit(entries)]
-		if c.send(prepare(appendMessages(nil, s.feed.name, epoch, q.missed, entries))) {
+		epoch, entries := q.run()
+		if c.send(newMessages(s.feed.name, epoch, q.missed, entries)) {
 			q.missed = 0
 			q.drop(len(entries))
+			sent += len(entries)
 		}
 	}
+	if sent > 0 {
+		s.feed.topic.delivered.Add(float64(sent))
+	}
+	s.done()
 }
 
-func (c *client) has(name string) bool {
+// find returns the subscription to name, or nil.
+func (c *client) find(name string) *remote {
+	for _, s := range c.remotes {
+		if s.feed.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// lookup is find for those who do not hold the lock.
+func (c *client) lookup(name string) *remote {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.remotes[name] != nil
+	return c.find(name)
 }
 
 func (c *client) count() int {
@@ -138,19 +217,49 @@ func (c *client) count() int {
 	return len(c.remotes)
 }
 
-// take removes and returns the subscription to name, or nil.
-func (c *client) take(name string) *remote {
+// take removes s, or when nil the subscription to name, from the client, and
+// returns it; nil when it is not there.
+func (c *client) take(s *remote, name string) *remote {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.remotes[name]
-	delete(c.remotes, name)
-	return s
+	for i, other := range c.remotes {
+		if other == s || s == nil && other.feed.name == name {
+			last := len(c.remotes) - 1
+			c.remotes[i] = c.remotes[last]
+			c.remotes[last] = nil
+			c.remotes = c.remotes[:last]
+			return other
+		}
+	}
+	return nil
 }
 
-func (c *client) takeAll() map[string]*remote {
+// leave ends a subscription that was taken from the client.
+func (s *remote) leave() {
+	s.feed.leave(s)
+	if s.presence != nil {
+		s.presence.leave(s)
+	}
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if s.backlog != nil { // nobody delivers any more
+		s.feed.caughtUp(s.backlog)
+		s.backlog = nil
+	}
+}
+
+// end ends all subscriptions, when the connection has ended.
+func (c *client) end() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.ended = true
+	if c.who != nil && c.who.timer != nil {
+		c.who.timer.Stop()
+	}
 	all := c.remotes
 	c.remotes = nil
-	return all
+	c.mu.Unlock()
+	for _, s := range all {
+		s.leave()
+	}
+	c.h.dismiss(c)
 }

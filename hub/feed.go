@@ -2,19 +2,23 @@ package hub
 
 import (
 	"context"
-	"maps"
+	"errors"
 	"slices"
 	"sync"
-
-	"github.com/galeweb/gale/ws"
 )
 
-// subscriber is one end of a feed.
+// subscriber is one end of a feed: a [remote] or a [local]. The feed calls it
+// under its lock.
 type subscriber interface {
-	// deliver is called in order, never twice at a time, and does not block.
-	deliver(b *burst)
-	// shut ends the subscription from the hub's side.
-	shut(cause error)
+	// deliver is called in order and does not block. It reports whether the
+	// burst is on its way rather than waiting.
+	deliver(b *burst) bool
+	// lose says that an unknown number of messages before to was lost.
+	lose(to Position)
+	// reset is called before the history is asked for, and begin when it is
+	// there; false has it asked for again.
+	reset()
+	begin(h History, g guard) bool
 }
 
 // feed is this node's one subscription to a name at the broker, and all who
@@ -28,31 +32,37 @@ type feed struct {
 	setup       sync.Mutex // held over the broker's I/O
 	unsubscribe func()
 
-	mu          sync.Mutex
-	subscribers map[subscriber]struct{}
-	closed      bool
+	mu       sync.Mutex
+	remotes  []*remote
+	locals   []*local
+	closed   bool     // nobody may join
+	gone     bool     // nobody is left
+	known    bool     // at and base are
+	base, at Position // all between them was delivered
+	turns    int      // how often the stream was interrupted
+	recovery *recovery
 }
 
 // burst is what one frame carries to all subscribers of a feed.
 type burst struct {
-	name     string
-	epoch    string
-	entries  []Entry
-	prepared *ws.Prepared
+	name    string
+	epoch   string
+	entries []Entry
+	encoded *message
 }
 
 // frameBytes is about how much data goes into one frame.
 const frameBytes = 64 << 10
 
-// frame is encoded for the first who needs it.
-func (b *burst) frame() *ws.Prepared {
-	if b.prepared == nil {
-		b.prepared = prepare(appendMessages(nil, b.name, b.epoch, 0, b.entries))
+// message is encoded for the first who needs it.
+func (b *burst) message() *message {
+	if b.encoded == nil {
+		b.encoded = newMessages(b.name, b.epoch, 0, b.entries)
 	}
-	return b.prepared
+	return b.encoded
 }
 
-// retain returns the feed of name, open; the caller adds itself and leaves, or
+// retain returns the feed of name, open; the caller joins and leaves, or
 // releases it.
 func (h *Hub) retain(ctx context.Context, t *topic, name string) (*feed, error) {
 	h.mu.Lock()
@@ -62,54 +72,17 @@ func (h *Hub) retain(ctx context.Context, t *topic, name string) (*feed, error) 
 	}
 	f := h.feeds[name]
 	if f == nil {
-		f = &feed{h: h, topic: t, name: name, subscribers: make(map[subscriber]struct{})}
+		f = &feed{h: h, topic: t, name: name}
 		h.feeds[name] = f
 	}
 	f.refs++
 	h.mu.Unlock()
 	if err := f.open(ctx); err != nil {
+		h.metrics.broker(err)
 		h.release(f)
 		return nil, err
 	}
 	return f, nil
-}
-
-// add is false when the hub is being drained.
-func (f *feed) add(s subscriber) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
-		return false
-	}
-	f.subscribers[s] = struct{}{}
-	f.topic.subscriptions.Inc()
-	return true
-}
-
-func (f *feed) leave(s subscriber) {
-	f.mu.Lock()
-	delete(f.subscribers, s)
-	f.mu.Unlock()
-	f.topic.subscriptions.Dec()
-	f.h.release(f)
-}
-
-func (h *Hub) release(f *feed) {
-	h.mu.Lock()
-	f.refs--
-	last := f.refs == 0
-	if last {
-		delete(h.feeds, f.name)
-	}
-	h.mu.Unlock()
-	if !last {
-		return
-	}
-	f.setup.Lock()
-	defer f.setup.Unlock()
-	if f.unsubscribe != nil {
-		f.unsubscribe()
-	}
 }
 
 func (f *feed) open(ctx context.Context) error {
@@ -123,17 +96,172 @@ func (f *feed) open(ctx context.Context) error {
 	return err
 }
 
+func (h *Hub) release(f *feed) {
+	h.mu.Lock()
+	f.refs--
+	last := f.refs == 0
+	if last {
+		delete(h.feeds, f.name)
+	}
+	h.mu.Unlock()
+	if !last {
+		return
+	}
+	f.mu.Lock()
+	f.gone = true
+	f.mu.Unlock()
+	f.setup.Lock()
+	defer f.setup.Unlock()
+	if f.unsubscribe != nil {
+		f.unsubscribe()
+	}
+}
+
+// add is false when the hub is being drained.
+func (f *feed) add(s subscriber) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return false
+	}
+	switch s := s.(type) {
+	case *remote:
+		s.place = int32(len(f.remotes))
+		f.remotes = append(f.remotes, s)
+	case *local:
+		f.locals = append(f.locals, s)
+	}
+	f.topic.subscriptions.Inc()
+	return true
+}
+
+func (f *feed) leave(s subscriber) {
+	f.mu.Lock()
+	switch s := s.(type) {
+	case *remote:
+		last := len(f.remotes) - 1
+		f.remotes[s.place] = f.remotes[last]
+		f.remotes[s.place].place = s.place
+		f.remotes[last] = nil
+		if f.remotes = f.remotes[:last]; cap(f.remotes) > 64 && last < cap(f.remotes)/4 {
+			f.remotes = slices.Clone(f.remotes)
+		}
+	case *local:
+		f.locals = slices.DeleteFunc(f.locals, func(l *local) bool { return l == s })
+	}
+	f.mu.Unlock()
+	f.topic.subscriptions.Dec()
+	f.h.release(f)
+}
+
+const joinTries = 5
+
+var errUnsettled = errors.New("hub: the stream was interrupted again and again")
+
+// join adds s and has it begin with what the history has for it, so that
+// nothing is missing between the two. On an error s has left.
+func (f *feed) join(ctx context.Context, s subscriber, from *Position, recent int) (History, error) {
+	if !f.add(s) {
+		f.h.release(f)
+		return History{}, ErrClosed
+	}
+	err := errUnsettled
+	for range joinTries {
+		f.mu.Lock()
+		s.reset()
+		known, since, turns := f.known, f.at, f.turns
+		f.mu.Unlock()
+		var h History
+		if h, err = f.topic.history(ctx, f.name, from, recent); err != nil {
+			break
+		}
+		f.mu.Lock()
+		if !known && f.known {
+			since = f.base
+		}
+		behind := h.Top.Epoch == since.Epoch && h.Top.Offset < since.Offset
+		ok := turns == f.turns && !behind && s.begin(h, f.meet(h.Top))
+		f.mu.Unlock()
+		if ok {
+			return h, nil
+		}
+		err = errUnsettled
+	}
+	f.leave(s)
+	return History{}, err
+}
+
+// meet returns the guard for someone whose history ends at top.
+func (f *feed) meet(top Position) guard {
+	switch {
+	case !f.known:
+		f.known, f.base, f.at = true, top, top
+	case top.Epoch == "" || f.at == top:
+	case f.at.Epoch != top.Epoch:
+		return guard{up: true, after: top, stale: f.at.Epoch}
+	case f.recovery != nil || f.at.Offset < top.Offset:
+		return guard{up: true, after: top}
+	}
+	return guard{}
+}
+
+// deliver is called by the broker.
 func (f *feed) deliver(b Batch) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for rest := b.Entries; len(rest) > 0; {
+	switch {
+	case b.Resync:
+		f.resync()
+	case f.recovery != nil:
+		f.recovery.hold(b)
+	case !f.take(b):
+		f.recover(b)
+	}
+}
+
+// take passes on what is new of b; false when messages before it are missing.
+func (f *feed) take(b Batch) bool {
+	entries := b.Entries
+	if len(entries) == 0 {
+		return true
+	}
+	switch {
+	case !f.known:
+		f.known, f.base = true, Position{b.Epoch, b.Prev}
+	case f.at.Epoch != b.Epoch:
+		f.lose(Position{b.Epoch, b.Prev})
+	case b.Epoch == "":
+	case b.Prev > f.at.Offset:
+		return false
+	default:
+		at := slices.IndexFunc(entries, func(e Entry) bool { return e.Offset > f.at.Offset })
+		if at < 0 {
+			return true
+		}
+		entries = entries[at:]
+	}
+	f.at = Position{b.Epoch, entries[len(entries)-1].Offset}
+	f.fan(b.Epoch, entries)
+	return true
+}
+
+// fan hands entries to all, in as few frames as they fit.
+func (f *feed) fan(epoch string, entries []Entry) {
+	sent := 0
+	for rest := entries; len(rest) > 0; {
 		n := fit(rest)
-		burst := &burst{name: f.name, epoch: b.Epoch, entries: rest[:n]}
-		for s := range f.subscribers {
-			s.deliver(burst)
+		b := &burst{name: f.name, epoch: epoch, entries: rest[:n]}
+		for _, s := range f.remotes {
+			if s.deliver(b) {
+				sent += n
+			}
+		}
+		for _, s := range f.locals {
+			s.deliver(b)
 		}
 		rest = rest[n:]
 	}
+	f.topic.delivered.Add(float64(sent))
 }
 
 // fit returns how many of the entries go into one frame, at least one.
@@ -147,13 +275,29 @@ func fit(entries []Entry) int {
 	return len(entries)
 }
 
-// close lets nobody in any more and ends those who are.
+// lose says that messages before to are lost. For a last value they do not
+// matter.
+func (f *feed) lose(to Position) {
+	f.known, f.base, f.at = true, to, to
+	f.turns++
+	if f.topic.lastValue {
+		return
+	}
+	for _, s := range f.remotes {
+		s.lose(to)
+	}
+	for _, s := range f.locals {
+		s.lose(to)
+	}
+}
+
+// close lets nobody in any more and ends the subscriptions in the process.
 func (f *feed) close(cause error) {
 	f.mu.Lock()
 	f.closed = true
-	all := slices.Collect(maps.Keys(f.subscribers))
+	locals := slices.Clone(f.locals)
 	f.mu.Unlock()
-	for _, s := range all {
+	for _, s := range locals {
 		s.shut(cause)
 	}
 }

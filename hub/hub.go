@@ -1,17 +1,20 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/galeweb/gale/internal/mailbox"
+	"github.com/galeweb/gale/internal/topicname"
 	"github.com/galeweb/gale/ws"
 )
 
@@ -21,7 +24,10 @@ var (
 	// ErrSlow ends the subscription of a subscriber who reads too slowly for a
 	// topic with [CloseSlow].
 	ErrSlow = errors.New("hub: subscriber is too slow")
-	// ErrForbidden is what an Authorize returns to say no.
+	// ErrGap says that an unknown number of messages was lost with the broker,
+	// or that it began anew: load the state afresh.
+	ErrGap = errors.New("hub: messages were lost")
+	// ErrForbidden is what an Authorize, or an Authenticate, returns to say no.
 	ErrForbidden = errors.New("hub: subscribing is forbidden")
 	// ErrBrokerLost is returned while the broker's servers cannot be reached.
 	ErrBrokerLost = errors.New("hub: broker is lost")
@@ -38,70 +44,139 @@ type Options struct {
 	// Metrics is where gauges and counters (gale_hub_…) are registered.
 	// Defaults to nowhere.
 	Metrics prometheus.Registerer
-	// CheckOrigin says from which pages browsers may connect; see
-	// [ws.Handler]. Defaults to those of the same host.
+	// CheckOrigin says from which pages browsers may connect, by any transport.
+	// Defaults to those of the same host.
 	CheckOrigin func(r *http.Request) bool
+	// Keep returns the context whose values a WebSocket keeps for as long as it
+	// lives; see [ws.Handler]. With many connections keep no more than Identify
+	// and Authorize ask for. Defaults to the request's.
+	Keep func(r *http.Request) context.Context
+	// Identify says who a connection is: ctx has the values of its request. It is
+	// called once for each. Presence, [Hub.Disconnect] and [Hub.Slow] go by it.
+	// Defaults to nobody.
+	Identify func(ctx context.Context) Identity
+	// Authenticate, when set, has clients say who they are in their first
+	// message, for those who can send neither cookies nor headers. It returns the
+	// connection's context, made from ctx, or [ErrForbidden]; any other error is
+	// logged, and the client asked to try again. Over SSE and long-poll the token
+	// is that of the header "Authorization: Bearer". Defaults to letting
+	// everyone connect; topics have their Authorize.
+	Authenticate func(ctx context.Context, token string) (context.Context, error)
+	// AuthTimeout is how long a client may take for that. Defaults to 10 s.
+	AuthTimeout time.Duration
+	// CallTimeout is how long a call may take; see [Handle]. Defaults to 10 s.
+	CallTimeout time.Duration
+	// MaxMessage is the size of the largest call, in bytes. Defaults to 64 KiB.
+	MaxMessage int
+	// PublishWait is how long Publish waits for a lost broker to come back.
+	// Defaults to not at all.
+	PublishWait time.Duration
+	// DrainOver is the time over which [Hub.Drain] spreads the ends of
+	// connections; negative is none. Defaults to 5 s.
+	DrainOver time.Duration
+	// Heartbeat is the silence after which a stream of server-sent events gets a
+	// comment, so that nobody takes it for dead. Defaults to 25 s.
+	Heartbeat time.Duration
 }
 
 // Hub holds topics and those who subscribed to them. Make one by [New], end
 // it by [Hub.Drain].
 type Hub struct {
-	broker  Broker
-	logger  *slog.Logger
-	metrics *metrics
-	ws      *ws.Handler
-	clients sync.Map // *ws.Conn → *client
+	o          Options
+	broker     Broker
+	logger     *slog.Logger
+	metrics    *metrics
+	node       string // this one's name among the nodes
+	ws         *ws.Handler
+	slow       slowList
+	backlogs   sync.Pool     // of *backlog
+	recoveries chan struct{} // holds a token for each that asks the broker
+	numbers    atomic.Uint64 // of clients
+	checks     atomic.Uint64 // how often subscriptions were checked again
+	control    *topic
+	orders     orders
+	polls      *mailbox.Polls
+	listening  sync.Once
 
-	mu     sync.RWMutex
-	topics []*topic
-	feeds  map[string]*feed
-	closed bool
+	mu      sync.RWMutex
+	topics  []*topic
+	methods map[string]method
+	feeds   map[string]*feed
+	closed  bool
+
+	store       PresenceStore // nil when the broker is none
+	presencesMu sync.Mutex
+	presences   map[string]*presence
+
+	lostMu sync.Mutex
+	lost   map[string]struct{} // names to tell other nodes of; nil while nobody does
+
+	clientsMu sync.Mutex
+	clients   []*client
+	draining  bool
+	empty     chan struct{} // closed when the last client is gone
+
+	running   sync.WaitGroup
+	runningMu sync.Mutex
+	ctx       context.Context // ends with the hub's goroutines
+	stop      context.CancelFunc
 }
 
 // New returns a hub without topics.
 func New(o Options) *Hub {
+	o.AuthTimeout = cmp.Or(o.AuthTimeout, 10*time.Second)
+	o.CallTimeout = cmp.Or(o.CallTimeout, 10*time.Second)
+	o.DrainOver = cmp.Or(o.DrainOver, 5*time.Second)
+	o.Heartbeat = cmp.Or(o.Heartbeat, 25*time.Second)
+	o.MaxMessage = cmp.Or(o.MaxMessage, 64<<10)
 	h := &Hub{
-		broker:  o.Broker,
-		logger:  o.Logger,
-		metrics: newMetrics(o.Metrics),
-		feeds:   make(map[string]*feed),
+		o:          o,
+		broker:     o.Broker,
+		logger:     cmp.Or(o.Logger, slog.Default()),
+		metrics:    newMetrics(o.Metrics),
+		node:       newNode(),
+		presences:  make(map[string]*presence),
+		methods:    make(map[string]method),
+		feeds:      make(map[string]*feed),
+		empty:      make(chan struct{}),
+		backlogs:   sync.Pool{New: func() any { return new(backlog) }},
+		recoveries: make(chan struct{}, maxRecoveries),
 	}
 	if h.broker == nil {
 		h.broker = NewMemoryBroker()
 	}
-	if h.logger == nil {
-		h.logger = slog.Default()
-	}
-	h.ws = h.newTransport(o.CheckOrigin)
+	h.store, _ = h.broker.(PresenceStore)
+	h.ctx, h.stop = context.WithCancel(context.Background())
+	h.control = newControl(h)
+	h.polls = h.newPolls()
+	h.ws = h.newSocketHandler()
 	return h
 }
 
-// Handler returns the WebSocket endpoint, which speaks the protocol of
-// docs/hub-protocol.md. Put the middleware that knows the user around it:
-// Authorize gets the context of the request.
-func (h *Hub) Handler() http.Handler { return h.ws }
-
-// Drain refuses new connections and subscriptions, closes connections with
-// 1012 after sending what is queued, ends subscriptions in the process with
-// [ErrClosed], and waits until the connections are gone or ctx ends. It does
-// not stop Publish, which other nodes may still hear, and does not close the
-// broker.
-func (h *Hub) Drain(ctx context.Context) error {
-	h.mu.Lock()
-	h.closed = true
-	feeds := slices.Collect(maps.Values(h.feeds))
-	h.mu.Unlock()
-	for _, f := range feeds {
-		f.close(ErrClosed)
+// Check returns an error while the broker is lost; it is a check of readiness.
+func (h *Hub) Check(ctx context.Context) error {
+	if c, ok := h.broker.(Checker); ok {
+		return c.Check(ctx)
 	}
-	return h.ws.Drain(ctx)
+	return nil
+}
+
+// spawn runs f in a goroutine that Drain ends and waits for; false when it has.
+func (h *Hub) spawn(f func(ctx context.Context)) bool {
+	h.runningMu.Lock()
+	defer h.runningMu.Unlock()
+	if h.ctx.Err() != nil {
+		return false
+	}
+	h.running.Go(func() { f(h.ctx) })
+	return true
 }
 
 func (h *Hub) register(t *topic) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, other := range h.topics {
-		if other.pattern.overlaps(t.pattern) {
+		if other.pattern.Overlaps(t.pattern) {
 			panic(fmt.Sprintf("hub: topic patterns %q and %q match the same names; change one", other.label, t.label))
 		}
 	}
@@ -110,13 +185,13 @@ func (h *Hub) register(t *topic) {
 
 // topicOf returns the topic that a name from the network belongs to, or nil.
 func (h *Hub) topicOf(name string) *topic {
-	if !validName(name) {
+	if !topicname.Valid(name) {
 		return nil
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for _, t := range h.topics {
-		if t.pattern.matches(name) {
+		if t.pattern.Matches(name) {
 			return t
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/galeweb/gale/internal/assert"
 )
 
-func (q *queue) String() string {
+func (q *backlog) String() string {
 	var b strings.Builder
 	for _, it := range q.items {
 		fmt.Fprintf(&b, "%s%d ", it.Key, it.Offset)
@@ -34,10 +34,10 @@ func TestQueuePolicies(t *testing.T) {
 		{CloseSlow, "abc", "a1 b2 c3 missed 0", false},
 		{CloseSlow, "abcd", "a1 b2 c3 missed 0", true},
 	} {
-		q := queue{limit: 3, policy: c.policy}
+		q := backlog{limit: 3, policy: c.policy}
 		closes, total := false, 0
 		for i, key := range c.keys {
-			dropped, ok := q.push(item{"e", Entry{Offset: uint64(i + 1), Key: string(key)}})
+			dropped, ok := q.push(item{epoch: "e", Entry: Entry{Offset: uint64(i + 1), Key: string(key)}})
 			closes = closes || !ok
 			total += dropped
 		}
@@ -49,10 +49,12 @@ func TestQueuePolicies(t *testing.T) {
 
 func TestQueueBegin(t *testing.T) {
 	t.Parallel()
-	q := queue{limit: 10}
+	q := backlog{limit: 10}
+	q.reset()
 	for i := range uint64(4) {
-		q.push(item{"e", Entry{Offset: i + 3}})
+		q.push(item{epoch: "e", Entry: Entry{Offset: i + 3}})
 	}
-	q.begin(History{Top: Position{"e", 4}, Entries: []Entry{{Offset: 2}, {Offset: 3}, {Offset: 4}}})
+	h := History{Top: Position{"e", 4}, Entries: []Entry{{Offset: 2}, {Offset: 3}, {Offset: 4}}}
+	assert.True(t, q.begin(h, guard{}), "begins")
 	assert.Equal(t, q.String(), "2 3 4 5 6 missed 0")
 }

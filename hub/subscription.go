@@ -21,6 +21,8 @@ type SubscribeOptions struct {
 
 // Event is one message for a subscriber.
 type Event[T any] struct {
+	// Position is zero when the broker was lost, or keeps nothing, so that
+	// there is none to resume from.
 	Position Position
 	Value    T
 	// Missed is how many messages were dropped, or replaced by a newer one of
@@ -47,9 +49,9 @@ type local struct {
 	once sync.Once
 	wake chan struct{} // holds one token
 
-	mu    sync.Mutex
-	queue queue
-	err   error
+	mu      sync.Mutex
+	backlog backlog
+	err     error
 }
 
 // Subscribe subscribes to name until ctx ends or [Subscription.Close]. It does
@@ -59,40 +61,49 @@ func (t *Topic[T]) Subscribe(ctx context.Context, name string, o SubscribeOption
 	if err := t.check(name); err != nil {
 		return nil, err
 	}
-	s := &Subscription[T]{local: &local{
-		wake:  make(chan struct{}, 1),
-		queue: queue{limit: t.queue, policy: t.policy},
-	}}
-	feed, err := t.h.retain(ctx, t.topic, name)
+	s, err := newSubscription[T](ctx, t.topic, name, o)
+	if err == nil {
+		s.endWith(ctx)
+	}
+	return s, err
+}
+
+// newSubscription makes one for which ctx bounds only the call.
+func newSubscription[T any](ctx context.Context, t *topic, name string, o SubscribeOptions) (*Subscription[T], error) {
+	l := &local{wake: make(chan struct{}, 1), backlog: backlog{limit: t.queue, policy: t.policy}}
+	h, err := l.join(ctx, t, name, o)
 	if err != nil {
 		return nil, fmt.Errorf("hub: subscribe to %q: %w", name, err)
 	}
-	s.local.feed = feed
-	if !feed.add(s.local) {
-		t.h.release(feed)
-		return nil, fmt.Errorf("hub: subscribe to %q: %w", name, ErrClosed)
+	return &Subscription[T]{Start: Position{h.Top.Epoch, h.Prev}, Recovered: o.From != nil && h.Recovered, local: l}, nil
+}
+
+// endWith ends the subscription when ctx ends.
+func (l *local) endWith(ctx context.Context) {
+	l.stop = context.AfterFunc(ctx, func() { l.shut(context.Cause(ctx)) })
+}
+
+func (l *local) join(ctx context.Context, t *topic, name string, o SubscribeOptions) (h History, err error) {
+	if l.feed, err = t.h.retain(ctx, t, name); err != nil {
+		return h, err
 	}
-	history, start, err := t.catchUp(ctx, name, o.From, o.Recent)
-	if err != nil {
-		s.local.shut(err)
-		return nil, fmt.Errorf("hub: subscribe to %q: %w", name, err)
-	}
-	s.Start, s.Recovered = start, history.Recovered
-	s.local.mu.Lock()
-	s.local.queue.begin(history)
-	s.local.mu.Unlock()
-	s.local.stop = context.AfterFunc(ctx, func() { s.local.shut(context.Cause(ctx)) })
-	return s, nil
+	return l.feed.join(ctx, l, o.From, o.Recent)
 }
 
 // Messages returns the events as they come. It ends silently after Close, and
-// otherwise with the cause: that of ctx, [ErrSlow] or [ErrClosed]. An event
-// that is not a T is an error too, after which others follow. One loop at a
-// time.
+// otherwise with the cause: that of ctx, [ErrSlow] or [ErrClosed]. After two
+// errors others follow: that of an event which is not a T, and [ErrGap]. One
+// loop at a time.
 func (s *Subscription[T]) Messages() iter.Seq2[Event[T], error] {
 	return func(yield func(Event[T], error) bool) {
 		for {
 			it, missed, ok, err := s.next()
+			if errors.Is(err, ErrGap) {
+				if !yield(Event[T]{}, fmt.Errorf("%w of %q", err, s.feed.name)) {
+					return
+				}
+				continue
+			}
 			if err != nil {
 				s.Close()
 				if !errors.Is(err, errLeft) {
@@ -127,37 +138,75 @@ func (s *Subscription[T]) Close() {
 func (l *local) next() (it item, missed uint64, ok bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.err != nil:
+	q := &l.backlog
+	if l.err != nil {
 		return item{}, 0, false, l.err
-	case len(l.queue.items) == 0:
+	}
+	if _, gap := q.takeGap(); gap {
+		return item{}, 0, false, ErrGap
+	}
+	if len(q.items) == 0 {
 		return item{}, 0, false, nil
 	}
-	it, missed = l.queue.items[0], l.queue.missed
-	l.queue.drop(1)
-	l.queue.missed = 0
+	it, missed = q.items[0], q.missed
+	q.missed = 0
+	if q.drop(1); len(q.items) == 0 {
+		l.feed.caughtUp(q)
+	}
 	return it, missed, true, nil
 }
 
 // deliver implements subscriber.
-func (l *local) deliver(b *burst) {
+func (l *local) deliver(b *burst) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, e := range l.backlog.admit(b) {
+		l.pushLocked(item{epoch: b.epoch, Entry: e})
+	}
+	return false
+}
+
+// lose implements subscriber.
+func (l *local) lose(to Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.backlog.knows(to) {
+		l.pushLocked(item{epoch: to.Epoch, gap: true, Entry: Entry{Offset: to.Offset}})
+	}
+}
+
+func (l *local) pushLocked(it item) {
 	if l.err != nil {
 		return
 	}
-	for _, e := range b.entries {
-		dropped, ok := l.queue.push(item{b.epoch, e})
-		if !ok {
-			l.endLocked(ErrSlow)
-			return
-		}
-		l.feed.topic.dropped.Add(float64(dropped))
+	dropped, ok := l.backlog.push(it)
+	if !ok {
+		dropped = 1
+	}
+	if dropped > 0 {
+		l.feed.lag(&l.backlog, dropped, func() string { return "" })
+	}
+	if !ok {
+		l.endLocked(ErrSlow)
 	}
 	l.wakeUp()
 }
 
-// shut implements subscriber.
+// reset implements subscriber.
+func (l *local) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backlog.reset()
+}
+
+// begin implements subscriber.
+func (l *local) begin(h History, g guard) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.backlog.begin(h, g)
+}
+
+// shut ends the subscription from the hub's side.
 func (l *local) shut(cause error) {
 	l.mu.Lock()
 	l.endLocked(cause)
@@ -168,7 +217,8 @@ func (l *local) shut(cause error) {
 func (l *local) endLocked(cause error) {
 	if l.err == nil {
 		l.err = cause
-		l.queue.items = nil
+		l.backlog.items = nil
+		l.feed.caughtUp(&l.backlog)
 	}
 	l.wakeUp()
 }

@@ -65,7 +65,8 @@ func TestTransportErrors(t *testing.T) {
 		{`{"type":"subscribe","topic":"nowhere"}`, "nowhere", "unknown_topic"},
 		{`{"type":"subscribe","topic":"open/\""}`, `open/"`, "unknown_topic"},
 		{`{"type":"subscribe"}`, "", "unknown_topic"},
-		{`{"type":"subscribe","topic":"open/2","presence":true}`, "", "bad_message"},
+		{`{"type":"subscribe","topic":"open/2","presence":true}`, "open/2", "bad_message"},
+		{`{"type":"subscribe","topic":"open/2","history":true}`, "", "bad_message"},
 		{`{"type":"subscribe","topic":"open/2","recent":-1}`, "", "bad_message"},
 		{`{"type":"subscribe","topic":"open/2","topic":"open/3"}`, "", "bad_message"},
 		{`{"type":"shout"}`, "", "bad_message"},
@@ -195,9 +196,11 @@ func TestMetrics(t *testing.T) {
 	expect := func(connections, subscriptions int) {
 		t.Helper()
 		assert.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(fmt.Sprintf(`
-# HELP gale_hub_connections Open connections to the hub.
+# HELP gale_hub_connections Open connections to the hub by transport.
 # TYPE gale_hub_connections gauge
-gale_hub_connections %d
+gale_hub_connections{transport="poll"} 0
+gale_hub_connections{transport="sse"} 0
+gale_hub_connections{transport="ws"} %d
 # HELP gale_hub_subscriptions Subscriptions by topic pattern.
 # TYPE gale_hub_subscriptions gauge
 gale_hub_subscriptions{topic="p/{x}"} %d

@@ -65,6 +65,7 @@ type Store interface {
 	// Data. user is not empty.
 	ByUser(ctx context.Context, user string) ([]Record, error)
 	// DeleteExpired removes records whose Expires is not after now. It may
-	// leave some for the next call.
+	// leave some for the next call, and does nothing in a store whose server
+	// removes them by itself.
 	DeleteExpired(ctx context.Context, now time.Time) error
 }

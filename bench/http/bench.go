@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -12,7 +11,8 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/bench/internal/launch"
-	"golang.org/x/sys/unix"
+	"github.com/galeweb/gale/bench/internal/machine"
+	"github.com/galeweb/gale/bench/internal/stats"
 )
 
 // gogc is the GC setting of all servers in Go, save those that keep their own.
@@ -30,16 +30,13 @@ type bench struct {
 
 	repository, folder, temp string // folder is bench/http
 	cert, key                string
-	cores                    cores
+	cores                    machine.Cores
 }
-
-// cores are where the server and the load run, each alone.
-type cores struct{ server, load int }
 
 // prepare finds the cores and builds the programs into a temporary folder,
 // which clean removes.
 func (b *bench) prepare(ctx context.Context) (missing []string, clean func(), err error) {
-	if b.cores, err = twoCores(); err != nil {
+	if b.cores, err = machine.TwoCores(); err != nil {
 		return nil, nil, err
 	}
 	if b.repository, err = launch.Repository(ctx); err != nil {
@@ -53,35 +50,14 @@ func (b *bench) prepare(ctx context.Context) (missing []string, clean func(), er
 	if b.cert, b.key, err = writeCert(b.temp); err == nil {
 		missing, err = b.build(ctx)
 	}
+	if err == nil {
+		err = launch.ClearEnv()
+	}
 	if err != nil {
 		clean()
 		return nil, nil, err
 	}
-	// What the caller's shell sets would set some servers and not others.
-	for _, name := range []string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG", "GALE_ENGINE"} {
-		if err := os.Unsetenv(name); err != nil {
-			clean()
-			return nil, nil, err
-		}
-	}
 	return missing, clean, nil
-}
-
-func twoCores() (cores, error) {
-	var set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		return cores{}, fmt.Errorf("cores of this process: %w", err)
-	}
-	var found []int
-	for i := 0; len(found) < 2 && i < 1024; i++ {
-		if set.IsSet(i) {
-			found = append(found, i)
-		}
-	}
-	if len(found) < 2 {
-		return cores{}, errors.New("one core only; the server and the load need one each")
-	}
-	return cores{server: found[0], load: found[1]}, nil
 }
 
 // run measures each work on each peer, round after round, so that all meet the
@@ -128,15 +104,15 @@ func (b *bench) roundsOf(w work) int {
 	return 1
 }
 
-func (b *bench) header(ctx context.Context, took time.Duration, foreign spread) string {
+func (b *bench) header(ctx context.Context, took time.Duration, foreign stats.Spread) string {
 	var s strings.Builder
 	s.WriteString("Written by `bench/http`; how to repeat and read it: [README.md](README.md).\n\n")
 	fmt.Fprintf(&s, "- %s, in %v; gale at commit %s; command: `cd bench && GOWORK=off go run ./http %s`\n",
 		time.Now().UTC().Format("2006-01-02 15:04 UTC"), took.Round(time.Second), launch.Commit(ctx, b.repository), strings.Join(os.Args[1:], " "))
 	fmt.Fprintf(&s, "- %s, %d cores, Linux %s; server on core %d, load on core %d, loopback\n",
-		cpuModel(read("/proc/cpuinfo")), runtime.NumCPU(), read("/proc/sys/kernel/osrelease"), b.cores.server, b.cores.load)
+		machine.CPU(), runtime.NumCPU(), machine.Kernel(), b.cores.Server, b.cores.Load)
 	fmt.Fprintf(&s, "- median of %d rounds of %v after %v, a fresh process for each, peers in turn; memory and allocations: one round\n", b.rounds, b.measured, b.warmUp)
-	fmt.Fprintf(&s, "- others on the machine took %.0f %% of a core in the median round and %.0f %% in the worst\n", 100*foreign.median, 100*foreign.high)
+	fmt.Fprintf(&s, "- others on the machine took %.0f %% of a core in the median round and %.0f %% in the worst\n", 100*foreign.Median, 100*foreign.High)
 	if b.idleShare > 1 {
 		fmt.Fprintf(&s, "- **a quick run**: one in %d of the idle connections, and figures that say nothing\n", b.idleShare)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/galeweb/gale/bench/internal/stats"
 )
 
 // goal is a row of issue 3's table: what gale, in its default mode, is to
@@ -75,10 +77,10 @@ func (r results) verdict(g goal, b bound, names map[string]string) string {
 		got, ok = r.ratio(g.work, judged, b.base, g.column)
 		got = math.Round(got*100) / 100
 	} else {
-		var s spread
+		var s stats.Spread
 		limit = fmt.Sprintf("%s %.0f %s", sign, b.limit, b.unit)
 		s, ok = r.of(g.work, judged, g.column)
-		got = math.Round(s.median*10) / 10
+		got = math.Round(s.Median*10) / 10
 	}
 	if !ok {
 		return limit + " | not measured | "

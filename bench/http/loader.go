@@ -69,7 +69,7 @@ func (b *bench) startLoader(ctx context.Context) (loader, error) {
 		return loader{}, err
 	}
 	p, err := launch.Start(ctx, launch.Command{
-		Binary: self, Args: []string{loaderArg}, Log: filepath.Join(b.temp, "load.log"), Cores: []int{b.cores.load}, Asked: true,
+		Binary: self, Args: []string{loaderArg}, Log: filepath.Join(b.temp, "load.log"), Cores: []int{b.cores.Load}, Asked: true,
 	})
 	return loader{p}, err
 }

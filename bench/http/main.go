@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/galeweb/gale/bench/internal/pick"
 )
 
 func main() {
@@ -68,8 +70,8 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	b := &o.bench
 	flags := flag.NewFlagSet("http", flag.ContinueOnError)
 	flags.SetOutput(errOut)
-	wantPeers := flags.String("peers", "", "ids of the peers, with commas; default all: "+ids(peers(), func(p peer) string { return p.id }))
-	wantWorks := flags.String("works", "", "ids of the works, with commas; default all: "+ids(works(), func(w work) string { return w.id }))
+	wantPeers := flags.String("peers", "", "ids of the peers, with commas; default all: "+pick.IDs(peers(), func(p peer) string { return p.id }))
+	wantWorks := flags.String("works", "", "ids of the works, with commas; default all: "+pick.IDs(works(), func(w work) string { return w.id }))
 	flags.IntVar(&b.rounds, "rounds", 5, "rounds of each peer, of which the median counts")
 	flags.DurationVar(&b.measured, "time", 800*time.Millisecond, "measured time of a round")
 	flags.DurationVar(&b.warmUp, "warm-up", 200*time.Millisecond, "time before that")
@@ -93,38 +95,11 @@ func parse(args []string, errOut io.Writer) (options, error) {
 		return o, errors.New("-rounds, -time and -profile-time must be positive")
 	}
 	var err error
-	if b.peers, err = pick(peers(), *wantPeers, func(p peer) string { return p.id }); err != nil {
+	if b.peers, err = pick.Of(peers(), *wantPeers, func(p peer) string { return p.id }); err != nil {
 		return o, fmt.Errorf("-peers: %w", err)
 	}
-	if b.works, err = pick(works(), *wantWorks, func(w work) string { return w.id }); err != nil {
+	if b.works, err = pick.Of(works(), *wantWorks, func(w work) string { return w.id }); err != nil {
 		return o, fmt.Errorf("-works: %w", err)
 	}
 	return o, nil
-}
-
-// pick returns those of all whose ids are wanted, in their own order; all when
-// none is.
-func pick[T any](all []T, wanted string, id func(T) string) ([]T, error) {
-	if wanted == "" {
-		return all, nil
-	}
-	var picked []T
-	names := strings.Split(wanted, ",")
-	for _, v := range all {
-		if slices.Contains(names, id(v)) {
-			picked = append(picked, v)
-		}
-	}
-	if len(picked) != len(names) {
-		return nil, fmt.Errorf("%q: there are %s", wanted, ids(all, id))
-	}
-	return picked, nil
-}
-
-func ids[T any](all []T, id func(T) string) string {
-	var s []string
-	for _, v := range all {
-		s = append(s, id(v))
-	}
-	return strings.Join(s, ",")
 }

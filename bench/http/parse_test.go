@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/galeweb/gale/bench/internal/pick"
 )
 
 func TestParse(t *testing.T) {
@@ -13,7 +15,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := ids(o.bench.peers, func(p peer) string { return p.id }); got != "gale,nethttp" {
+	if got := pick.IDs(o.bench.peers, func(p peer) string { return p.id }); got != "gale,nethttp" {
 		t.Errorf("peers %s", got)
 	}
 	if len(o.bench.works) != 1 || o.bench.works[0].id != "json" || o.bench.rounds != 7 || o.bench.measured != 2*time.Second {
@@ -21,7 +23,7 @@ func TestParse(t *testing.T) {
 	}
 	for args, want := range map[string]string{"-quick": quickPeers, "-profile": judged, "-quick -peers nbio": "nbio"} {
 		o, err := parse(strings.Fields(args), io.Discard)
-		if got := ids(o.bench.peers, func(p peer) string { return p.id }); got != want || err != nil {
+		if got := pick.IDs(o.bench.peers, func(p peer) string { return p.id }); got != want || err != nil {
 			t.Errorf("%s: peers %s, %v; want %s", args, got, err, want)
 		}
 	}
@@ -83,22 +85,5 @@ func TestObeyRefusesNonsense(t *testing.T) {
 		if _, err := obeyOne([]byte(line)); err == nil {
 			t.Errorf("%q is obeyed", line)
 		}
-	}
-}
-
-func TestCPUModel(t *testing.T) {
-	t.Parallel()
-	if got := cpuModel("processor\t: 0\nmodel name\t: Some CPU @ 3 GHz\nmodel name\t: other\n"); got != "Some CPU @ 3 GHz" {
-		t.Errorf("got %q", got)
-	}
-	if got := cpuModel(""); got != "unknown processor" {
-		t.Errorf("got %q", got)
-	}
-}
-
-func TestModuleVersionOfAFileThatIsNoProgram(t *testing.T) {
-	t.Parallel()
-	if got := moduleVersion("parse_test.go", "example.test/m"); got != "unknown" {
-		t.Errorf("got %q", got)
 	}
 }

@@ -1,6 +1,6 @@
 package main
 
-import "slices"
+import "github.com/galeweb/gale/bench/internal/stats"
 
 // results are the rounds of each work, by peer, as their ids name them.
 type results map[string]map[string][]figures
@@ -24,31 +24,22 @@ func busy(f figures) float64    { return f.busy }
 func bytes(f figures) float64   { return f.bytes }
 func objects(f figures) float64 { return f.objects }
 
-// spread is one figure over all rounds.
-type spread struct{ low, median, high float64 }
-
 // of returns a figure of a peer's rounds; false when it has none.
-func (r results) of(work, peer string, c column) (spread, bool) {
+func (r results) of(work, peer string, c column) (stats.Spread, bool) {
 	rounds := r[work][peer]
 	if len(rounds) == 0 {
-		return spread{}, false
+		return stats.Spread{}, false
 	}
 	var all []float64
 	for _, f := range rounds {
 		all = append(all, c(f))
 	}
-	return spreadOf(all), true
-}
-
-func spreadOf(all []float64) spread {
-	slices.Sort(all)
-	n := len(all)
-	return spread{low: all[0], median: (all[(n-1)/2] + all[n/2]) / 2, high: all[n-1]}
+	return stats.SpreadOf(all), true
 }
 
 // foreign returns how much of a core other processes took in the rounds under
 // load of all peers.
-func (r results) foreign(works []work) spread {
+func (r results) foreign(works []work) stats.Spread {
 	var all []float64
 	for _, w := range works {
 		if w.kind != underLoad {
@@ -60,18 +51,15 @@ func (r results) foreign(works []work) spread {
 			}
 		}
 	}
-	if len(all) == 0 {
-		return spread{}
-	}
-	return spreadOf(all)
+	return stats.SpreadOf(all)
 }
 
 // ratio returns how many times base's median a peer's is.
 func (r results) ratio(work, peer, base string, c column) (float64, bool) {
 	a, ok := r.of(work, peer, c)
 	b, okBase := r.of(work, base, c)
-	if !ok || !okBase || b.median == 0 {
+	if !ok || !okBase || b.Median == 0 {
 		return 0, false
 	}
-	return a.median / b.median, true
+	return a.Median / b.Median, true
 }

@@ -21,7 +21,7 @@ func (b *bench) start(ctx context.Context, p peer, tls bool) (server, error) {
 	if err != nil {
 		return server{}, err
 	}
-	c := launch.Command{Binary: b.binary(p), Log: filepath.Join(b.temp, p.id+".log"), Cores: []int{b.cores.server}, Asked: p.asked()}
+	c := launch.Command{Binary: b.binary(p), Log: filepath.Join(b.temp, p.id+".log"), Cores: []int{b.cores.Server}, Asked: p.asked()}
 	switch p.program {
 	case programC:
 		_, port, err := net.SplitHostPort(addr)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/galeweb/gale/bench/internal/stats"
 )
 
 // report is what a run has to say.
@@ -27,11 +29,11 @@ func (r report) write(out io.Writer) {
 			r.writeLoad(out, w)
 		}
 	}
-	r.writeColumns(out, idle, "Memory for each idle connection", "RSS after one request and a forced collection, in bytes.", func(f spread, _ spread) string {
-		return fmt.Sprintf("%.0f", f.median)
+	r.writeColumns(out, idle, "Memory for each idle connection", "RSS after one request and a forced collection, in bytes.", func(f stats.Spread, _ stats.Spread) string {
+		return fmt.Sprintf("%.0f", f.Median)
 	})
-	r.writeColumns(out, allocs, "Allocations a request", "Objects / bytes.", func(bytes, objects spread) string {
-		return fmt.Sprintf("%.1f / %.0f", objects.median, bytes.median)
+	r.writeColumns(out, allocs, "Allocations a request", "Objects / bytes.", func(bytes, objects stats.Spread) string {
+		return fmt.Sprintf("%.1f / %.0f", objects.Median, bytes.Median)
 	})
 	if len(r.failed) > 0 {
 		fmt.Fprintf(out, "\n## Without a figure\n\n- %s\n", strings.Join(r.failed, "\n- "))
@@ -52,10 +54,10 @@ func (r report) writeLoad(out io.Writer, w work) {
 		}
 		median := func(c column) float64 {
 			s, _ := r.results.of(w.id, p.id, c)
-			return s.median
+			return s.Median
 		}
-		fmt.Fprintf(out, "| %s | %.2f | %.2f to %.2f | %s | %s | %.2f | %s | %.2f | %.2f | %.0f %% |\n", p.name, c.median, c.low, c.high,
-			r.times(w.id, p.id, baseGo), r.times(w.id, p.id, baseC), median(user), thousands(median(rate)), median(p50), median(p99), 100*median(busy))
+		fmt.Fprintf(out, "| %s | %.2f | %.2f to %.2f | %s | %s | %.2f | %s | %.2f | %.2f | %.0f %% |\n", p.name, c.Median, c.Low, c.High,
+			r.times(w.id, p.id, baseGo), r.times(w.id, p.id, baseC), median(user), stats.Thousands(median(rate)), median(p50), median(p99), 100*median(busy))
 	}
 }
 
@@ -67,7 +69,7 @@ func (r report) times(work, peer, base string) string {
 }
 
 // writeColumns writes one table for all works of a kind, a column each.
-func (r report) writeColumns(out io.Writer, k kind, title, note string, cell func(bytes, objects spread) string) {
+func (r report) writeColumns(out io.Writer, k kind, title, note string, cell func(bytes, objects stats.Spread) string) {
 	head, rule := "| server |", "|---|"
 	var ids []string
 	for _, w := range r.works {
@@ -95,13 +97,4 @@ func (r report) writeColumns(out io.Writer, k kind, title, note string, cell fun
 			fmt.Fprintf(out, "| %s |%s\n", p.name, row)
 		}
 	}
-}
-
-// thousands writes 123456.7 as 123,457.
-func thousands(f float64) string {
-	s := fmt.Sprintf("%.0f", f)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

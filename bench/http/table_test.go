@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/bench/http/internal/load"
+	"github.com/galeweb/gale/bench/internal/stats"
 )
 
 func TestSpread(t *testing.T) {
@@ -17,10 +18,10 @@ func TestSpread(t *testing.T) {
 	for _, v := range []float64{4, 1, 2, 100} {
 		r.add("w", "even", figures{cpu: v})
 	}
-	if got, ok := r.of("w", "odd", cpu); got != (spread{1, 5, 9}) || !ok {
+	if got, ok := r.of("w", "odd", cpu); got != (stats.Spread{Low: 1, Median: 5, High: 9}) || !ok {
 		t.Errorf("odd: %+v", got)
 	}
-	if got, ok := r.of("w", "even", cpu); got != (spread{1, 3, 100}) || !ok {
+	if got, ok := r.of("w", "even", cpu); got != (stats.Spread{Low: 1, Median: 3, High: 100}) || !ok {
 		t.Errorf("even: %+v", got)
 	}
 	if _, ok := r.of("w", "nobody", cpu); ok {
@@ -44,10 +45,10 @@ func TestForeign(t *testing.T) {
 		r.add("plain", "gale", figures{rate: 1, foreign: v})
 	}
 	r.add("idle10k", "gale", figures{foreign: 9})
-	if got := r.foreign(works()); got != (spread{0.1, 0.2, 0.3}) {
+	if got := r.foreign(works()); got != (stats.Spread{Low: 0.1, Median: 0.2, High: 0.3}) {
 		t.Errorf("got %+v", got)
 	}
-	if got := (results{}).foreign(works()); got != (spread{}) {
+	if got := (results{}).foreign(works()); got != (stats.Spread{}) {
 		t.Errorf("nothing: %+v", got)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/galeweb/gale/cmd/gale/internal/newcmd"
+	"github.com/galeweb/gale/cmd/gale/internal/secretcmd"
 )
 
 // source holds what gale new copies: relay.
@@ -57,7 +58,7 @@ Begin with:  gale new hello --run`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
 	})
-	cmd.AddCommand(newcmd.Command(reference, version()), &cobra.Command{
+	cmd.AddCommand(newcmd.Command(reference, version()), secretcmd.Command(), &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,

@@ -97,8 +97,8 @@ func Open(ctx context.Context, url string, o Options) (*Broker, error) {
 		}
 		o.Memory = o.Memory || server.memory
 		options = append(options, nats.InProcessServer(server.server))
-		if server.secret != "" {
-			options = append(options, nats.Token(server.secret))
+		if server.token != "" {
+			options = append(options, nats.Token(server.token))
 		}
 		url = ""
 	} else if err := checkURL(url); err != nil {

@@ -2,6 +2,7 @@ package galenats
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,7 +19,8 @@ import (
 // embedded is a server in the process.
 type embedded struct {
 	server *server.Server
-	secret string
+	secret string // of the URL
+	token  string // what clients must know, or ""
 	memory bool
 	temp   string // folder to remove, or ""
 }
@@ -66,7 +68,8 @@ func embeddedOptions(query string) (*server.Options, *embedded, error) {
 			return nil, nil, fmt.Errorf("nats: the URL has the parameter %q; known are %s", key, strings.Join(known, ", "))
 		}
 	}
-	e := &embedded{secret: q.Get("secret"), memory: q.Get("dir") == ""}
+	secret := q.Get("secret")
+	e := &embedded{secret: secret, token: secret, memory: q.Get("dir") == ""}
 	options := &server.Options{
 		ServerName:         q.Get("name"),
 		DontListen:         true,
@@ -88,6 +91,13 @@ func embeddedOptions(query string) (*server.Options, *embedded, error) {
 			return nil, nil, errors.New("nats: the URL has routes without cluster; say where the others reach this server")
 		}
 		return options, e, nil
+	}
+	if options.DontListen {
+		// The server waits for its listener before it looks for others. So it
+		// has one, to which nobody knows the token.
+		options.DontListen, options.Host, options.Port = false, "127.0.0.1", server.RANDOM_PORT
+		e.token = rand.Text()
+		options.Authorization = e.token
 	}
 	c := &options.Cluster
 	c.Name = "gale"

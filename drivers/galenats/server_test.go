@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -79,6 +80,18 @@ func (p *process) kill() {
 	_ = p.cmd.Wait()
 	p.cmd = nil
 }
+
+// freeze has it answer nothing and refuse nothing, until thaw.
+func (p *process) freeze() {
+	assert.NoError(p.t, p.cmd.Process.Signal(syscall.SIGSTOP))
+	var status syscall.WaitStatus
+	for !status.Stopped() { // all of its threads have
+		_, err := syscall.Wait4(p.cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
+		assert.NoError(p.t, err)
+	}
+}
+
+func (p *process) thaw() { assert.NoError(p.t, p.cmd.Process.Signal(syscall.SIGCONT)) }
 
 // library is a server of the test's own, of the version that is embedded.
 type library struct {

@@ -46,8 +46,8 @@ func (b *Broker) keepConfig(k hub.Retention) jetstream.StreamConfig {
 		Discard:           jetstream.DiscardOld,
 		Storage:           b.storage(),
 		Replicas:          b.o.Replicas,
-		// The epoch is in the subject, so that each message says its own.
-		RePublish: &jetstream.RePublish{Source: source, Destination: b.liveSubject(k, rand.Text()[:12], ">")},
+		// open puts the epoch into the subject, so that each message says its own.
+		RePublish: &jetstream.RePublish{Source: source, Destination: b.liveSubject(k, "%s", ">")},
 	}
 }
 
@@ -67,7 +67,11 @@ func (s *stream) open(ctx context.Context, js jetstream.JetStream) (jetstream.St
 	}
 	handle, err := js.Stream(ctx, s.config.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		handle, err = js.CreateStream(ctx, s.config)
+		config := s.config
+		if r := config.RePublish; r != nil {
+			config.RePublish = &jetstream.RePublish{Source: r.Source, Destination: fmt.Sprintf(r.Destination, rand.Text()[:12])}
+		}
+		handle, err = js.CreateStream(ctx, config)
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			handle, err = js.Stream(ctx, s.config.Name)
 		}

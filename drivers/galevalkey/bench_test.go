@@ -2,7 +2,9 @@ package galevalkey_test
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale/drivers/galevalkey"
 	"github.com/galeweb/gale/galetest"
@@ -54,10 +56,15 @@ func BenchmarkTwoNodes(b *testing.B) {
 			unsubscribe, err := there.Subscribe(context.Background(), s, func(hub.Batch) { delivered <- struct{}{} })
 			assert.NoError(b, err)
 			defer unsubscribe()
+			var took []time.Duration
 			for b.Loop() {
+				start := time.Now()
 				publish(b, here, s, `{"device":"anemometer","value":12.5}`)
 				<-delivered
+				took = append(took, time.Since(start))
 			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Nanoseconds()), "p50-ns")
 		})
 	}
 }

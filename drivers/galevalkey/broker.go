@@ -117,9 +117,10 @@ func configure(url string, o Options) (valkey.ClientOption, error) {
 const defaultTimeout = 3 * time.Second
 
 // New returns a broker on a client that the caller owns, and closes after the
-// broker. The client should not retry (DisableRetry), and give up soon on a
-// server that does not answer (Dialer.Timeout, ConnWriteTimeout). It panics
-// when the options are wrong.
+// broker. The client should not retry (DisableRetry), have a reader on each
+// connection (AlwaysPipelining), and give up soon on a server that does not
+// answer (Dialer.Timeout, ConnWriteTimeout). It panics when the options are
+// wrong.
 func New(client valkey.Client, o Options) *Broker {
 	prefix, timeout := cmp.Or(o.Prefix, "gale"), cmp.Or(o.Timeout, defaultTimeout)
 	if strings.Trim(prefix, prefixAlphabet) != "" || timeout < 0 {

@@ -1,9 +1,14 @@
-// Package galevalkey is a [hub.Broker] on Valkey or Redis.
+// Package galevalkey is a [hub.Broker] on Valkey or Redis, and has stores of
+// sessions, limits and caches there.
 //
 //	broker, err := galevalkey.Open(ctx, "valkey://:secret@valkey.example.com", galevalkey.Options{})
 //	…
 //	defer broker.Close(ctx)
 //	h := hub.New(hub.Options{Broker: broker})
+//
+//	client, err := valkey.NewClient(valkey.MustParseURL("valkey://:secret@valkey.example.com"))
+//	defer client.Close()
+//	limits := ratelimit.New(ratelimit.Options{Store: galevalkey.NewRateLimits(client, galevalkey.StoreOptions{})})
 //
 // # How
 //
@@ -22,12 +27,18 @@
 // survives a restart at all is the server's configuration: appendonly yes,
 // appendfsync always or everysec.
 //
-// Concurrency: a [Broker] may be used from any goroutine.
+// [RateLimits] is a ratelimit.Store, [Sessions] a session.Store, [Cache] a
+// cache.Store; all of their keys expire.
+//
+// Concurrency: a [Broker] and the stores may be used from any goroutine.
 //
 // Security: use rediss or valkeys, and a password, where the network between
 // is not your own. The user needs the commands of scripts, publishing and
 // subscribing, INFO, and the keys and channels that begin with the prefix.
-// Errors never show the password.
+// Errors never show the password. Of sessions only the hashes of tokens are
+// stored; their data is readable to whoever reads the server. Keys of sessions
+// and limits must not be evicted: maxmemory-policy noeviction, and another
+// server for caches.
 //
 // Limits: Redis 6.2 or Valkey 7.2 and later, with RESP3. In a cluster, messages
 // are carried by its bus to every server, and History costs one more of them.

@@ -45,6 +45,25 @@ func text(entries []hub.Entry) string {
 	return strings.Join(words, " ")
 }
 
+// await returns once an entry has been delivered, and what came with it.
+func await(t *testing.T, delivered <-chan hub.Batch, data string) hub.Batch {
+	t.Helper()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	for {
+		select {
+		case batch := <-delivered:
+			for _, e := range batch.Entries {
+				if string(e.Data) == data {
+					return batch
+				}
+			}
+		case <-deadline.C:
+			t.Fatalf("%s was not delivered in 30 seconds", data)
+		}
+	}
+}
+
 // TestServerForgets: the server comes back with what it had saved a while ago.
 // Who saw the lost messages must not take new ones for them.
 func TestServerForgets(t *testing.T) {
@@ -126,7 +145,7 @@ func TestServerFrozen(t *testing.T) {
 	assert.NoError(t, err)
 	t.Cleanup(unsubscribe)
 	publish(t, b, kept("n"), "1")
-	<-delivered
+	await(t, delivered, "1")
 
 	s.freeze()
 	_, err = b.Publish(t.Context(), kept("n"), publication("2"))
@@ -139,11 +158,7 @@ func TestServerFrozen(t *testing.T) {
 		_, err := b.Publish(t.Context(), kept("n"), publication("3"))
 		return err == nil && b.Check(t.Context()) == nil
 	})
-	for batch := range delivered {
-		if text(batch.Entries) == "3" {
-			break
-		}
-	}
+	await(t, delivered, "3")
 }
 
 func TestOpenErrors(t *testing.T) {
@@ -199,7 +214,7 @@ func TestForeignMessage(t *testing.T) {
 	t.Cleanup(unsubscribe)
 	s.do("PUBLISH", "gale:n", "hello")
 	publish(t, b, kept("n"), "1")
-	assert.Equal(t, text((<-delivered).Entries), "1")
+	assert.Equal(t, text(await(t, delivered, "1").Entries), "1")
 }
 
 // TestClosed: a broker that was never used, one that is closed.

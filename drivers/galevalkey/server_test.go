@@ -83,8 +83,16 @@ func (s *server) kill() {
 }
 
 // freeze has it answer nothing and refuse nothing, until thaw.
-func (s *server) freeze() { assert.NoError(s.t, s.cmd.Process.Signal(syscall.SIGSTOP)) }
-func (s *server) thaw()   { assert.NoError(s.t, s.cmd.Process.Signal(syscall.SIGCONT)) }
+func (s *server) freeze() {
+	assert.NoError(s.t, s.cmd.Process.Signal(syscall.SIGSTOP))
+	var status syscall.WaitStatus
+	for !status.Stopped() { // all of its threads have
+		_, err := syscall.Wait4(s.cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
+		assert.NoError(s.t, err)
+	}
+}
+
+func (s *server) thaw() { assert.NoError(s.t, s.cmd.Process.Signal(syscall.SIGCONT)) }
 
 // do sends it a command of an administrator.
 func (s *server) do(words ...string) string {

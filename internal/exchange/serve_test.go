@@ -40,17 +40,17 @@ func config(h http.HandlerFunc, l *logs) *exchange.Config {
 }
 
 // begin makes the exchange whose request begins the input of w.
-func begin(t testing.TB, c *exchange.Config, w *wire) *exchange.Exchange {
+func begin(t testing.TB, c *exchange.Config, w exchange.Wire) *exchange.Exchange {
 	t.Helper()
 	var s http1.Scanner
-	n, bad := s.Next(w.in, http1.Limits{})
-	for ; n == 0 && bad == nil; n, bad = s.Next(w.in, http1.Limits{}) {
+	n, bad := s.Next(w.Buffered(), http1.Limits{})
+	for ; n == 0 && bad == nil; n, bad = s.Next(w.Buffered(), http1.Limits{}) {
 		assert.NoError(t, w.Fill())
 	}
 	if bad != nil {
 		t.Fatal(bad)
 	}
-	head := string(w.in[:n])
+	head := string(w.Buffered()[:n])
 	w.Discard(n)
 	x := exchange.New(c, w, context.Background(), "192.0.2.1:1234", nil)
 	if err := x.Parse(head); err != nil {

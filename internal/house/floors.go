@@ -12,12 +12,13 @@ import (
 var floors = [][]string{
 	{ // the cellar
 		"internal/accept", "internal/assert", "internal/certfile", "internal/connlimit", "internal/ctxkey", "internal/handover", "internal/handshakes", "internal/house", "internal/http1", "internal/loop",
-		"internal/memnet", "internal/overload", "internal/predictor", "internal/serverlog", "internal/stdbody", "internal/tlsrecord", "internal/upgrade", "internal/waitbody", "internal/wsframe",
+		"internal/memnet", "internal/overload", "internal/predictor", "internal/roster", "internal/serverlog", "internal/stdbody", "internal/tlsrecord", "internal/topicname",
+		"internal/upgrade", "internal/waitbody", "internal/wsframe",
 	},
 	{"internal/exchange"}, // on the cellar, below the engine
 	{"config", "engine", "obs"},
-	{"cache", "db", "keyring", "mail", "web", "ws"},
-	{"db/migrate", "hub", "ratelimit", "router", "session", "static", "view"},
+	{"cache", "db", "internal/mailbox", "keyring", "mail", "web", "ws"},
+	{"db/migrate", "hub", "keyring/reencrypt", "ratelimit", "router", "session", "static", "view"},
 	{"auth", "hub/hubclient", "middleware"},
 	{"auth/apikey", "auth/oauth", "auth/passkey", "auth/token", "auth/totp"},
 	{"."},

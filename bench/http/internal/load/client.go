@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/galeweb/gale/bench/internal/loopback"
+	"github.com/galeweb/gale/bench/internal/machine"
 	"golang.org/x/sys/unix"
 )
 
@@ -80,7 +82,7 @@ func (c *client) connect() error {
 		}
 		c.streams = append(c.streams, st)
 		for range s.Connections {
-			fd, err := dial(c.spec.Addr, opened)
+			fd, err := loopback.Dial(c.spec.Addr, opened)
 			if err != nil {
 				return err
 			}
@@ -106,7 +108,7 @@ func (c *client) run() (Result, error) {
 	if err := c.first(); err != nil {
 		return Result{}, err
 	}
-	var before clocks
+	var before machine.Clocks
 	measuring := false
 	last := time.Duration(0)
 	for {
@@ -114,12 +116,12 @@ func (c *client) run() (Result, error) {
 		switch {
 		case !measuring && now >= c.start:
 			var err error
-			if before, err = readClocks(c.spec.PID); err != nil {
+			if before, err = machine.ReadClocks(c.spec.PID); err != nil {
 				return Result{}, err
 			}
 			measuring, c.start, c.end = true, time.Since(c.begin), time.Since(c.begin)+c.spec.Measured
 		case measuring && now >= c.end:
-			after, err := readClocks(c.spec.PID)
+			after, err := machine.ReadClocks(c.spec.PID)
 			if err != nil {
 				return Result{}, err
 			}

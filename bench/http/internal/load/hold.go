@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/galeweb/gale/bench/internal/loopback"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,7 +41,7 @@ func (h Hold) Open() (release func(), err error) {
 }
 
 func (h Hold) one(i int) (release func(), err error) {
-	fd, err := dial(h.Addr, i)
+	fd, err := loopback.Dial(h.Addr, i)
 	if err != nil {
 		return nil, err
 	}

@@ -3,12 +3,14 @@ package load
 import (
 	"slices"
 	"time"
+
+	"github.com/galeweb/gale/bench/internal/machine"
 )
 
-func (c *client) result(before, after clocks, took time.Duration) Result {
+func (c *client) result(before, after machine.Clocks, took time.Duration) Result {
 	r := Result{
-		Time: took, CPU: after.server - before.server, User: after.user - before.user,
-		LoadCPU: after.own - before.own, Machine: after.machine - before.machine, All: c.all,
+		Time: took, CPU: after.Server - before.Server, User: after.User - before.User,
+		LoadCPU: after.Own - before.Own, Machine: after.Machine - before.Machine, All: c.all,
 	}
 	for _, st := range c.streams {
 		r.Streams = append(r.Streams, summarize(st.latencies))

@@ -1,14 +1,16 @@
 // Package peer is what the servers under bench/http have in common apart from
-// HTTP: flags, the answers, and the questions that the benchmark asks on
-// standard input. It imports no HTTP package, so that it gives none to a server.
+// HTTP: flags and the answers. It imports no HTTP package, so that it gives none to a server.
 package peer
 
 import (
 	"encoding/json"
 	"flag"
 	"log"
+	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/galeweb/gale/bench/internal/question"
 )
 
 // Hello is the body of GET /plain.
@@ -36,7 +38,7 @@ func Main(serve func(o Options) error) {
 	flag.StringVar(&o.Cert, "cert", "", "certificate, for TLS")
 	flag.StringVar(&o.Key, "key", "", "its key")
 	flag.Parse()
-	go answerQuestions()
+	go question.Answer(os.Stdin, os.Stdout)
 	log.Fatal(serve(o))
 }
 

@@ -22,10 +22,11 @@ import (
 	"github.com/galeweb/gale/session"
 )
 
-// Options are what New builds on. All but Metrics, Hasher and Now are needed.
+// Options are what New builds on. All but Broker, Metrics, Hasher and Now are needed.
 type Options struct {
 	Config  config.Config
-	DB      *db.DB // migrated
+	DB      *db.DB     // migrated
+	Broker  hub.Broker // defaults to memory
 	Logger  *slog.Logger
 	Metrics *obs.Metrics
 	Hasher  auth.HasherOptions
@@ -62,7 +63,7 @@ func New(o Options) (*App, error) {
 		accounts: &services.Accounts{Store: store, Hasher: auth.NewHasher(o.Hasher), Open: o.Config.SignUp, Now: o.Now},
 		keys:     services.NewKeys(store, o.Now),
 		channels: &services.Channels{Store: store, Now: o.Now},
-		hub:      hub.New(a2hub(o)),
+		hub:      hub.New(hubOptions(o)),
 	}
 	a.sessions = session.New(session.Options{
 		Store: session.NewSQLStore(o.DB), Idle: o.Config.SessionIdle, Lifetime: o.Config.SessionLife, Clock: o.Now,
@@ -97,8 +98,8 @@ func New(o Options) (*App, error) {
 	return a, nil
 }
 
-func a2hub(o Options) hub.Options {
-	h := hub.Options{Logger: o.Logger}
+func hubOptions(o Options) hub.Options {
+	h := hub.Options{Broker: o.Broker, Logger: o.Logger}
 	if o.Metrics != nil {
 		h.Metrics = o.Metrics.Registry()
 	}

@@ -46,7 +46,11 @@ func run(ctx context.Context) error {
 	if err := database.Migrate(obs.WithLogger(ctx, logger), d); err != nil {
 		return err
 	}
-	service, err := app.New(app.Options{Config: cfg, DB: d, Logger: logger, Metrics: metrics})
+	broker, closeBroker, err := app.OpenBroker(ctx, cfg.HubURL.Reveal(), logger)
+	if err != nil {
+		return err
+	}
+	service, err := app.New(app.Options{Config: cfg, DB: d, Broker: broker, Logger: logger, Metrics: metrics})
 	if err != nil {
 		return err
 	}
@@ -61,6 +65,6 @@ func run(ctx context.Context) error {
 		Logger: logger, Metrics: metrics, Health: health,
 		Chain:   middleware.DefaultOptions{ClientIP: middleware.ClientIPOptions{Trusted: proxies}},
 		OnDrain: []func(context.Context){service.Drain},
-		Close:   []func(context.Context) error{service.Close},
+		Close:   []func(context.Context) error{closeBroker, service.Close},
 	})
 }

@@ -1,0 +1,163 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// maxSubscriptions bounds what one connection can make the hub hold.
+	maxSubscriptions = 128
+	// maxRequest is the largest message from a client that is not a call, in
+	// bytes: a subscribe with the longest name is under 1 KiB.
+	maxRequest = 4 << 10
+	// subscribeTimeout bounds Authorize and the broker for one request.
+	subscribeTimeout = 10 * time.Second
+)
+
+// message handles one request. What is wrong with it is told to the client;
+// the connection stays.
+func (c *client) message(data []byte) {
+	r, err := parseRequest(data)
+	c.mu.Lock()
+	known := c.known
+	c.mu.Unlock()
+	if !known {
+		c.authenticate(r, err)
+		return
+	}
+	if err != nil {
+		c.refuse(request{ID: r.ID}, codeBadMessage, "message is not a JSON object of this protocol")
+		return
+	}
+	switch r.Type {
+	case "subscribe":
+		c.subscribe(r)
+	case "unsubscribe":
+		c.unsubscribe(r.Topic)
+	case "call":
+		c.reply(c.h.answer(c.context(), r))
+	case "ping":
+		c.reply(encode(plainMessage{Type: "pong"}))
+	default:
+		c.refuse(request{}, codeBadMessage, "unknown type")
+	}
+}
+
+func (c *client) refuse(r request, code, message string) {
+	c.reply(encode(errorMessage{Type: "error", Topic: r.Topic, ID: r.ID, Code: code, Message: message}))
+}
+
+func (c *client) subscribe(r request) {
+	t := c.h.topicOf(r.Topic)
+	switch {
+	case t == nil:
+		c.refuse(r, codeUnknownTopic, "there is no such topic")
+		return
+	case r.Presence && !t.presence:
+		c.refuse(r, codeBadMessage, "this topic has no presence")
+		return
+	case c.lookup(r.Topic) != nil:
+		c.refuse(r, codeSubscribed, "this connection has subscribed already")
+		return
+	case c.count() >= maxSubscriptions:
+		c.refuse(r, codeTooMany, fmt.Sprintf("a connection may have %d subscriptions", maxSubscriptions))
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.context(), subscribeTimeout)
+	defer cancel()
+	checks := c.h.checks.Load()
+	err := t.authorize(ctx, r.Topic, t.pattern.Params(r.Topic))
+	if errors.Is(err, ErrForbidden) {
+		c.refuse(r, codeForbidden, "you may not subscribe to this topic")
+		return
+	}
+	if err == nil {
+		_, err = c.h.listen(ctx) // for a revocation that comes next
+	}
+	var s *remote
+	if err == nil {
+		s, err = c.attach(ctx, t, r)
+	}
+	switch {
+	case err != nil:
+		c.failed(ctx, r.Topic, err)
+	case c.h.checks.Load() != checks:
+		s.check()
+	}
+}
+
+// failed tells the client to try again later, and the log why.
+func (c *client) failed(ctx context.Context, topic string, err error) {
+	if c.link.context().Err() == nil && !errors.Is(err, ErrClosed) {
+		c.h.logger.ErrorContext(ctx, "hub: subscribe failed", "topic", topic, "error", err)
+	}
+	c.refuse(request{Topic: topic}, codeUnavailable, "subscribing failed; try again later")
+}
+
+func (c *client) attach(ctx context.Context, t *topic, r request) (*remote, error) {
+	f, err := c.h.retain(ctx, t, r.Topic)
+	if err != nil {
+		return nil, err
+	}
+	s := &remote{c: c, feed: f, watches: r.Presence}
+	var from *Position
+	if r.Epoch != "" {
+		from = &Position{Epoch: r.Epoch, Offset: r.Offset}
+	}
+	h, err := f.join(ctx, s, from, r.Recent)
+	if err != nil {
+		return nil, err
+	}
+	start := Position{h.Top.Epoch, h.Prev}
+	var recovered *bool
+	if from != nil {
+		recovered = &h.Recovered
+		if h.Recovered && from.Epoch == start.Epoch {
+			start.Offset = max(start.Offset, from.Offset)
+		}
+	}
+	if t.presence {
+		s.presence = c.h.retainPresence(t, r.Topic)
+	}
+	if !c.begin(s, subscribed(r.Topic, start, recovered)) {
+		s.leave()
+		return nil, ErrClosed
+	}
+	return s, nil
+}
+
+// begin answers the subscribe, then lets the history and what came since flow.
+// It is false when the connection has ended.
+func (c *client) begin(s *remote, answer *message) bool {
+	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return false
+	}
+	c.remotes = append(c.remotes, s)
+	c.replyLocked(answer)
+	c.mu.Unlock()
+	if s.presence != nil {
+		s.presence.join(s)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.backlog != nil { // it was not ended meanwhile
+		s.backlog.mute = false
+		c.flush(s)
+	}
+	return true
+}
+
+func (c *client) unsubscribe(name string) {
+	s := c.take(nil, name)
+	if s == nil {
+		c.refuse(request{Topic: name}, codeNotSubscribed, "this connection has not subscribed")
+		return
+	}
+	s.leave()
+	c.reply(ended(name, ""))
+}
