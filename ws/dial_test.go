@@ -86,7 +86,7 @@ func TestDialWithCallbacks(t *testing.T) {
 	got := make(chan string, 1)
 	causes, onClose := closed()
 	c := s.client(t, ws.DialOptions{Handler: &ws.Handler{
-		Open: func(c *ws.Conn, _ *http.Request) error { return c.SendText("hi") },
+		Open:    func(c *ws.Conn, _ *http.Request) error { return c.SendText("hi") },
 		Message: func(_ *ws.Conn, m ws.Message) error { got <- string(m.Data); return nil },
 		Close:   onClose,
 	}})

@@ -51,7 +51,7 @@ func TestCallbackOrder(t *testing.T) {
 		calls = append(calls, s)
 	}
 	s := serveTCP(t, &ws.Handler{
-		Open: func(_ *ws.Conn, r *http.Request) error { record("open " + r.URL.Path); return nil },
+		Open:    func(_ *ws.Conn, r *http.Request) error { record("open " + r.URL.Path); return nil },
 		Message: func(_ *ws.Conn, m ws.Message) error { record(string(m.Data)); return nil },
 		Close: func(_ *ws.Conn, cause error) {
 			record(cause.Error())
@@ -113,7 +113,7 @@ func TestMessagesBesideCallbackPanics(t *testing.T) {
 	t.Parallel()
 	got := make(chan any, 1)
 	s := serveTCP(t, &ws.Handler{
-		Open: func(c *ws.Conn, _ *http.Request) error { defer func() { got <- recover() }(); c.Messages(); return nil },
+		Open:    func(c *ws.Conn, _ *http.Request) error { defer func() { got <- recover() }(); c.Messages(); return nil },
 		Message: echo,
 	})
 	s.client(t, ws.DialOptions{})

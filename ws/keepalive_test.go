@@ -108,7 +108,7 @@ func TestCloseHandshakeDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		causes, onClose := closed()
 		s := servePipes(t, &ws.Handler{
-			Open: func(c *ws.Conn, _ *http.Request) error { c.Close(4000, "go"); c.Close(4001, "too late"); return nil },
+			Open:  func(c *ws.Conn, _ *http.Request) error { c.Close(4000, "go"); c.Close(4001, "too late"); return nil },
 			Close: onClose, Message: echo,
 		})
 		r := s.raw(t)
@@ -127,7 +127,7 @@ func TestNeverReading(t *testing.T) {
 		causes, onClose := closed()
 		conns := make(chan *ws.Conn, 2)
 		s := servePipes(t, &ws.Handler{
-			Open: func(c *ws.Conn, _ *http.Request) error { conns <- c; return nil },
+			Open:  func(c *ws.Conn, _ *http.Request) error { conns <- c; return nil },
 			Close: onClose, Message: echo, QueueMessages: 10,
 		})
 		s.raw(t)
@@ -171,7 +171,7 @@ func TestWritable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conns, room := make(chan *ws.Conn, 1), make(chan struct{}, 100)
 		s := servePipes(t, &ws.Handler{
-			Open: func(c *ws.Conn, _ *http.Request) error { conns <- c; return nil },
+			Open:     func(c *ws.Conn, _ *http.Request) error { conns <- c; return nil },
 			Message:  echo,
 			Writable: func(*ws.Conn) { room <- struct{}{} }, QueueMessages: 4,
 		})

@@ -105,7 +105,9 @@ func maskedControl(op wsframe.Opcode, s string) []byte {
 	return masked(wsframe.Frame{Op: op, Payload: []byte(s)})
 }
 
-func echoing() *Handler { return &Handler{Message: func(c *Conn, m Message) error { return c.Send(m) }} }
+func echoing() *Handler {
+	return &Handler{Message: func(c *Conn, m Message) error { return c.Send(m) }}
+}
 
 // TestOutputCut: a frame may be cut anywhere, and no other gets into it.
 func TestOutputCut(t *testing.T) {
@@ -164,6 +166,29 @@ func TestOneWakeForMany(t *testing.T) {
 	assert.Equal(t, len(h.p.Output(make([]byte, 0, 16<<10))), 0)
 	assert.NoError(t, h.c.SendText("again"))
 	assert.Equal(t, h.wakes, 2)
+}
+
+// TestManyAnswersInOneTurn: what comes in one read may be answered, however many
+// messages it is; not once the client has left too much unread.
+func TestManyAnswersInOneTurn(t *testing.T) {
+	t.Parallel()
+	var refusals int
+	handler := &Handler{QueueMessages: 10, Message: func(c *Conn, m Message) error {
+		if errors.Is(c.Send(m), ErrQueueFull) {
+			refusals++
+		}
+		return nil
+	}}
+	h := byHand(t, handler)
+	h.receive(bytes.Repeat(maskedText("x"), 1000))
+	assert.Equal(t, refusals, 0)
+	assert.ErrorIs(t, h.c.SendText("from elsewhere"), ErrQueueFull)
+	h.receive(bytes.Repeat(maskedText("x"), 1000))
+	assert.Equal(t, refusals, 1000)
+	assert.Equal(t, len(h.output(1<<10)), 1000)
+	handler.QueueBytes = 100
+	h.receive(bytes.Repeat(maskedText("0123456789"), 100))
+	assert.True(t, refusals > 1080, "the bytes are not bounded")
 }
 
 // TestIdleHoldsNothing: between messages a connection is its struct.

@@ -151,8 +151,13 @@ func (s *server) rawWith(t *testing.T, header string) *raw {
 	nc, err := s.dial(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
 	assert.NoError(t, err)
 	t.Cleanup(func() { nc.Close() })
+	return shakeRaw(t, nc, "/", header)
+}
+
+func shakeRaw(t *testing.T, nc net.Conn, path, header string) *raw {
+	t.Helper()
 	r := &raw{Conn: nc, br: bufio.NewReader(nc)}
-	_, err = io.WriteString(nc, strings.TrimSuffix(handshake, "\r\n")+header+"\r\n")
+	_, err := io.WriteString(nc, strings.TrimSuffix(strings.Replace(handshake, " / ", " "+path+" ", 1), "\r\n")+header+"\r\n")
 	assert.NoError(t, err)
 	resp, err := http.ReadResponse(r.br, nil)
 	assert.NoError(t, err)
