@@ -78,6 +78,7 @@ const (
 	progress                     // Output was asked again, so all before was taken
 	heard                        // bytes came
 	busy                         // nobody reads, since a callback runs
+	roomy                        // input is handled, and the queue had room when it came
 )
 
 // life is what a connection needs only when somebody asks for it, or ends it.

@@ -65,7 +65,8 @@ type Handler struct {
 	StreamLimit int64
 	// QueueMessages and QueueBytes bound what the peer has not taken; the bytes
 	// are besides 16 KiB that are on their way. A message of any size fits an
-	// empty queue. Default to 256 and 1 MiB.
+	// empty queue. More messages may be sent in answer to those that came in one
+	// read, if there was room before. Default to 256 and 1 MiB.
 	QueueMessages int
 	QueueBytes    int
 	// WriteTimeout is how long the peer may take for 16 KiB of what is written.

@@ -168,6 +168,29 @@ func TestOneWakeForMany(t *testing.T) {
 	assert.Equal(t, h.wakes, 2)
 }
 
+// TestManyAnswersInOneTurn: what comes in one read may be answered, however many
+// messages it is; not once the client has left too much unread.
+func TestManyAnswersInOneTurn(t *testing.T) {
+	t.Parallel()
+	var refusals int
+	handler := &Handler{QueueMessages: 10, Message: func(c *Conn, m Message) error {
+		if errors.Is(c.Send(m), ErrQueueFull) {
+			refusals++
+		}
+		return nil
+	}}
+	h := byHand(t, handler)
+	h.receive(bytes.Repeat(maskedText("x"), 1000))
+	assert.Equal(t, refusals, 0)
+	assert.ErrorIs(t, h.c.SendText("from elsewhere"), ErrQueueFull)
+	h.receive(bytes.Repeat(maskedText("x"), 1000))
+	assert.Equal(t, refusals, 1000)
+	assert.Equal(t, len(h.output(1<<10)), 1000)
+	handler.QueueBytes = 100
+	h.receive(bytes.Repeat(maskedText("0123456789"), 100))
+	assert.True(t, refusals > 1080, "the bytes are not bounded")
+}
+
 // TestIdleHoldsNothing: between messages a connection is its struct.
 func TestIdleHoldsNothing(t *testing.T) {
 	t.Parallel()

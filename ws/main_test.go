@@ -142,11 +142,22 @@ const handshake = "GET / HTTP/1.1\r\nHost: gale.test\r\nConnection: Upgrade\r\nU
 
 func (s *server) raw(t *testing.T) *raw {
 	t.Helper()
+	return s.rawWith(t, "")
+}
+
+// rawWith is raw with more lines in the header.
+func (s *server) rawWith(t *testing.T, header string) *raw {
+	t.Helper()
 	nc, err := s.dial(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
 	assert.NoError(t, err)
 	t.Cleanup(func() { nc.Close() })
+	return shakeRaw(t, nc, "/", header)
+}
+
+func shakeRaw(t *testing.T, nc net.Conn, path, header string) *raw {
+	t.Helper()
 	r := &raw{Conn: nc, br: bufio.NewReader(nc)}
-	_, err = io.WriteString(nc, handshake)
+	_, err := io.WriteString(nc, strings.TrimSuffix(strings.Replace(handshake, " / ", " "+path+" ", 1), "\r\n")+header+"\r\n")
 	assert.NoError(t, err)
 	resp, err := http.ReadResponse(r.br, nil)
 	assert.NoError(t, err)

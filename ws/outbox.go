@@ -77,7 +77,8 @@ func (c *Conn) enqueue(frame string) error {
 		return ErrClosed
 	}
 	count, bytes := c.queued()
-	if count >= c.h.queueMessages() || c.first != "" && bytes+len(frame) > c.h.queueBytes() {
+	full := count >= c.h.queueMessages() && c.flags&roomy == 0
+	if full || c.first != "" && bytes+len(frame) > c.h.queueBytes() {
 		c.flags |= refused
 		return ErrQueueFull
 	}

@@ -11,13 +11,10 @@ import (
 
 // receive implements upgrade.Protocol.
 func (c *Conn) receive(in []byte) {
-	c.mu.Lock()
-	c.flags |= heard
-	deaf := c.state == stateClosed || c.flags&(peerClosed|broken) != 0
-	c.mu.Unlock()
-	if deaf {
+	if !c.hear() {
 		return
 	}
+	defer c.heardAll()
 	p := c.parser
 	if p == nil {
 		p = c.newParser()
@@ -41,6 +38,27 @@ func (c *Conn) receive(in []byte) {
 		c.parser = nil
 		c.h.parsers.Put(p)
 	}
+}
+
+// hear notes that bytes came, and reports whether they are to be looked at.
+//
+// They may hold thousands of messages, and nothing that is sent in answer goes
+// out before the last of them is handled: a client that reads, and only writes
+// quickly, must not be met by a full queue for that.
+func (c *Conn) hear() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flags |= heard
+	if count, _ := c.queued(); count < c.h.queueMessages() {
+		c.flags |= roomy
+	}
+	return c.state != stateClosed && c.flags&(peerClosed|broken) == 0
+}
+
+func (c *Conn) heardAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flags &^= roomy
 }
 
 func (c *Conn) newParser() *wsframe.Parser {
