@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/galeweb/gale/internal/backoff"
 )
 
 // Publish sends v to everyone who subscribed to name and returns its position.
@@ -85,8 +87,8 @@ func (t *topic) publish(ctx context.Context, name string, p Publication) (Positi
 	if t.h.o.PublishWait > 0 {
 		within, cancel := context.WithTimeout(ctx, t.h.o.PublishWait)
 		defer cancel()
-		wait := backoff{least: 50 * time.Millisecond, most: time.Second}
-		for wait.pause(within) {
+		wait := backoff.Backoff{Least: 50 * time.Millisecond, Most: time.Second}
+		for wait.Pause(within) {
 			if pos, err = t.h.broker.Publish(within, t.stream(name), p); !errors.Is(err, ErrBrokerLost) {
 				return pos, err
 			}
@@ -126,8 +128,8 @@ func (h *Hub) confess(name string) {
 }
 
 func (h *Hub) confessAll(ctx context.Context) {
-	wait := backoff{least: 100 * time.Millisecond, most: 5 * time.Second}
-	for wait.pause(ctx) {
+	wait := backoff.Backoff{Least: 100 * time.Millisecond, Most: 5 * time.Second}
+	for wait.Pause(ctx) {
 		h.lostMu.Lock()
 		names := slices.Collect(maps.Keys(h.lost))
 		if len(names) == 0 {

@@ -1,4 +1,6 @@
-package ws
+// Package origin compares where a request comes from with where it goes, for the
+// transports that CORS does not hold back.
+package origin
 
 import (
 	"net/http"
@@ -6,11 +8,11 @@ import (
 	"strings"
 )
 
-// sameOrigin compares the host of the Origin header with the request's Host.
+// Same compares the host of the Origin header with the request's Host.
 // The scheme is not compared: behind a proxy that ends TLS it is not known
 // here. "null" (sandboxed frames, data: pages), several values and anything
 // that is more than scheme://host are refused.
-func sameOrigin(r *http.Request) bool {
+func Same(r *http.Request) bool {
 	values := r.Header.Values("Origin")
 	switch len(values) {
 	case 0:
