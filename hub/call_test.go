@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/internal/assert"
+	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/web"
 )
 
@@ -71,7 +72,7 @@ func TestCalls(t *testing.T) {
 }
 
 // long is more than a request other than a call may have.
-var long = strings.Repeat("x", 2*maxRequest)
+var long = strings.Repeat("x", 2*hubwire.MaxRequest)
 
 func TestCallTimeout(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/galeweb/gale/internal/backoff"
+	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/internal/topicname"
 	"github.com/galeweb/gale/ws"
 )
@@ -219,5 +220,5 @@ func (s *remote) check() {
 		c.failed(ctx, name, err)
 		return
 	}
-	c.reply(ended(name, codeRevoked))
+	c.reply(ended(name, hubwire.CodeRevoked))
 }

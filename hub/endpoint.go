@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/internal/origin"
 	"github.com/galeweb/gale/web"
 )
@@ -110,8 +111,8 @@ func (h *Hub) serveCall(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
-	call, err := parseRequest(body)
-	m := encode(errorMessage{Type: "error", ID: call.ID, Code: codeBadMessage, Message: "message is not a call"})
+	call, err := hubwire.Parse(body)
+	m := encode(hubwire.Error{Type: "error", ID: call.ID, Code: hubwire.CodeBadMessage, Message: "message is not a call"})
 	if err == nil && call.Type == "call" {
 		m = h.answer(ctx, call)
 	}

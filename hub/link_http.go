@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/internal/mailbox"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/web"
@@ -25,7 +26,7 @@ func (l boxLink) addr() string             { return l.Peer() }
 type boxClient struct{ *client }
 
 func (c boxClient) Subscribe(s mailbox.Sub) {
-	c.subscribe(request{
+	c.subscribe(hubwire.Request{
 		Type: "subscribe", Topic: s.Topic, Epoch: s.At.Epoch, Offset: s.At.Offset, Recent: s.Recent, Presence: s.Presence,
 	})
 }

@@ -15,7 +15,7 @@ var floors = [][]string{
 		"internal/memnet", "internal/origin", "internal/owed", "internal/overload", "internal/predictor", "internal/roster", "internal/serverlog", "internal/stdbody", "internal/tlsrecord", "internal/topicname",
 		"internal/upgrade", "internal/waitbody", "internal/wsframe",
 	},
-	{"internal/exchange"}, // on the cellar, below the engine
+	{"internal/exchange", "internal/hubwire"}, // on the cellar, below the engine
 	{"config", "engine", "obs"},
 	{"cache", "db", "internal/mailbox", "keyring", "mail", "web", "ws"},
 	{"db/migrate", "hub", "keyring/reencrypt", "ratelimit", "router", "session", "static", "view"},

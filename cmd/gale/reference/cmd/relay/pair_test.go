@@ -74,7 +74,7 @@ func testPair(t *testing.T, a, b *process) {
 		body := fmt.Sprintf(`{"kind":"k","payload":{"n":%d}}`, i)
 		sender.must(http.StatusCreated, http.MethodPost, "/api/v1/channels/open/packets", "application/json", key, body)
 		for _, w := range []*follower{here, there} {
-			if got := <-w.kinds; got != fmt.Sprint(i) {
+			if got := <-w.numbers; got != fmt.Sprint(i) {
 				t.Errorf("packet %s came, want %d", got, i)
 			}
 		}
@@ -97,8 +97,8 @@ func testPair(t *testing.T, a, b *process) {
 
 // follower is one who watches the channel open.
 type follower struct {
-	client *hubclient.Client
-	kinds  chan string
+	client  *hubclient.Client
+	numbers chan string // the number in each packet, or lost
 }
 
 func (p *process) watch(ctx context.Context, cookie string, o hubclient.SubscribeOptions) *follower {
@@ -122,11 +122,14 @@ func (p *process) watch(ctx context.Context, cookie string, o hubclient.Subscrib
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	f := &follower{client: c, kinds: make(chan string, 100)}
+	f := &follower{client: c, numbers: make(chan string, 100)}
 	go func() {
 		for e, err := range sub.Messages() {
-			if err == nil {
-				f.kinds <- fmt.Sprint(e.Value.Payload.N)
+			switch {
+			case err == nil:
+				f.numbers <- fmt.Sprint(e.Value.Payload.N)
+			case isLost(err):
+				f.numbers <- lost
 			}
 		}
 	}()

@@ -216,7 +216,7 @@ func watch(ctx context.Context, t *testing.T, addr string, i int) *seer {
 	s := &seer{t: t, client: c, done: make(chan struct{}), news: make(chan struct{}, 1), times: map[int64]int{}}
 	sub, err := hubclient.Subscribe[struct {
 		ID int64 `json:"id"`
-	}](ctx, c, "packets/open", hubclient.SubscribeOptions{})
+	}](ctx, c, "packets/open", hubclient.SubscribeOptions{Recent: 100})
 	if err != nil {
 		t.Fatalf("watcher %d: %v", i, err)
 	}
