@@ -41,6 +41,10 @@ func (a *Auth[U]) grants(u U) map[string]bool {
 	return grants
 }
 
+// Allows reports whether u has the permission, for those who are not making a
+// request: the watchers of a topic, a job. It does not ask Options.Active.
+func (a *Auth[U]) Allows(u U, permission string) bool { return a.grants(u)[permission] }
+
 // Can reports whether the user of the request has the permission. Nobody has
 // one that [Options].Permissions does not list, not even by "*": what is
 // misspelt is denied.

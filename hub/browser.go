@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -32,28 +33,24 @@ var clientTypes string
 // Browsers ask for it again each time and are answered 304, so that it is
 // always the client of this server.
 func ClientJS() http.Handler {
-	module := serveClient("text/javascript; charset=utf-8", clientModule)
-	script := serveClient("text/javascript; charset=utf-8", clientScript)
-	types := serveClient("text/plain; charset=utf-8", clientTypes)
+	const script = "text/javascript; charset=utf-8"
+	files := map[string]http.Handler{
+		"hub.global.js": serveClient(script, clientScript),
+		"hub.d.ts":      serveClient("text/plain; charset=utf-8", clientTypes),
+	}
+	module := serveClient(script, clientModule)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch path.Base(r.URL.Path) {
-		case "hub.global.js":
-			script(w, r)
-		case "hub.d.ts":
-			types(w, r)
-		default:
-			module(w, r)
-		}
+		cmp.Or(files[path.Base(r.URL.Path)], module).ServeHTTP(w, r)
 	})
 }
 
-func serveClient(contentType, text string) http.HandlerFunc {
+func serveClient(contentType, text string) http.Handler {
 	sum := sha256.Sum256([]byte(text))
 	etag := `"` + hex.EncodeToString(sum[:8]) + `"`
-	return func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("ETag", etag)
 		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(text))
-	}
+	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/web"
 )
 
@@ -58,16 +59,16 @@ func (h *Hub) handle(name string, m method) {
 		panic(fmt.Sprintf("hub: method %q is empty or has a handler already; give each its own name", name))
 	}
 	h.methods[name] = m
-	h.ws.ReadLimit = max(h.o.MaxMessage, maxRequest)
+	h.ws.ReadLimit = max(h.o.MaxMessage, hubwire.MaxRequest)
 }
 
 // answer runs a call. ctx is that of the connection.
-func (h *Hub) answer(ctx context.Context, r request) *message {
+func (h *Hub) answer(ctx context.Context, r hubwire.Request) *message {
 	h.mu.RLock()
 	m := h.methods[r.Method]
 	h.mu.RUnlock()
 	if m == nil {
-		return encode(errorMessage{Type: "error", ID: r.ID, Code: codeUnknownMethod, Message: "there is no such method"})
+		return encode(hubwire.Error{Type: "error", ID: r.ID, Code: hubwire.CodeUnknownMethod, Message: "there is no such method"})
 	}
 	timeout := h.o.CallTimeout
 	if r.Timeout > 0 {
@@ -79,7 +80,7 @@ func (h *Hub) answer(ctx context.Context, r request) *message {
 	if err != nil {
 		return h.callFailed(within, r, err)
 	}
-	return encode(resultMessage{Type: "result", ID: r.ID, Data: data})
+	return encode(hubwire.Result{Type: "result", ID: r.ID, Data: data})
 }
 
 // run turns a panic into an error, so that it ends the call and nothing else.
@@ -92,28 +93,28 @@ func (m method) run(ctx context.Context, data []byte) (_ jsontext.Value, err err
 	return m(ctx, data)
 }
 
-func (h *Hub) callFailed(ctx context.Context, r request, err error) *message {
+func (h *Hub) callFailed(ctx context.Context, r hubwire.Request, err error) *message {
 	e := web.Explain(ctx, err)
-	answer := errorMessage{Type: "error", ID: r.ID, Code: e.Code, Message: e.Message}
+	answer := hubwire.Error{Type: "error", ID: r.ID, Code: e.Code, Message: e.Message}
 	if len(e.Problems) > 0 {
 		answer.Data = map[string]any{"errors": e.Problems}
 	}
 	switch {
 	case errors.Is(err, ErrForbidden):
-		answer.Code, answer.Message = codeForbidden, "you may not call this"
-	case e.Code == codeTimeout:
+		answer.Code, answer.Message = hubwire.CodeForbidden, "you may not call this"
+	case e.Code == hubwire.CodeTimeout:
 	case e.Status >= http.StatusInternalServerError:
 		if e.Code == "" {
-			answer.Code = codeFailed
+			answer.Code = hubwire.CodeFailed
 		}
 		if !errors.Is(ctx.Err(), context.Canceled) { // the client is still there
 			h.logger.ErrorContext(ctx, "hub: call failed", "method", r.Method, "error", err)
 		}
 	case e.Code == "malformed" || e.Code == "" && (e.Status == http.StatusBadRequest || e.Status == http.StatusUnprocessableEntity):
-		answer.Code = codeInvalid
+		answer.Code = hubwire.CodeInvalid
 	case e.Code != "":
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
-		answer.Code = codeForbidden
+		answer.Code = hubwire.CodeForbidden
 	default:
 		answer.Code = strings.ReplaceAll(strings.ToLower(http.StatusText(e.Status)), " ", "_")
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/galeweb/gale/internal/backoff"
+	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/internal/topicname"
 	"github.com/galeweb/gale/ws"
 )
@@ -105,7 +107,7 @@ func (h *Hub) listen(ctx context.Context) (*Subscription[order], error) {
 // keepListening begins with the first connection and lasts as long as the hub.
 func (h *Hub) keepListening(ctx context.Context) {
 	defer h.orders.end()
-	wait := backoff{least: 100 * time.Millisecond, most: 5 * time.Second}
+	wait := backoff.Backoff{Least: 100 * time.Millisecond, Most: 5 * time.Second}
 	for {
 		within, cancel := context.WithTimeout(ctx, brokerTimeout)
 		s, err := h.listen(within)
@@ -114,7 +116,7 @@ func (h *Hub) keepListening(ctx context.Context) {
 			h.obey(ctx, s)
 			return
 		}
-		if !wait.pause(ctx) {
+		if !wait.Pause(ctx) {
 			return
 		}
 	}
@@ -218,5 +220,5 @@ func (s *remote) check() {
 		c.failed(ctx, name, err)
 		return
 	}
-	c.reply(ended(name, codeRevoked))
+	c.reply(ended(name, hubwire.CodeRevoked))
 }

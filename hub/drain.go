@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/ws"
 )
 
@@ -77,7 +78,7 @@ func (h *Hub) sendAway(ctx context.Context, clients []*client) {
 // restart closes the connection with a hint when to come again.
 func (c *client) restart() {
 	after := 100*time.Millisecond + rand.N(time.Second+max(c.h.o.DrainOver, 0)/2)
-	m := encode(plainMessage{Type: "reconnect", After: after.Milliseconds()})
+	m := encode(hubwire.Plain{Type: "reconnect", After: after.Milliseconds()})
 	m.After = after
 	c.mu.Lock()
 	defer c.mu.Unlock()

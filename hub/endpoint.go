@@ -6,9 +6,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 
+	"github.com/galeweb/gale/internal/hubwire"
+	"github.com/galeweb/gale/internal/origin"
 	"github.com/galeweb/gale/web"
 )
 
@@ -50,7 +51,8 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case errors.Is(err, errTryLater):
-		tryLater(w)
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "not now; connect again", http.StatusServiceUnavailable)
 	case err != nil:
 		web.Fail(w, r, err)
 	}
@@ -90,7 +92,7 @@ func (h *Hub) acceptable(r *http.Request, transport string) error {
 	if r.Method != method {
 		return &web.Error{Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {method}}}
 	}
-	if check := h.o.CheckOrigin; check == nil && !sameOrigin(r) || check != nil && !check(r) {
+	if check := h.o.CheckOrigin; check == nil && !origin.Same(r) || check != nil && !check(r) {
 		return &web.Error{Status: http.StatusForbidden, Message: "Pages of this origin may not connect."}
 	}
 	// A page of another site could not send this type unasked.
@@ -100,44 +102,17 @@ func (h *Hub) acceptable(r *http.Request, transport string) error {
 	return nil
 }
 
-// errTryLater is answered by tryLater, not by [web.Fail], which would log as a
-// failure what is none.
+// errTryLater is no failure, as which [web.Fail] would log it.
 var errTryLater = errors.New("hub: not now")
-
-func tryLater(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", "1")
-	http.Error(w, "not now; connect again", http.StatusServiceUnavailable)
-}
-
-// sameOrigin compares the host of the Origin header, which browsers send from
-// pages of other sites, with the request's. "null" and anything that is more
-// than scheme://host are refused.
-func sameOrigin(r *http.Request) bool {
-	values := r.Header.Values("Origin")
-	if len(values) == 0 {
-		return true
-	}
-	u, err := url.Parse(values[0])
-	return err == nil && len(values) == 1 && u.Host != "" && u.Scheme+"://"+u.Host == values[0] &&
-		strings.EqualFold(u.Host, r.Host)
-}
-
-// readBody reads the body of r, which receive has limited.
-func readBody(r *http.Request) ([]byte, error) {
-	if r.Body == nil {
-		return nil, nil
-	}
-	return io.ReadAll(r.Body)
-}
 
 // serveCall answers one call.
 func (h *Hub) serveCall(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(r)
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
 	}
-	call, err := parseRequest(body)
-	m := encode(errorMessage{Type: "error", ID: call.ID, Code: codeBadMessage, Message: "message is not a call"})
+	call, err := hubwire.Parse(body)
+	m := encode(hubwire.Error{Type: "error", ID: call.ID, Code: hubwire.CodeBadMessage, Message: "message is not a call"})
 	if err == nil && call.Type == "call" {
 		m = h.answer(ctx, call)
 	}

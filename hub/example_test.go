@@ -3,8 +3,10 @@ package hub_test
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 
 	"github.com/galeweb/gale/hub"
+	"github.com/galeweb/gale/hub/hubclient"
 )
 
 func Example() {
@@ -35,4 +37,32 @@ func Example() {
 	// Output:
 	// 1 {anemometer 12.5} <nil>
 	// 2 {anemometer 17} <nil>
+}
+
+func ExampleHandle() {
+	type Move struct {
+		From string `json:"from" validate:"required"`
+		To   string `json:"to" validate:"required"`
+	}
+	h := hub.New(hub.Options{})
+	hub.Handle(h, "chess.move", func(_ context.Context, m Move) (string, error) {
+		return m.From + " to " + m.To, nil
+	})
+	server := httptest.NewServer(h.Handler())
+	defer server.Close()
+	ctx := context.Background()
+	defer h.Drain(ctx)
+
+	c, err := hubclient.Dial(ctx, server.URL, hubclient.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close()
+	fmt.Println(hubclient.Call[string](ctx, c, "chess.move", Move{"e2", "e4"}))
+	_, err = hubclient.Call[string](ctx, c, "chess.move", Move{From: "e2"})
+	fmt.Println(err)
+	// Output:
+	// e2 to e4 <nil>
+	// hubclient: call "chess.move": hubclient: invalid: Some of the values are not valid.
 }

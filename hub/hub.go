@@ -13,7 +13,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/galeweb/gale/internal/latest"
 	"github.com/galeweb/gale/internal/mailbox"
+	"github.com/galeweb/gale/internal/owed"
 	"github.com/galeweb/gale/internal/topicname"
 	"github.com/galeweb/gale/ws"
 )
@@ -97,6 +99,7 @@ type Hub struct {
 	orders     orders
 	polls      *mailbox.Polls
 	listening  sync.Once
+	lost       owed.Names // topics of which others missed messages
 
 	mu      sync.RWMutex
 	topics  []*topic
@@ -107,9 +110,6 @@ type Hub struct {
 	store       PresenceStore // nil when the broker is none
 	presencesMu sync.Mutex
 	presences   map[string]*presence
-
-	lostMu sync.Mutex
-	lost   map[string]struct{} // names to tell other nodes of; nil while nobody does
 
 	clientsMu sync.Mutex
 	clients   []*client
@@ -141,6 +141,8 @@ func New(o Options) *Hub {
 		empty:      make(chan struct{}),
 		backlogs:   sync.Pool{New: func() any { return new(backlog) }},
 		recoveries: make(chan struct{}, maxRecoveries),
+		lost:       owed.Names{Most: maxLost},
+		slow:       slowList{cases: latest.Ring[*SlowSubscriber]{Most: maxSlow}},
 	}
 	if h.broker == nil {
 		h.broker = NewMemoryBroker()

@@ -2,11 +2,13 @@ package hub
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/internal/mailbox"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/web"
@@ -24,7 +26,7 @@ func (l boxLink) addr() string             { return l.Peer() }
 type boxClient struct{ *client }
 
 func (c boxClient) Subscribe(s mailbox.Sub) {
-	c.subscribe(request{
+	c.subscribe(hubwire.Request{
 		Type: "subscribe", Topic: s.Topic, Epoch: s.At.Epoch, Offset: s.At.Offset, Recent: s.Recent, Presence: s.Presence,
 	})
 }
@@ -76,7 +78,7 @@ func (h *Hub) serveStream(ctx context.Context, w http.ResponseWriter, r *http.Re
 }
 
 func (h *Hub) servePoll(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(r)
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/internal/mailbox"
 	"github.com/galeweb/gale/ws"
 )
@@ -47,7 +48,7 @@ func (h *Hub) newSocketHandler() *ws.Handler {
 		Subprotocols:  []string{Subprotocol},
 		CheckOrigin:   h.o.CheckOrigin,
 		Keep:          h.o.Keep,
-		ReadLimit:     maxRequest,
+		ReadLimit:     hubwire.MaxRequest,
 		QueueMessages: mailbox.MaxMessages,
 		QueueBytes:    mailbox.MaxBytes,
 		DrainOver:     -1, // Hub.Drain has spread them

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/internal/roster"
 )
 
@@ -38,17 +39,6 @@ const (
 	// maxChanges is how many changes are told one by one, at once.
 	maxChanges = 10
 )
-
-// presenceMessage is "presence", "joined" and "left".
-type presenceMessage struct {
-	Type        string          `json:"type"`
-	Topic       string          `json:"topic"`
-	Member      *roster.Member  `json:"member,omitzero"`
-	Members     []roster.Member `json:"members,omitzero"`
-	Users       int             `json:"users"`
-	Connections int             `json:"connections"`
-	Partial     bool            `json:"partial,omitzero"`
-}
 
 // presence is what this node knows of a name, and whom it tells.
 type presence struct {
@@ -177,7 +167,7 @@ func (p *presence) countLater() {
 		defer p.mu.Unlock()
 		p.counts = nil
 		if users, connections := p.roster.Counts(); connections > p.most() {
-			p.tellAll(encode(presenceMessage{
+			p.tellAll(encode(hubwire.Presence{
 				Type: "presence", Topic: p.name, Users: users, Connections: connections, Partial: true,
 			}))
 		}
@@ -198,7 +188,7 @@ func (p *presence) tellAll(m *message) {
 
 func (p *presence) snapshot() *message {
 	users, connections := p.roster.Counts()
-	return encode(presenceMessage{
+	return encode(hubwire.Presence{
 		Type: "presence", Topic: p.name, Members: p.roster.Members(p.most()),
 		Users: users, Connections: connections, Partial: connections > p.most(),
 	})
@@ -244,7 +234,7 @@ func (p *presence) update(said map[string][]byte) {
 
 func (p *presence) tellEach(what string, members []roster.Member, users, connections int) {
 	for _, m := range members {
-		p.tellAll(encode(presenceMessage{
+		p.tellAll(encode(hubwire.Presence{
 			Type: what, Topic: p.name, Member: &m, Users: users, Connections: connections,
 		}))
 	}

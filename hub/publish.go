@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/galeweb/gale/internal/backoff"
 )
 
 // Publish sends v to everyone who subscribed to name and returns its position.
@@ -32,8 +33,8 @@ func (t *Topic[T]) PublishBatch(ctx context.Context, name string, vs ...T) (Posi
 	if len(vs) == 0 {
 		return Position{}, nil
 	}
-	o := once{encode: func() ([]Entry, error) { return t.encode(vs) }}
-	pos, err := t.publish(ctx, name, Publication{Count: len(vs), Encode: o.entries})
+	encode := sync.OnceValues(func() ([]Entry, error) { return t.encode(vs) }) // however often it is tried
+	pos, err := t.publish(ctx, name, Publication{Count: len(vs), Encode: encode})
 	if err != nil {
 		return Position{}, fmt.Errorf("hub: publish to %q: %w", name, err)
 	}
@@ -56,22 +57,6 @@ func (t *Topic[T]) encode(vs []T) ([]Entry, error) {
 	return entries, nil
 }
 
-// once encodes once, however often a publication is tried.
-type once struct {
-	encode func() ([]Entry, error)
-	done   bool
-	result []Entry
-	err    error
-}
-
-func (o *once) entries() ([]Entry, error) {
-	if !o.done {
-		o.done = true
-		o.result, o.err = o.encode()
-	}
-	return o.result, o.err
-}
-
 // errLocalOnly is what a publisher is told besides [ErrBrokerLost].
 var errLocalOnly = errors.New("subscribers of other nodes did not get it")
 
@@ -85,8 +70,8 @@ func (t *topic) publish(ctx context.Context, name string, p Publication) (Positi
 	if t.h.o.PublishWait > 0 {
 		within, cancel := context.WithTimeout(ctx, t.h.o.PublishWait)
 		defer cancel()
-		wait := backoff{least: 50 * time.Millisecond, most: time.Second}
-		for wait.pause(within) {
+		wait := backoff.Backoff{Least: 50 * time.Millisecond, Most: time.Second}
+		for wait.Pause(within) {
 			if pos, err = t.h.broker.Publish(within, t.stream(name), p); !errors.Is(err, ErrBrokerLost) {
 				return pos, err
 			}
@@ -102,50 +87,30 @@ func (t *topic) publish(ctx context.Context, name string, p Publication) (Positi
 		}
 		f.deliverHere(entries)
 	}
-	t.h.confess(name)
+	if t.h.lost.Add(name) {
+		t.h.spawn(t.h.confess)
+	}
 	return Position{}, fmt.Errorf("%w; %w", err, errLocalOnly)
 }
 
 // maxLost is how many names are remembered of which others missed messages.
 const maxLost = 10_000
 
-// confess has the other nodes told, once the broker is back, that name has
-// messages which they did not get, so that their subscribers load it afresh.
-func (h *Hub) confess(name string) {
-	h.lostMu.Lock()
-	defer h.lostMu.Unlock()
-	if h.lost == nil {
-		h.lost = make(map[string]struct{})
-		if !h.spawn(h.confessAll) {
-			return
-		}
-	}
-	if len(h.lost) < maxLost {
-		h.lost[name] = struct{}{}
-	}
-}
-
-func (h *Hub) confessAll(ctx context.Context) {
-	wait := backoff{least: 100 * time.Millisecond, most: 5 * time.Second}
-	for wait.pause(ctx) {
-		h.lostMu.Lock()
-		names := slices.Collect(maps.Keys(h.lost))
-		if len(names) == 0 {
-			h.lost = nil // the next loss begins anew
-		}
-		h.lostMu.Unlock()
-		if len(names) == 0 {
-			return
-		}
-		for _, name := range names {
-			h.lostMu.Lock()
-			delete(h.lost, name) // what is lost from here on is lost again
-			h.lostMu.Unlock()
+// confess tells the other nodes, once the broker is back, of the topics that have
+// messages which they did not get, so that their subscribers load them afresh.
+func (h *Hub) confess(ctx context.Context) {
+	wait := backoff.Backoff{Least: 100 * time.Millisecond, Most: 5 * time.Second}
+	for wait.Pause(ctx) {
+		for {
+			name, ok := h.lost.Take()
+			if !ok {
+				return
+			}
 			within, cancel := context.WithTimeout(ctx, brokerTimeout)
 			err := h.order(within, order{Lost: name})
 			cancel()
 			if err != nil {
-				h.confess(name)
+				h.lost.Add(name)
 				break
 			}
 		}

@@ -2,9 +2,10 @@ package hub
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/galeweb/gale/internal/backoff"
 )
 
 const (
@@ -63,7 +64,7 @@ func (f *feed) recover(held ...Batch) {
 }
 
 func (f *feed) runRecovery(ctx context.Context) {
-	wait := backoff{least: 20 * time.Millisecond, most: 5 * time.Second}
+	wait := backoff.Backoff{Least: 20 * time.Millisecond, Most: 5 * time.Second}
 	tries := historyTries
 	for {
 		f.mu.Lock()
@@ -87,7 +88,7 @@ func (f *feed) runRecovery(ctx context.Context) {
 			}
 			tries--
 		}
-		if !wait.pause(ctx) {
+		if !wait.Pause(ctx) {
 			return
 		}
 	}
@@ -137,21 +138,4 @@ func (f *feed) settle(h History, final bool) bool {
 		f.recovery = nil
 	}
 	return true
-}
-
-// backoff is growing pauses with jitter, so that many who wait for one server do
-// not come back at the same instant.
-type backoff struct{ least, most time.Duration }
-
-// pause waits; it is false when ctx ended first.
-func (b *backoff) pause(ctx context.Context) bool {
-	t := time.NewTimer(b.least/2 + rand.N(b.least/2+1))
-	defer t.Stop()
-	b.least = min(2*b.least, b.most)
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/galeweb/gale/internal/hubwire"
 )
 
 const (
 	// maxSubscriptions bounds what one connection can make the hub hold.
 	maxSubscriptions = 128
-	// maxRequest is the largest message from a client that is not a call, in
-	// bytes: a subscribe with the longest name is under 1 KiB.
-	maxRequest = 4 << 10
 	// subscribeTimeout bounds Authorize and the broker for one request.
 	subscribeTimeout = 10 * time.Second
 )
@@ -20,7 +19,7 @@ const (
 // message handles one request. What is wrong with it is told to the client;
 // the connection stays.
 func (c *client) message(data []byte) {
-	r, err := parseRequest(data)
+	r, err := hubwire.Parse(data)
 	c.mu.Lock()
 	known := c.known
 	c.mu.Unlock()
@@ -29,7 +28,7 @@ func (c *client) message(data []byte) {
 		return
 	}
 	if err != nil {
-		c.refuse(request{ID: r.ID}, codeBadMessage, "message is not a JSON object of this protocol")
+		c.refuse(hubwire.Request{ID: r.ID}, hubwire.CodeBadMessage, "message is not a JSON object of this protocol")
 		return
 	}
 	switch r.Type {
@@ -40,30 +39,30 @@ func (c *client) message(data []byte) {
 	case "call":
 		c.reply(c.h.answer(c.context(), r))
 	case "ping":
-		c.reply(encode(plainMessage{Type: "pong"}))
+		c.reply(encode(hubwire.Plain{Type: "pong"}))
 	default:
-		c.refuse(request{}, codeBadMessage, "unknown type")
+		c.refuse(hubwire.Request{}, hubwire.CodeBadMessage, "unknown type")
 	}
 }
 
-func (c *client) refuse(r request, code, message string) {
-	c.reply(encode(errorMessage{Type: "error", Topic: r.Topic, ID: r.ID, Code: code, Message: message}))
+func (c *client) refuse(r hubwire.Request, code, message string) {
+	c.reply(encode(hubwire.Error{Type: "error", Topic: r.Topic, ID: r.ID, Code: code, Message: message}))
 }
 
-func (c *client) subscribe(r request) {
+func (c *client) subscribe(r hubwire.Request) {
 	t := c.h.topicOf(r.Topic)
 	switch {
 	case t == nil:
-		c.refuse(r, codeUnknownTopic, "there is no such topic")
+		c.refuse(r, hubwire.CodeUnknownTopic, "there is no such topic")
 		return
 	case r.Presence && !t.presence:
-		c.refuse(r, codeBadMessage, "this topic has no presence")
+		c.refuse(r, hubwire.CodeBadMessage, "this topic has no presence")
 		return
 	case c.lookup(r.Topic) != nil:
-		c.refuse(r, codeSubscribed, "this connection has subscribed already")
+		c.refuse(r, hubwire.CodeSubscribed, "this connection has subscribed already")
 		return
 	case c.count() >= maxSubscriptions:
-		c.refuse(r, codeTooMany, fmt.Sprintf("a connection may have %d subscriptions", maxSubscriptions))
+		c.refuse(r, hubwire.CodeTooMany, fmt.Sprintf("a connection may have %d subscriptions", maxSubscriptions))
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.context(), subscribeTimeout)
@@ -71,7 +70,7 @@ func (c *client) subscribe(r request) {
 	checks := c.h.checks.Load()
 	err := t.authorize(ctx, r.Topic, t.pattern.Params(r.Topic))
 	if errors.Is(err, ErrForbidden) {
-		c.refuse(r, codeForbidden, "you may not subscribe to this topic")
+		c.refuse(r, hubwire.CodeForbidden, "you may not subscribe to this topic")
 		return
 	}
 	if err == nil {
@@ -94,10 +93,10 @@ func (c *client) failed(ctx context.Context, topic string, err error) {
 	if c.link.context().Err() == nil && !errors.Is(err, ErrClosed) {
 		c.h.logger.ErrorContext(ctx, "hub: subscribe failed", "topic", topic, "error", err)
 	}
-	c.refuse(request{Topic: topic}, codeUnavailable, "subscribing failed; try again later")
+	c.refuse(hubwire.Request{Topic: topic}, hubwire.CodeUnavailable, "subscribing failed; try again later")
 }
 
-func (c *client) attach(ctx context.Context, t *topic, r request) (*remote, error) {
+func (c *client) attach(ctx context.Context, t *topic, r hubwire.Request) (*remote, error) {
 	f, err := c.h.retain(ctx, t, r.Topic)
 	if err != nil {
 		return nil, err
@@ -155,7 +154,7 @@ func (c *client) begin(s *remote, answer *message) bool {
 func (c *client) unsubscribe(name string) {
 	s := c.take(nil, name)
 	if s == nil {
-		c.refuse(request{Topic: name}, codeNotSubscribed, "this connection has not subscribed")
+		c.refuse(hubwire.Request{Topic: name}, hubwire.CodeNotSubscribed, "this connection has not subscribed")
 		return
 	}
 	s.leave()

@@ -3,6 +3,8 @@ package hub
 import (
 	"sync"
 	"time"
+
+	"github.com/galeweb/gale/internal/latest"
 )
 
 // SlowSubscriber is a subscriber of this node who has missed messages because
@@ -24,11 +26,10 @@ const (
 	slowLogGap = 60 // seconds between two records of a topic
 )
 
-// slowList is the latest cases of slowness, in a ring.
+// slowList is the latest cases of slowness.
 type slowList struct {
 	mu    sync.Mutex
-	cases []*SlowSubscriber
-	next  int
+	cases latest.Ring[*SlowSubscriber]
 }
 
 // Slow returns the latest 100 cases of slow subscribers, the newest last,
@@ -37,9 +38,9 @@ func (h *Hub) Slow() []SlowSubscriber {
 	l := &h.slow
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := make([]SlowSubscriber, 0, len(l.cases))
-	for i := range l.cases {
-		all = append(all, *l.cases[(l.next+i)%len(l.cases)])
+	var all []SlowSubscriber
+	for c := range l.cases.All {
+		all = append(all, *c)
 	}
 	return all
 }
@@ -56,12 +57,7 @@ func (f *feed) lag(q *backlog, n int, who func() string) {
 	}
 	now := time.Now()
 	q.slow = &SlowSubscriber{Topic: f.name, Who: who(), Missed: uint64(n), Since: now}
-	if len(l.cases) < maxSlow {
-		l.cases = append(l.cases, q.slow)
-	} else {
-		l.cases[l.next] = q.slow
-		l.next = (l.next + 1) % maxSlow
-	}
+	l.cases.Add(q.slow)
 	f.topic.slow.Inc()
 	f.topic.slowNow.Inc()
 	// Where newer messages take the place of older ones, it is no news.

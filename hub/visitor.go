@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/ws"
 )
 
@@ -45,7 +46,9 @@ func (h *Hub) admit(l link, kind transport, known bool) (*client, error) {
 	c := &client{h: h, link: l, kind: kind, known: known, number: h.numbers.Add(1)}
 	switch {
 	case !known:
-		c.who = &visitor{timer: time.AfterFunc(h.o.AuthTimeout, func() { c.turnAway(codeUnauthenticated, ws.CodePolicy) })}
+		c.mu.Lock() // the timer wants it
+		c.who = &visitor{timer: time.AfterFunc(h.o.AuthTimeout, func() { c.turnAway(hubwire.CodeUnauthenticated, ws.CodePolicy) })}
+		c.mu.Unlock()
 	default:
 		c.who = h.visitor(l.context())
 	}
@@ -101,17 +104,17 @@ func (h *Hub) visitor(ctx context.Context) *visitor {
 }
 
 // authenticate takes the first message of a client who must say who he is.
-func (c *client) authenticate(r request, err error) {
+func (c *client) authenticate(r hubwire.Request, err error) {
 	if err != nil || r.Type != "auth" {
-		c.turnAway(codeUnauthenticated, ws.CodePolicy)
+		c.turnAway(hubwire.CodeUnauthenticated, ws.CodePolicy)
 		return
 	}
 	ctx, err := c.h.authenticated(c.link.context(), r.Token)
 	switch {
 	case errors.Is(err, ErrForbidden):
-		c.turnAway(codeUnauthenticated, ws.CodePolicy)
+		c.turnAway(hubwire.CodeUnauthenticated, ws.CodePolicy)
 	case err != nil:
-		c.turnAway(codeUnavailable, ws.CodeTryLater)
+		c.turnAway(hubwire.CodeUnavailable, ws.CodeTryLater)
 	default:
 		who := c.h.visitor(ctx)
 		if who == nil {
@@ -122,7 +125,7 @@ func (c *client) authenticate(r request, err error) {
 		defer c.mu.Unlock()
 		c.who.timer.Stop()
 		c.who, c.known = who, true
-		c.replyLocked(encode(plainMessage{Type: "welcome"}))
+		c.replyLocked(encode(hubwire.Plain{Type: "welcome"}))
 	}
 }
 
@@ -144,7 +147,7 @@ func (c *client) turnAway(code string, closeCode int) {
 		return // he has, just now
 	}
 	c.who.timer.Stop()
-	c.replyLocked(encode(errorMessage{Type: "error", Code: code, Message: "authentication failed"}))
+	c.replyLocked(encode(hubwire.Error{Type: "error", Code: code, Message: "authentication failed"}))
 	c.link.close(closeCode, "authentication failed")
 }
 

@@ -89,5 +89,13 @@ func (m *Manager) end(ctx context.Context, r Record) error {
 	if err := m.o.Store.Delete(ctx, r.Hash); err != nil {
 		return unavailable(fmt.Errorf("session: revoke: %w", err))
 	}
+	m.ended(ctx, r)
 	return nil
+}
+
+// ended tells that r is over before its time.
+func (m *Manager) ended(ctx context.Context, r Record) {
+	if m.o.Ended != nil && r.User != "" {
+		m.o.Ended(ctx, r.User, r.ID)
+	}
 }

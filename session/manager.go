@@ -50,6 +50,10 @@ type Options struct {
 	// Defaults to the host of RemoteAddr; behind a proxy give the address that
 	// middleware.ClientIP found.
 	Addr func(*http.Request) string
+	// Ended is told of each session of a user that ends before its time: by
+	// SignOut, Revoke or RevokeAll. What the session opened besides requests, such
+	// as a WebSocket, can be closed then. It must be quick. Defaults to nothing.
+	Ended func(ctx context.Context, user, id string)
 	// Clock tells the time. Defaults to [time.Now].
 	Clock func() time.Time
 }

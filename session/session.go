@@ -178,6 +178,7 @@ func (s *Session) SignOut(ctx context.Context) error {
 		if err := s.m.o.Store.Delete(ctx, s.rec.Hash); err != nil {
 			return unavailable(fmt.Errorf("session: sign out: %w", err))
 		}
+		s.m.ended(ctx, s.rec)
 	}
 	s.reset()
 	s.clear = true

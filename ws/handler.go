@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/galeweb/gale/internal/origin"
 	"github.com/galeweb/gale/internal/upgrade"
 	"github.com/galeweb/gale/obs"
 )
@@ -160,7 +161,7 @@ func (h *Handler) checkOrigin(r *http.Request) bool {
 	if h.CheckOrigin != nil {
 		return h.CheckOrigin(r)
 	}
-	return sameOrigin(r)
+	return origin.Same(r)
 }
 
 // valuesOf returns the context whose values the connection keeps.

@@ -32,13 +32,14 @@ export function newSub<T>(topic: string, message: (data: T, offset: number) => v
 
   function messages(m: Incoming) {
     begun = true; // a poll in whose session an earlier one left off says no more
-    if (at && m.epoch !== at.epoch) safely(o.lost, 0);
+    // What the server could not give its broker has no epoch, and is a gap for
+    // nobody: the stream goes on where it stood.
+    if (m.epoch && at && m.epoch !== at.epoch) safely(o.lost, 0);
     else if (m.missed) safely(o.lost, m.missed);
     for (const { offset, data } of m.items) {
       if (sub.over) return;
-      // Without an epoch there are no positions, and each message is new.
       if (m.epoch && at && m.epoch === at.epoch && offset <= at.offset) continue;
-      at = { epoch: m.epoch, offset };
+      if (m.epoch || !at) at = { epoch: m.epoch, offset };
       safely(message, data as T, offset);
     }
   }
@@ -46,7 +47,7 @@ export function newSub<T>(topic: string, message: (data: T, offset: number) => v
   function presence(m: Incoming) {
     let members = there.members;
     if (m.type === "presence") {
-      members = m.members || members;
+      members = m.members || (m.partial ? members : []);
     } else {
       members = members.filter(x => x.conn !== m.member.conn);
       if (m.type === "joined") members.push(m.member);

@@ -309,6 +309,7 @@ func TestPresence(t *testing.T) {
 		p.say(`{"type":"presence","topic":"t","members":[{"user":"u","conn":"a","since":1700000000000,"info":{"name":"Uma"}}],"users":1,"connections":1}`)
 		first := expect(1, 1, false, "a")
 		assert.Equal(t, string(first.Members[0].Info), `{"name":"Uma"}`)
+		assert.Equal(t, first.Members[0].Since.UnixMilli(), int64(1700000000000))
 		p.say(`{"type":"joined","topic":"t","member":{"user":"u","conn":"b","since":1},"users":1,"connections":2}`)
 		expect(1, 2, false, "a", "b")
 		p.say(`{"type":"joined","topic":"t","member":{"user":"u","conn":"b","since":1},"users":1,"connections":2}`)
@@ -318,6 +319,8 @@ func TestPresence(t *testing.T) {
 		assert.Equal(t, first.Members[0].Conn, "a") // what was given away stays
 		p.say(`{"type":"presence","topic":"t","users":90,"connections":101,"partial":true}`)
 		expect(90, 101, true, "b")
+		p.say(`{"type":"presence","topic":"t","users":0,"connections":0}`)
+		expect(0, 0, false)
 		go p.leave()
 		c.Close()
 	})

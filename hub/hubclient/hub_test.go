@@ -44,6 +44,8 @@ func (l *live) restart(b hub.Broker) {
 	h := hub.New(hub.Options{Broker: b, DrainOver: -1, Logger: slog.New(slog.DiscardHandler)})
 	l.topic.Store(hub.NewTopic(h, "n", hub.TopicOptions[int]{History: 10000, Queue: 10000, Authorize: hub.AllowAll}))
 	hub.NewTopic(h, "secret", hub.TopicOptions[int]{})
+	hub.NewTopic(h, "room", hub.TopicOptions[int]{Presence: true, Authorize: hub.AllowAll})
+	hub.Handle(h, "double", func(_ context.Context, n int) (int, error) { return 2 * n, nil })
 	if old := l.current.Swap(h); old != nil {
 		l.drain(old)
 	}
@@ -64,7 +66,7 @@ func (l *live) publish(n int) {
 }
 
 func quiet() hubclient.Options {
-	return hubclient.Options{MinWait: time.Millisecond, Logger: slog.New(slog.DiscardHandler)}
+	return hubclient.Options{MinWait: time.Millisecond, MaxWait: 20 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)}
 }
 
 func TestRealHub(t *testing.T) {
@@ -83,6 +85,13 @@ func TestRealHub(t *testing.T) {
 	unknown := read[int](t, c, "no topic", hubclient.SubscribeOptions{})
 	unknown.expect(t, "hubclient: unknown_topic: there is no such topic")
 	unknown.ended(t)
+
+	doubled, err := hubclient.Call[int](t.Context(), c, "double", 21)
+	assert.NoError(t, err)
+	assert.Equal(t, doubled, 42)
+	_, err = hubclient.Call[int](t.Context(), c, "triple", 21)
+	answer, ok := errors.AsType[*hubclient.Error](err)
+	assert.True(t, ok && answer.Code == "unknown_method", "there is no such method")
 
 	r := read[int](t, c, "n", hubclient.SubscribeOptions{Recent: 2})
 	r.expect(t, "2 102", "3 103")
@@ -104,6 +113,38 @@ func TestRealHub(t *testing.T) {
 	c.Close()
 	again.expect(t, hubclient.ErrClosed.Error())
 	again.ended(t)
+}
+
+func TestRealPresence(t *testing.T) {
+	t.Parallel()
+	l := serve(t)
+	l.restart(hub.NewMemoryBroker())
+	enter := func() (*hubclient.Client, chan hubclient.Presence) {
+		c, err := hubclient.Dial(t.Context(), l.url, quiet())
+		assert.NoError(t, err)
+		told := make(chan hubclient.Presence, 100)
+		_, err = hubclient.Subscribe[int](t.Context(), c, "room", hubclient.SubscribeOptions{
+			Presence: func(p hubclient.Presence) { told <- p },
+		})
+		assert.NoError(t, err)
+		return c, told
+	}
+	until := func(told chan hubclient.Presence, connections int) {
+		t.Helper()
+		for p := range told {
+			if p.Connections == connections && len(p.Members) == connections {
+				return
+			}
+		}
+	}
+	first, told := enter()
+	defer first.Close()
+	until(told, 1)
+	second, also := enter()
+	until(also, 2)
+	until(told, 2)
+	second.Close()
+	until(told, 1)
 }
 
 // TestNothingIsLost cuts connections, and restarts the hub, while messages are

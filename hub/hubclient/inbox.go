@@ -86,17 +86,20 @@ func (b *inbox) messages(in *incoming) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case in.Epoch != b.at.Epoch:
+	case in.Epoch != "" && in.Epoch != b.at.Epoch:
 		b.put(letter{lost: &LostError{}})
 	case in.Missed > 0:
 		b.put(letter{lost: &LostError{Missed: in.Missed}})
 	}
 	for _, it := range in.Items {
-		// Without an epoch there are no positions, and each message is new.
+		// What the server could not give its broker has no epoch, and is new: the
+		// stream goes on where it stood.
 		if in.Epoch != "" && in.Epoch == b.at.Epoch && it.Offset <= b.at.Offset {
 			continue
 		}
-		b.at = hub.Position{Epoch: in.Epoch, Offset: it.Offset}
+		if in.Epoch != "" {
+			b.at = hub.Position{Epoch: in.Epoch, Offset: it.Offset}
+		}
 		b.put(letter{at: b.at, data: it.Data})
 	}
 }

@@ -43,8 +43,8 @@ type incoming struct {
 	ID          uint64         `json:"id"`
 	Data        jsontext.Value `json:"data"`
 	After       int64          `json:"after"` // milliseconds
-	Member      Member         `json:"member"`
-	Members     []Member       `json:"members"`
+	Member      member         `json:"member"`
+	Members     []member       `json:"members"`
 	Users       int            `json:"users"`
 	Connections int            `json:"connections"`
 	Partial     bool           `json:"partial"`

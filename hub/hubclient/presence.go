@@ -2,28 +2,34 @@ package hubclient
 
 import (
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-)
 
-// Member is one connection of a user.
-type Member struct {
-	User string `json:"user"`
-	Conn string `json:"conn"`
-	// Since is when it came, in milliseconds since 1970.
-	Since int64 `json:"since"`
-	// Info is what the server tells of it, as JSON.
-	Info jsontext.Value `json:"info"`
-}
+	"github.com/galeweb/gale/hub"
+)
 
 // Presence is who follows a topic.
 type Presence struct {
-	Members     []Member
-	Users       int
-	Connections int
+	// Members are the connections, each with its user.
+	Members []hub.Member
+	// Users counts each user once, and Connections all.
+	Users, Connections int
 	// Partial says that there are too many to name: Members are some of them,
 	// and may have left.
 	Partial bool
+}
+
+// member is a hub.Member on its way.
+type member struct {
+	User  string         `json:"user"`
+	Conn  string         `json:"conn"`
+	Since int64          `json:"since"` // milliseconds since 1970
+	Info  jsontext.Value `json:"info"`
+}
+
+func (m member) decoded() hub.Member {
+	return hub.Member{User: m.User, Conn: m.Conn, Since: time.UnixMilli(m.Since), Info: m.Info}
 }
 
 // next returns the presence after a message. What was given away stays as it
@@ -32,14 +38,17 @@ func (p Presence) next(m *incoming) Presence {
 	n := Presence{Members: p.Members, Users: m.Users, Connections: m.Connections, Partial: p.Partial}
 	if m.Type == "presence" {
 		n.Partial = m.Partial
-		if m.Members != nil {
-			n.Members = m.Members
+		if len(m.Members) > 0 || !m.Partial {
+			n.Members = nil
+		}
+		for _, x := range m.Members {
+			n.Members = append(n.Members, x.decoded())
 		}
 		return n
 	}
-	n.Members = slices.DeleteFunc(slices.Clone(p.Members), func(x Member) bool { return x.Conn == m.Member.Conn })
+	n.Members = slices.DeleteFunc(slices.Clone(p.Members), func(x hub.Member) bool { return x.Conn == m.Member.Conn })
 	if m.Type == "joined" {
-		n.Members = append(n.Members, m.Member)
+		n.Members = append(n.Members, m.Member.decoded())
 	}
 	return n
 }

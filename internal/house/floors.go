@@ -11,11 +11,11 @@ import (
 // do not edit it to make a build pass.
 var floors = [][]string{
 	{ // the cellar
-		"internal/accept", "internal/assert", "internal/certfile", "internal/connlimit", "internal/ctxkey", "internal/handover", "internal/handshakes", "internal/house", "internal/http1", "internal/loop",
-		"internal/memnet", "internal/overload", "internal/predictor", "internal/roster", "internal/serverlog", "internal/stdbody", "internal/tlsrecord", "internal/topicname",
+		"internal/accept", "internal/assert", "internal/backoff", "internal/certfile", "internal/connlimit", "internal/ctxkey", "internal/handover", "internal/handshakes", "internal/house", "internal/http1", "internal/latest", "internal/loop",
+		"internal/memnet", "internal/origin", "internal/owed", "internal/overload", "internal/predictor", "internal/roster", "internal/serverlog", "internal/stdbody", "internal/tlsrecord", "internal/topicname",
 		"internal/upgrade", "internal/waitbody", "internal/wsframe",
 	},
-	{"internal/exchange"}, // on the cellar, below the engine
+	{"internal/exchange", "internal/hubwire"}, // on the cellar, below the engine
 	{"config", "engine", "obs"},
 	{"cache", "db", "internal/mailbox", "keyring", "mail", "web", "ws"},
 	{"db/migrate", "hub", "keyring/reencrypt", "ratelimit", "router", "session", "static", "view"},

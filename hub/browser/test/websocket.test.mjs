@@ -294,8 +294,9 @@ test("keeps who is there", () => {
   say({ type: "left", member: member("u", "a"), users: 1, connections: 1 });
   say({ type: "presence", users: 90, connections: 101, partial: true });
   say({ type: "presence", members: [member("v", "c")], users: 1, connections: 1 });
+  say({ type: "presence", users: 0, connections: 0 });
   w.socket.say({ type: "joined", topic: "other", member: member("u", "x"), users: 1, connections: 1 });
-  assert.deepEqual(told, ["a 1 1 false", "a,b 1 2 false", "a,b 1 2 false", "b 1 1 false", "b 90 101 true", "c 1 1 false"]);
+  assert.deepEqual(told, ["a 1 1 false", "a,b 1 2 false", "a,b 1 2 false", "b 1 1 false", "b 90 101 true", "c 1 1 false", " 0 0 false"]);
   hub.close();
 });
 

@@ -52,6 +52,7 @@ var access = []struct {
 	{"GET /api/v1/channels/{channel}/rate", "/api/v1/channels/open/rate", nil, [...]int{200, 200, 200, 200, 200, 401, 200}},
 	{"GET /api/v1/channels/{channel}/rate", "/api/v1/channels/closed/rate", nil, [...]int{404, 200, 200, 200, 200, 401, 404}},
 	{"GET /live", "/live", nil, [...]int{426, 426, 426, 426, 426, 401, 426}},
+	{"POST /live", "/live", "{}", [...]int{405, 405, 405, 405, 405, 401, 405}},
 	{"GET /hub.js", "/hub.js", nil, [...]int{200, 200, 200, 200, 200, 401, 200}},
 	{"/static/", "/static/none.css", nil, [...]int{404, 404, 404, 404, 404, 404, 404}},
 }

@@ -3,7 +3,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -63,11 +62,12 @@ func New(o Options) (*App, error) {
 		accounts: &services.Accounts{Store: store, Hasher: auth.NewHasher(o.Hasher), Open: o.Config.SignUp, Now: o.Now},
 		keys:     services.NewKeys(store, o.Now),
 		channels: &services.Channels{Store: store, Now: o.Now},
-		hub:      hub.New(hubOptions(o)),
 	}
+	a.hub = hub.New(a.hubOptions())
 	a.sessions = session.New(session.Options{
 		Store: session.NewSQLStore(o.DB), Idle: o.Config.SessionIdle, Lifetime: o.Config.SessionLife, Clock: o.Now,
-		Addr: func(r *http.Request) string { return middleware.ClientAddr(r.Context()).String() },
+		Addr:  func(r *http.Request) string { return middleware.ClientAddr(r.Context()).String() },
+		Ended: a.sessionEnded,
 	})
 	a.auth = auth.New(auth.Options[models.Caller]{
 		Sessions:    a.sessions,
@@ -83,7 +83,7 @@ func New(o Options) (*App, error) {
 	})
 	a.live = hub.NewTopic[models.Packet](a.hub, "packets/{channel}", hub.TopicOptions[models.Packet]{
 		// Pages fetch what they missed; this spares a query after a short break.
-		History: 100, HistoryAge: time.Minute, Authorize: a.mayWatch,
+		History: 100, HistoryAge: time.Minute, Authorize: a.mayWatch, PresenceCounts: true,
 	})
 	a.stored = database.NewPackets(o.DB, database.PacketsOptions{Committed: a.publish, Now: o.Now})
 	a.packets = &services.Packets{Store: a.stored}
@@ -96,14 +96,6 @@ func New(o Options) (*App, error) {
 	a.running.Go(func() { a.keys.Run(ctx) })
 	a.running.Go(func() { _ = a.stored.Run(ctx) }) // returns nil, when told to stop
 	return a, nil
-}
-
-func hubOptions(o Options) hub.Options {
-	h := hub.Options{Broker: o.Broker, Logger: o.Logger}
-	if o.Metrics != nil {
-		h.Metrics = o.Metrics.Registry()
-	}
-	return h
 }
 
 // Handler serves relay, without the default middleware that gale.Run adds.
@@ -128,16 +120,4 @@ func (a *App) publish(c models.Channel, packets []models.Packet) {
 	if _, err := a.live.PublishBatch(context.Background(), "packets/"+c.Name, packets...); err != nil {
 		a.o.Logger.Warn("packets were stored but not shown live", "channel", c.Name, "err", err)
 	}
-}
-
-// mayWatch decides who may follow a channel.
-func (a *App) mayWatch(ctx context.Context, _ string, params map[string]string) error {
-	_, err := a.channels.Visible(ctx, params["channel"], a.auth.Can(ctx, services.MayWatch))
-	if err != nil && !isNotFound(err) {
-		return fmt.Errorf("watch %s: %w", params["channel"], err)
-	}
-	if err != nil {
-		return hub.ErrForbidden
-	}
-	return nil
 }

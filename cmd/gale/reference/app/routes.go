@@ -28,8 +28,8 @@ func (a *App) routes() (http.Handler, error) {
 	}
 	site := handlers.Site{Auth: a.auth}
 	accounts := &handlers.Accounts{Service: a.accounts}
-	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Sessions: a.sessions}
-	admin := &handlers.Admin{Accounts: a.accounts, Sessions: a.sessions}
+	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Sessions: a.sessions, Watchers: a}
+	admin := &handlers.Admin{Accounts: a.accounts, Sessions: a.sessions, Watchers: a}
 	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
 	api := &handlers.API{Service: a.channels}
 	packets := &handlers.Packets{Auth: a.auth, Channels: a.channels, Service: a.packets, Rates: a.stored, Now: a.o.Now}
@@ -39,6 +39,7 @@ func (a *App) routes() (http.Handler, error) {
 	r.Mount("/static", files)
 	r.Handle("GET /hub.js", hub.ClientJS())
 	r.Handle("GET /live", a.hub.Handler()).Name("live")
+	r.Handle("POST /live", a.hub.Handler()) // long-poll
 
 	pages := func(r *router.Router) { // for people: signed in by session, never by key
 		get, post := method(r.Get), method(r.Post)
@@ -155,6 +156,14 @@ func (a *App) peopleOnly(next http.Handler) http.Handler {
 func (a *App) Check(ctx context.Context) error {
 	if err := a.o.DB.Ping(ctx); err != nil {
 		return errors.New("the database does not answer")
+	}
+	return nil
+}
+
+// CheckLive is a readiness check: other processes can be reached.
+func (a *App) CheckLive(ctx context.Context) error {
+	if err := a.hub.Check(ctx); err != nil {
+		return errors.New("the broker does not answer")
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ type Config struct {
 	OpsAddr     string        `env:"OPS_ADDR" desc:"where metrics, health and profiles listen; off for nowhere; default 127.0.0.1:9090, in dev another port when that is in use"`
 	DatabaseURL gale.Secret   `env:"DATABASE_URL" default:"sqlite:relay.db" desc:"sqlite:FILE or postgres://…"`
 	HubURL      gale.Secret   `env:"HUB_URL" default:"memory:" desc:"what carries live packets between processes: memory: for one alone, nats:embedded?…, nats://… or valkey://… for several"`
+	HubPrefix   string        `env:"HUB_PREFIX" default:"relay" desc:"begins all names at that broker; each relay that shares one needs its own"`
+	DrainOver   time.Duration `env:"DRAIN_OVER" default:"5s" desc:"over this time those who watch are sent away when relay stops, one by one"`
 	TrustedNets []string      `env:"TRUSTED_PROXIES" desc:"networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
 	LogLevel    string        `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" desc:"least level that is logged"`
 	SignUp      bool          `env:"SIGN_UP" default:"true" desc:"whether visitors may create accounts; the first account always may"`

@@ -14,6 +14,7 @@ type Admin struct {
 	Site
 	Accounts *services.Accounts
 	Sessions *session.Manager
+	Watchers Watchers
 }
 
 const usersPerPage = 50
@@ -56,6 +57,7 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	h.Watchers.RoleChanged(ctx, user.ID)
 	session.From(ctx).Flash("success", "Saved "+user.Name+".")
 	return h.to(w, r, "admin.users")
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/galeweb/gale/cmd/gale/reference/models"
@@ -15,6 +16,14 @@ type Profile struct {
 	Accounts *services.Accounts
 	Keys     *services.Keys
 	Sessions *session.Manager
+	Watchers Watchers
+}
+
+// Watchers are those who have live connections. What they may see is checked
+// again, at once, when something changed.
+type Watchers interface {
+	KeyRevoked(ctx context.Context, user string)
+	RoleChanged(ctx context.Context, user string)
 }
 
 // profilePage is the page's data; the forms are those last sent, or fresh.
@@ -116,9 +125,11 @@ func (h *Profile) CreateKey(w http.ResponseWriter, r *http.Request) error {
 // RevokeKey ends an API key at once.
 func (h *Profile) RevokeKey(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if err := h.Keys.Revoke(ctx, h.Auth.MustUser(ctx).ID, r.PathValue("id")); err != nil {
+	user := h.Auth.MustUser(ctx).ID
+	if err := h.Keys.Revoke(ctx, user, r.PathValue("id")); err != nil {
 		return err
 	}
+	h.Watchers.KeyRevoked(ctx, user)
 	session.From(ctx).Flash("success", "The key is revoked.")
 	return h.to(w, r, "profile")
 }

@@ -46,7 +46,7 @@ func run(ctx context.Context) error {
 	if err := database.Migrate(obs.WithLogger(ctx, logger), d); err != nil {
 		return err
 	}
-	broker, closeBroker, err := app.OpenBroker(ctx, cfg.HubURL.Reveal(), logger)
+	broker, closeBroker, err := app.OpenBroker(ctx, cfg.HubURL.Reveal(), cfg.HubPrefix, logger)
 	if err != nil {
 		return err
 	}
@@ -55,6 +55,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	health.Add("database", service.Check)
+	health.Add("broker", service.CheckLive)
 
 	var proxies []netip.Prefix
 	for _, network := range cfg.TrustedNets {

@@ -178,6 +178,13 @@ function showState(state) {
   if (!text || text === stateLine.textContent) return;
   stateLine.textContent = text;
   stateLine.className = state === "open" ? "state live" : "state lost";
+  if (state !== "open") watching.textContent = "";
+}
+
+const watching = document.getElementById("watching");
+
+function showPresence({ connections }) {
+  watching.textContent = connections ? connections + " watching" : "";
 }
 
 startChart();
@@ -186,5 +193,6 @@ hub.onstate = showState;
 hub.subscribe(topic, receive, {
   from: { epoch, offset: Number(offset) },
   lost: catchUp,
+  presence: showPresence,
   failed: () => hub.close(),
 });

@@ -1,0 +1,110 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/hub"
+	"github.com/galeweb/gale/obs"
+	"github.com/galeweb/gale/session"
+)
+
+// watcher is who has a live connection: all that it keeps of its request.
+type watcher struct {
+	user    string // "" for a visitor
+	session string
+}
+
+type watcherKey struct{}
+
+// byKey is the session of those who come with an API key.
+const byKey = "API key"
+
+func (a *App) hubOptions() hub.Options {
+	o := hub.Options{
+		Broker: a.o.Broker, Logger: a.o.Logger, Identify: a.identify, Keep: a.keepWatcher, DrainOver: a.o.Config.DrainOver,
+	}
+	if a.o.Metrics != nil {
+		o.Metrics = a.o.Metrics.Registry()
+	}
+	return o
+}
+
+// watcherOf is who has sent a request, or has the connection that came of it.
+func (a *App) watcherOf(ctx context.Context) watcher {
+	if w, ok := ctx.Value(watcherKey{}).(watcher); ok {
+		return w
+	}
+	c, ok := a.auth.User(ctx)
+	switch {
+	case !ok:
+		return watcher{}
+	case c.KeyName != "":
+		return watcher{c.ID, byKey}
+	default:
+		return watcher{c.ID, session.From(ctx).ID()}
+	}
+}
+
+// keepWatcher is what a connection keeps instead of its whole request.
+func (a *App) keepWatcher(r *http.Request) context.Context {
+	ctx := obs.WithLogger(context.Background(), a.o.Logger)
+	return context.WithValue(ctx, watcherKey{}, a.watcherOf(r.Context()))
+}
+
+func (a *App) identify(ctx context.Context) hub.Identity {
+	w := a.watcherOf(ctx)
+	return hub.Identity{User: w.user, Session: w.session}
+}
+
+// mayWatch decides who may follow a channel, at first and whenever something has
+// changed: so it asks who the user is today.
+func (a *App) mayWatch(ctx context.Context, _ string, params map[string]string) error {
+	all := false
+	if w := a.watcherOf(ctx); w.user != "" {
+		c, err := a.findUser(ctx, w.user)
+		switch {
+		case errors.Is(err, auth.ErrNoUser), err == nil && c.Disabled:
+			return hub.ErrForbidden
+		case err != nil:
+			return fmt.Errorf("watch %s: %w", params["channel"], err)
+		}
+		all = a.auth.Allows(c, services.MayWatch)
+	}
+	_, err := a.channels.Visible(ctx, params["channel"], all)
+	if err != nil && !isNotFound(err) {
+		return fmt.Errorf("watch %s: %w", params["channel"], err)
+	}
+	if err != nil {
+		return hub.ErrForbidden
+	}
+	return nil
+}
+
+// sessionEnded ends what the session has open, in every process.
+func (a *App) sessionEnded(ctx context.Context, user, id string) {
+	a.hangUp(ctx, hub.Match{User: user, Session: id})
+}
+
+// KeyRevoked implements handlers.Watchers. Which key a connection came with is
+// not known to the hub: the user's other programs connect again.
+func (a *App) KeyRevoked(ctx context.Context, user string) {
+	a.hangUp(ctx, hub.Match{User: user, Session: byKey})
+}
+
+func (a *App) hangUp(ctx context.Context, m hub.Match) {
+	if err := a.hub.Disconnect(ctx, m); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "other processes keep live connections of an ended session", "user", m.User, "err", err)
+	}
+}
+
+// RoleChanged implements handlers.Watchers.
+func (a *App) RoleChanged(ctx context.Context, user string) {
+	if err := a.hub.Recheck(ctx, hub.Match{User: user}); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "other processes have not checked live connections again", "user", user, "err", err)
+	}
+}
