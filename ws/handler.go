@@ -188,7 +188,6 @@ func (c *Conn) upgrade(w http.ResponseWriter, r *http.Request, a answer) error {
 	if c.h.Message != nil {
 		sock, err := c.keep(w)
 		if err == nil {
-			obs.LongLived(r.Context())
 			c.sock = sock
 			if c.h.add(c) {
 				c.open(r)
@@ -205,7 +204,9 @@ func (c *Conn) upgrade(w http.ResponseWriter, r *http.Request, a answer) error {
 	if err != nil {
 		return err
 	}
-	obs.LongLived(r.Context())
+	if c.h.Message == nil {
+		obs.LongLived(r.Context()) // Open may run for as long as the connection
+	}
 	newSocket(c, nc).serve(r, early)
 	return nil
 }
