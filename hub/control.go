@@ -209,7 +209,7 @@ func (c *client) matching(topic string) []*remote {
 // check ends the subscription unless it is still allowed.
 func (s *remote) check() {
 	c, t, name := s.c, s.feed.topic, s.feed.name
-	ctx, cancel := context.WithTimeout(c.context(), subscribeTimeout)
+	ctx, cancel := c.bounded()
 	defer cancel()
 	err := t.authorize(ctx, name, t.pattern.Params(name))
 	if err == nil || c.take(s, "") == nil {

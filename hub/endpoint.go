@@ -64,7 +64,11 @@ func (h *Hub) receive(w http.ResponseWriter, r *http.Request, transport string) 
 	if err := h.acceptable(r, transport); err != nil {
 		return nil, err
 	}
-	web.LimitBody(w, r, int64(max(h.o.MaxMessage, maxPoll)))
+	limit := maxPoll
+	if transport == "call" {
+		limit = h.o.MaxMessage
+	}
+	web.LimitBody(w, r, int64(limit))
 	w.Header().Set("Cache-Control", "no-store")
 	if h.o.Authenticate == nil {
 		return r.Context(), nil

@@ -177,6 +177,7 @@ func TestHTTPRefusals(t *testing.T) {
 		assert.Equal(t, post("poll", `{"sub":[`), http.StatusBadRequest)
 		assert.Equal(t, post("poll", `{"sub":[],"more":1}`), http.StatusBadRequest)
 		assert.Equal(t, post("poll", `{"sub":[`+strings.Repeat(`{"type":"subscribe","topic":"n"},`, 3000)+`{}]}`), http.StatusRequestEntityTooLarge)
+		assert.Equal(t, post("call", `{"type":"call","id":1,"method":"m","data":"`+strings.Repeat("x", 1<<10)+`"}`), http.StatusRequestEntityTooLarge)
 		assert.Equal(t, c.With("Content-Type", "text/plain").Post("/live?transport=poll", `{"sub":[]}`).Raw.StatusCode, http.StatusUnsupportedMediaType)
 		evil := c.With("Origin", "https://evil.example")
 		assert.Equal(t, evil.Get("/live?transport=sse&sub=[]").Raw.StatusCode, http.StatusForbidden)

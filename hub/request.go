@@ -65,7 +65,7 @@ func (c *client) subscribe(r hubwire.Request) {
 		c.refuse(r, hubwire.CodeTooMany, fmt.Sprintf("a connection may have %d subscriptions", maxSubscriptions))
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.context(), subscribeTimeout)
+	ctx, cancel := c.bounded()
 	defer cancel()
 	checks := c.h.checks.Load()
 	err := t.authorize(ctx, r.Topic, t.pattern.Params(r.Topic))

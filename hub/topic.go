@@ -42,10 +42,11 @@ type TopicOptions[T any] struct {
 	// Key says what [Conflate] conflates; it needs one.
 	Key func(T) string
 	// Authorize says whether someone on the network may subscribe to a name;
-	// ctx has the values of the connection's request (user, session), and
-	// params the segments that the pattern names. It returns [ErrForbidden] to
-	// refuse; any other error refuses too, is logged, and told to the client
-	// as a failure to try again after. Defaults to refusing everyone.
+	// ctx has the values of the connection's request (user, session) and ends
+	// after 10 s, and params has the segments that the pattern names. It
+	// returns [ErrForbidden] to refuse; any other error refuses too, is logged,
+	// and told to the client as a failure to try again after. Defaults to
+	// refusing everyone.
 	//
 	// [Hub.Recheck] asks again while a subscription lasts. What ctx carries is
 	// then as old as the connection: take from it who the user is, and look up

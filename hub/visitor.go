@@ -49,7 +49,7 @@ func (h *Hub) admit(l link, kind transport, known bool) (*client, error) {
 		c.mu.Lock() // the timer wants it
 		c.who = &visitor{timer: time.AfterFunc(h.o.AuthTimeout, func() { c.turnAway(hubwire.CodeUnauthenticated, ws.CodePolicy) })}
 		c.mu.Unlock()
-	default:
+	case h.o.Identify != nil:
 		c.who = h.visitor(l.context())
 	}
 	h.clientsMu.Lock()
@@ -172,6 +172,13 @@ func (c *client) context() context.Context {
 		return v.ctx
 	}
 	return c.link.context()
+}
+
+// bounded is context for Authorize and the broker, with a deadline instead of the
+// connection's end: to watch for that would cost each socket some 250 bytes for
+// as long as it lives.
+func (c *client) bounded() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(c.context()), subscribeTimeout)
 }
 
 // id names the connection among those of all nodes.
