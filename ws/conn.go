@@ -79,6 +79,7 @@ const (
 	heard                        // bytes came
 	busy                         // nobody reads, since a callback runs
 	roomy                        // input is handled, and the queue had room when it came
+	streaming                    // a message is under way that is sent piece by piece
 )
 
 // life is what a connection needs only when somebody asks for it, or ends it.

@@ -25,12 +25,13 @@ type Handler struct {
 	// returned. An error closes the connection, and then Close is not called.
 	Open func(c *Conn, r *http.Request) error
 	// Message is called for each message. It may block; further messages then
-	// wait in the network. An error closes the connection: with its code and
+	// wait in the network, and on the engine so does what is to be sent on this
+	// connection. An error closes the connection: with its code and
 	// reason when it is a [*CloseError], and otherwise with 1011, logged.
 	//
-	// When nil, each connection holds a goroutine, also on the engine: use
-	// [Conn.Messages] or [Conn.NextReader], called before Open returns. When
-	// neither is called, messages are read and dropped.
+	// When nil, each connection holds a goroutine, also on the engine (goroutine
+	// mode): use [Conn.Messages] or [Conn.NextReader], called before Open
+	// returns. When neither is called, messages are read and dropped.
 	Message func(c *Conn, m Message) error
 	// Close is called once for each connection whose Open succeeded, after its
 	// last Message. cause is never nil: a [*CloseError], [ErrPongTimeout],
@@ -187,7 +188,6 @@ func (c *Conn) upgrade(w http.ResponseWriter, r *http.Request, a answer) error {
 	if c.h.Message != nil {
 		sock, err := c.keep(w)
 		if err == nil {
-			obs.LongLived(r.Context())
 			c.sock = sock
 			if c.h.add(c) {
 				c.open(r)
@@ -204,7 +204,9 @@ func (c *Conn) upgrade(w http.ResponseWriter, r *http.Request, a answer) error {
 	if err != nil {
 		return err
 	}
-	obs.LongLived(r.Context())
+	if c.h.Message == nil {
+		obs.LongLived(r.Context()) // Open may run for as long as the connection
+	}
 	newSocket(c, nc).serve(r, early)
 	return nil
 }

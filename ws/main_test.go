@@ -188,6 +188,22 @@ func (r *raw) frame(t *testing.T) (op byte, payload []byte) {
 	return head[0] & 0x0f, payload
 }
 
+// frame16 is frame for frames below 64 KiB.
+func (r *raw) frame16(t *testing.T) (op byte, payload []byte) {
+	t.Helper()
+	head, err := r.br.Peek(2)
+	if err != nil || head[1] != 126 {
+		return r.frame(t)
+	}
+	long := make([]byte, 4)
+	_, err = io.ReadFull(r.br, long)
+	assert.NoError(t, err)
+	payload = make([]byte, int(long[2])<<8|int(long[3]))
+	_, err = io.ReadFull(r.br, payload)
+	assert.NoError(t, err)
+	return long[0] & 0x0f, payload
+}
+
 // closeCode reads until the close frame and returns its code, 0 when the
 // connection ended without one.
 func (r *raw) closeCode(t *testing.T) int {

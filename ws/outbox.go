@@ -129,6 +129,7 @@ func (c *Conn) output(dst []byte) []byte {
 	} else {
 		c.flags &^= writing
 	}
+	c.tellTaken()
 	return dst
 }
 
@@ -158,6 +159,13 @@ func (c *Conn) fill(dst []byte) []byte {
 		}
 		if c.flags&cut == 0 && c.nextControl() {
 			continue
+		}
+		if c.flags&streaming != 0 {
+			var more bool
+			if dst, more = c.fillStream(dst); more {
+				continue
+			}
+			return dst
 		}
 		if c.first == "" {
 			c.unbox()
@@ -190,7 +198,12 @@ func (c *Conn) nextControl() bool {
 	case c.flags&pingDue != 0:
 		c.box().control = c.frame(wsframe.Frame{Op: wsframe.Ping})
 		c.flags = c.flags&^pingDue | pingSent
-	case o != nil && o.last != "" && c.first == "":
+	case o != nil && o.last != "" && (c.first == "" || c.flags&streaming != 0):
+		// A close frame may cut a message short, but for the pieces of one none
+		// is waited for.
+		c.flags &^= streaming
+		c.first = ""
+		o.frames, o.head, o.bytes = nil, 0, 0
 		o.control, o.last = o.last, ""
 	default:
 		return false

@@ -23,6 +23,7 @@ type socket struct {
 	nc     net.Conn
 	start  time.Time // of the clock
 	intake *intake   // in goroutine mode
+	stream stream    // in goroutine mode
 
 	writers sync.WaitGroup // at most one
 

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	userKey  = ctxkey.New[string]("user")
+	nameKey  = ctxkey.New[string]("user")
 	otherKey = ctxkey.New[string]("other")
 )
 
@@ -22,14 +22,14 @@ func TestValues(t *testing.T) {
 	t.Parallel()
 	wrap := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			ctx, cancel := context.WithCancel(otherKey.With(userKey.With(r.Context(), "alice"), "x"))
+			ctx, cancel := context.WithCancel(otherKey.With(nameKey.With(r.Context(), "alice"), "x"))
 			defer cancel()
 			next.ServeHTTP(w, r.WithContext(ctx))
 		})
 	}
 	keep := func(r *http.Request) context.Context {
-		user, _ := userKey.Value(r.Context())
-		return userKey.With(context.Background(), user)
+		user, _ := nameKey.Value(r.Context())
+		return nameKey.With(context.Background(), user)
 	}
 	for _, c := range []struct {
 		name        string
@@ -46,7 +46,7 @@ func TestValues(t *testing.T) {
 			handler := func(testing.TB) http.Handler {
 				return c.wrap(&ws.Handler{Keep: c.keep, Message: func(conn *ws.Conn, _ ws.Message) error {
 					ctx := conn.Context()
-					user, _ := userKey.Value(ctx)
+					user, _ := nameKey.Value(ctx)
 					other, _ := otherKey.Value(ctx)
 					state := "open"
 					if ctx.Err() != nil {

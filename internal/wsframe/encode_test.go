@@ -43,7 +43,7 @@ func TestAppendClose(t *testing.T) {
 
 func TestMask(t *testing.T) {
 	t.Parallel()
-	for n := range 40 {
+	for n := range 140 {
 		for pos := range 9 {
 			b, want := make([]byte, n), make([]byte, n)
 			for i := range b {
@@ -71,4 +71,12 @@ func FuzzValidator(f *testing.F) {
 			t.Fatalf("%q cut at %d: %v, want %v", text, cut, got, want)
 		}
 	})
+}
+
+func BenchmarkMask(b *testing.B) {
+	p := make([]byte, 16<<10)
+	b.SetBytes(int64(len(p)))
+	for b.Loop() {
+		mask(p, key, 1)
+	}
 }
