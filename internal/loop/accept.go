@@ -21,6 +21,11 @@ const (
 	acceptPause = 500 * time.Millisecond
 	// keepAlive is in seconds, as package net sets it.
 	keepAlive = 15
+	// mostUnsent is how many bytes may wait in the kernel that it has not sent. It
+	// tells of room as soon as half of them are gone; without it, only when a third
+	// of a buffer of megabytes is free, and a peer that reads steadily but slowly
+	// looks like one that does not read.
+	mostUnsent = 16 << 10
 )
 
 // Listener accepts connections in a set.
@@ -111,6 +116,10 @@ func (a *Listener) serve(w *Worker) {
 			if fd >= maxFDs {
 				_ = unix.Close(fd)
 				continue
+			}
+			// Not inherited from a listener of MPTCP, as package net makes them.
+			if _, local := peer.(*unix.SockaddrUnix); !local {
+				_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, mostUnsent)
 			}
 			a.accepted(w, fd, peer)
 			w.Step()
