@@ -43,14 +43,17 @@ func TestAppendClose(t *testing.T) {
 
 func TestMask(t *testing.T) {
 	t.Parallel()
-	for n := range 40 {
+	for _, n := range append(upTo(40), []int{maskBlock, 2*maskBlock - 1, 2 * maskBlock, 2*maskBlock + 1, 16393}...) {
 		for pos := range 9 {
 			b, want := make([]byte, n), make([]byte, n)
 			for i := range b {
 				b[i] = byte(i * 7)
 				want[i] = b[i] ^ key[(pos+i)%4]
 			}
-			mask(b, key, pos)
+			dst := make([]byte, n)
+			mask(dst, b, key, pos)
+			assert.Equal(t, dst, want)
+			mask(b, b, key, pos)
 			assert.Equal(t, b, want)
 		}
 	}
@@ -71,4 +74,11 @@ func FuzzValidator(f *testing.F) {
 			t.Fatalf("%q cut at %d: %v, want %v", text, cut, got, want)
 		}
 	})
+}
+
+func upTo(n int) (all []int) {
+	for i := range n {
+		all = append(all, i)
+	}
+	return all
 }

@@ -207,19 +207,20 @@ func (p *Parser) length(lengthBytes int) *Error {
 	return nil
 }
 
-// payload stores what has come of the frame's payload. append grows the buffer
-// by what is really there, never by what the header promised.
+// payload stores what has come of the frame's payload.
 func (p *Parser) payload(in []byte) *Error {
 	dst := &p.data
 	if p.op().control() {
 		dst = &p.control
 	}
 	start := len(*dst)
-	*dst = append(*dst, in...)
+	*dst = p.grow(*dst, len(in))
 	fresh := (*dst)[start:]
 	if p.Masked {
 		key := [4]byte(p.head[p.headLen-4 : p.headLen])
-		mask(fresh, key, p.seen)
+		mask(fresh, in, key, p.seen)
+	} else {
+		copy(fresh, in)
 	}
 	p.seen += len(in)
 	p.left -= uint64(len(in))
@@ -227,6 +228,22 @@ func (p *Parser) payload(in []byte) *Error {
 		return dataError("text that is not UTF-8")
 	}
 	return nil
+}
+
+// grow lengthens b by n bytes that have come. It makes room for all that the
+// header has promised, so that a message is not copied again and again, but for
+// no more than as much again as is really there.
+func (p *Parser) grow(b []byte, n int) []byte {
+	there := len(b) + n
+	if there <= cap(b) {
+		return b[:there]
+	}
+	room := there + int(min(p.left-uint64(n), uint64(there)))
+	if p.Pieces {
+		room = there // it is handed out at once
+	}
+	// append knows the sizes in which memory comes.
+	return append(b, make([]byte, room-len(b))...)[:there]
 }
 
 // out returns what is complete: a control frame, a message, or in Pieces what
