@@ -149,6 +149,9 @@ func (h *Handler) inflater() *wsframe.Inflater {
 // 5 µs whatever its size, so joining is what makes a burst cheap.
 const bufferBytes = 16 << 10
 
+// keptBytes is how large a buffer may have become and be kept.
+const keptBytes = 4 * bufferBytes
+
 func (h *Handler) buffer() *[]byte {
 	if b, ok := h.buffers.Get().(*[]byte); ok {
 		return b
@@ -159,7 +162,7 @@ func (h *Handler) buffer() *[]byte {
 // putBuffer gives a buffer back. One that a large message has made large would
 // keep its size for ever.
 func (h *Handler) putBuffer(b *[]byte) {
-	if cap(*b) <= 4*bufferBytes {
+	if cap(*b) <= keptBytes {
 		h.buffers.Put(b)
 	}
 }
