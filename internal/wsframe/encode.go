@@ -27,7 +27,7 @@ func AppendMasked(dst []byte, f Frame, key [4]byte) []byte {
 	dst = append(dst, key[:]...)
 	start := len(dst)
 	dst = append(dst, f.Payload...)
-	mask(dst[start:], f.Payload, key, 0)
+	mask(dst[start:], key, 0)
 	return dst
 }
 

@@ -10,23 +10,21 @@ import (
 // which the key is repeated: package subtle does 16 bytes in one instruction.
 const maskBlock = 512
 
-// mask stores src XORed with key in dst, RFC 6455 section 5.3; pos is the index
-// of src[0] in the frame's payload. Masking twice gives src back. dst is as long
-// as src and may be src.
-func mask(dst, src []byte, key [4]byte, pos int) {
+// mask XORs b with key, RFC 6455 section 5.3; pos is the index of b[0] in the
+// frame's payload. Masking twice gives b back.
+func mask(b []byte, key [4]byte, pos int) {
 	k := bits.RotateLeft32(binary.LittleEndian.Uint32(key[:]), -8*(pos&3))
 	k64 := uint64(k)<<32 | uint64(k)
-	if len(src) >= 2*maskBlock {
+	if len(b) >= 2*maskBlock {
 		var block [maskBlock]byte
 		for i := 0; i < maskBlock; i += 8 {
 			binary.LittleEndian.PutUint64(block[i:], k64)
 		}
-		for len(src) >= maskBlock {
-			subtle.XORBytes(dst, src[:maskBlock], block[:])
-			dst, src = dst[maskBlock:], src[maskBlock:]
+		for len(b) >= maskBlock {
+			subtle.XORBytes(b, b[:maskBlock], block[:])
+			b = b[maskBlock:]
 		}
 	}
-	b := dst[:copy(dst, src)]
 	for len(b) >= 8 {
 		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^k64)
 		b = b[8:]

@@ -2,6 +2,7 @@ package wsframe
 
 import (
 	"encoding/binary"
+	"slices"
 )
 
 const (
@@ -214,13 +215,11 @@ func (p *Parser) payload(in []byte) *Error {
 		dst = &p.control
 	}
 	start := len(*dst)
-	*dst = p.grow(*dst, len(in))
+	*dst = append(p.grow(*dst, len(in)), in...)
 	fresh := (*dst)[start:]
 	if p.Masked {
 		key := [4]byte(p.head[p.headLen-4 : p.headLen])
-		mask(fresh, in, key, p.seen)
-	} else {
-		copy(fresh, in)
+		mask(fresh, key, p.seen)
 	}
 	p.seen += len(in)
 	p.left -= uint64(len(in))
@@ -230,20 +229,15 @@ func (p *Parser) payload(in []byte) *Error {
 	return nil
 }
 
-// grow lengthens b by n bytes that have come. It makes room for all that the
-// header has promised, so that a message is not copied again and again, but for
+// grow makes room in b for n bytes that have come, and for those that the header
+// has promised besides, so that a message is not copied again and again. That is
 // no more than as much again as is really there.
 func (p *Parser) grow(b []byte, n int) []byte {
-	there := len(b) + n
-	if there <= cap(b) {
-		return b[:there]
+	promised := int(min(p.left-uint64(n), uint64(len(b)+n)))
+	if n <= cap(b)-len(b) || promised == 0 || p.Pieces {
+		return b // append does it without clearing what it makes
 	}
-	room := there + int(min(p.left-uint64(n), uint64(there)))
-	if p.Pieces {
-		room = there // it is handed out at once
-	}
-	// append knows the sizes in which memory comes.
-	return append(b, make([]byte, room-len(b))...)[:there]
+	return slices.Grow(b, n+promised)
 }
 
 // out returns what is complete: a control frame, a message, or in Pieces what
