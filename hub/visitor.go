@@ -43,13 +43,12 @@ type visitor struct {
 // known who he is yet, his first message must say so.
 func (h *Hub) admit(l link, kind transport, known bool) (*client, error) {
 	c := &client{h: h, link: l, kind: kind, known: known, number: h.numbers.Add(1)}
-	switch {
-	case !known:
+	if known {
+		c.who = h.visitor(l.context())
+	} else {
 		c.mu.Lock() // the timer wants it
 		c.who = &visitor{timer: time.AfterFunc(h.o.AuthTimeout, func() { c.turnAway(codeUnauthenticated, ws.CodePolicy) })}
 		c.mu.Unlock()
-	default:
-		c.who = h.visitor(l.context())
 	}
 	h.clientsMu.Lock()
 	defer h.clientsMu.Unlock()
