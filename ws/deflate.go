@@ -116,7 +116,7 @@ func (c *Conn) deflatedFrame(op wsframe.Opcode, data, dict []byte) (frame string
 	f := wsframe.Frame{Op: op, Last: true, Payload: data}
 	buf := c.h.buffer()
 	defer c.h.putBuffer(buf)
-	*buf = wsframe.AppendDeflated((*buf)[:0], data, dict)
+	*buf = c.h.deflate((*buf)[:0], data, dict)
 	if shorter = len(*buf) < len(data); shorter {
 		f.Compressed, f.Payload = true, *buf
 	}
@@ -143,6 +143,15 @@ func (h *Handler) inflater() *wsframe.Inflater {
 		return z
 	}
 	return wsframe.NewInflater()
+}
+
+func (h *Handler) deflate(dst, data, dict []byte) []byte {
+	z, ok := h.deflaters.Get().(*wsframe.Deflater)
+	if !ok {
+		z = &wsframe.Deflater{}
+	}
+	defer h.deflaters.Put(z)
+	return z.Append(dst, data, dict)
 }
 
 // bufferBytes is how much is written at a time. A write to a socket costs about

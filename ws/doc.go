@@ -23,6 +23,6 @@
 // callback that panics closes its connection and no other. The parser is
 // strict and keeps no more than what has really arrived.
 //
-// Limits: no extensions (an offer of permessage-deflate is left unanswered,
-// which declines it), no WebSocket over HTTP/2.
+// Limits: no extension but permessage-deflate ([Compression], off by default),
+// no WebSocket over HTTP/2.
 package ws
