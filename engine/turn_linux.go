@@ -21,6 +21,7 @@ type turn struct {
 	w     *loop.Worker
 	lease loop.Lease // of the exchange under way
 
+	whole    []byte // the room of in and out, for a connection that uses one at a time
 	in       []byte // input is in[r:e]
 	r, e     int
 	scan     http1.Scanner
@@ -48,7 +49,8 @@ func (p *turns) get() *turn {
 	if t, ok := p.pool.Get().(*turn); ok {
 		return t
 	}
-	return &turn{in: make([]byte, inSize), out: make([]byte, 0, outSize)}
+	whole := make([]byte, inSize+outSize)
+	return &turn{whole: whole, in: whole[:inSize:inSize], out: whole[inSize:inSize]}
 }
 
 // put keeps t for later, unless it grew for an unusual request.

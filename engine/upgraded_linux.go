@@ -117,10 +117,11 @@ func (c *conn) talk() {
 			return
 		}
 		reads++
-		n, err := c.recv(t.in)
+		in := t.whole // all output has been sent, or set aside
+		n, err := c.recv(in)
 		switch {
 		case n > 0:
-			c.hear(t.in[:n])
+			c.hear(in[:n])
 		case err == errWouldBlock:
 			t.drained = true
 		default:
@@ -246,7 +247,8 @@ func (c *conn) speak() (some bool, err error) {
 		if full, err := c.sendAside(); full || err != nil {
 			return some, err
 		}
-		out := c.protocol.Output(t.out[:0])
+		own := t.out
+		out := c.protocol.Output(t.whole[:0]) // all input has been heard
 		if len(out) == 0 && (c.tls == nil || !c.tls.owes()) {
 			break
 		}
@@ -257,7 +259,9 @@ func (c *conn) speak() (some bool, err error) {
 		c.outMu.Unlock()
 		if err == errWouldBlock {
 			c.setAside()
-		} else if err != nil {
+		}
+		t.out = own
+		if err != nil && err != errWouldBlock {
 			return some, err
 		}
 	}

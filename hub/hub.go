@@ -53,6 +53,9 @@ type Options struct {
 	// lives; see [ws.Handler]. With many connections keep no more than Identify
 	// and Authorize ask for. Defaults to the request's.
 	Keep func(r *http.Request) context.Context
+	// Compression is that of WebSockets; a message to many is compressed once.
+	// Defaults to none.
+	Compression ws.Compression
 	// Identify says who a connection is: ctx has the values of its request. It is
 	// called once for each. Presence, [Hub.Disconnect] and [Hub.Slow] go by it.
 	// Defaults to nobody.
@@ -131,7 +134,7 @@ func New(o Options) *Hub {
 	o.MaxMessage = cmp.Or(o.MaxMessage, 64<<10)
 	h := &Hub{
 		o:          o,
-		broker:     o.Broker,
+		broker:     cmp.Or[Broker](o.Broker, NewMemoryBroker()),
 		logger:     cmp.Or(o.Logger, slog.Default()),
 		metrics:    newMetrics(o.Metrics),
 		node:       newNode(),
@@ -143,9 +146,6 @@ func New(o Options) *Hub {
 		recoveries: make(chan struct{}, maxRecoveries),
 		lost:       owed.Names{Most: maxLost},
 		slow:       slowList{cases: latest.Ring[*SlowSubscriber]{Most: maxSlow}},
-	}
-	if h.broker == nil {
-		h.broker = NewMemoryBroker()
 	}
 	h.store, _ = h.broker.(PresenceStore)
 	h.ctx, h.stop = context.WithCancel(context.Background())

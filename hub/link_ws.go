@@ -49,6 +49,7 @@ func (h *Hub) newSocketHandler() *ws.Handler {
 		CheckOrigin:   h.o.CheckOrigin,
 		Keep:          h.o.Keep,
 		ReadLimit:     hubwire.MaxRequest,
+		Compression:   h.o.Compression,
 		QueueMessages: mailbox.MaxMessages,
 		QueueBytes:    mailbox.MaxBytes,
 		DrainOver:     -1, // Hub.Drain has spread them

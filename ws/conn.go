@@ -152,7 +152,7 @@ func (c *Conn) Send(m Message) error {
 	if c.deflates(len(m.Data)) {
 		return c.sendDeflated(m.op(), m.Data)
 	}
-	return c.enqueue(c.frame(wsframe.Frame{Op: m.op(), Last: true, Payload: m.Data}))
+	return c.send(wsframe.Frame{Op: m.op(), Last: true, Payload: m.Data})
 }
 
 // SendText queues a text message, like [Conn.Send].

@@ -116,7 +116,7 @@ func (c *Conn) deflatedFrame(op wsframe.Opcode, data, dict []byte) (frame string
 	f := wsframe.Frame{Op: op, Last: true, Payload: data}
 	buf := c.h.buffer()
 	defer c.h.putBuffer(buf)
-	*buf = wsframe.AppendDeflated((*buf)[:0], data, dict)
+	*buf = c.h.deflate((*buf)[:0], data, dict)
 	if shorter = len(*buf) < len(data); shorter {
 		f.Compressed, f.Payload = true, *buf
 	}
@@ -145,9 +145,21 @@ func (h *Handler) inflater() *wsframe.Inflater {
 	return wsframe.NewInflater()
 }
 
+func (h *Handler) deflate(dst, data, dict []byte) []byte {
+	z, ok := h.deflaters.Get().(*wsframe.Deflater)
+	if !ok {
+		z = &wsframe.Deflater{}
+	}
+	defer h.deflaters.Put(z)
+	return z.Append(dst, data, dict)
+}
+
 // bufferBytes is how much is written at a time. A write to a socket costs about
 // 5 µs whatever its size, so joining is what makes a burst cheap.
 const bufferBytes = 16 << 10
+
+// keptBytes is how large a buffer may have become and be kept.
+const keptBytes = 4 * bufferBytes
 
 func (h *Handler) buffer() *[]byte {
 	if b, ok := h.buffers.Get().(*[]byte); ok {
@@ -159,7 +171,7 @@ func (h *Handler) buffer() *[]byte {
 // putBuffer gives a buffer back. One that a large message has made large would
 // keep its size for ever.
 func (h *Handler) putBuffer(b *[]byte) {
-	if cap(*b) <= 4*bufferBytes {
+	if cap(*b) <= keptBytes {
 		h.buffers.Put(b)
 	}
 }

@@ -91,6 +91,7 @@ type Handler struct {
 	boxes     sync.Pool // *outbox
 	parsers   sync.Pool // *wsframe.Parser
 	inflaters sync.Pool // *wsframe.Inflater
+	deflaters sync.Pool // *wsframe.Deflater
 
 	slow atomic.Int64 // for how many messages Message counts as slow
 

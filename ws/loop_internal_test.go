@@ -460,3 +460,38 @@ func TestNothingAfterTheEnd(t *testing.T) {
 	h.c.Close(1000, "")
 	assert.ErrorIs(t, h.c.SendText("x"), ErrClosed)
 }
+
+// TestLargeFrames: the first large frame waits in a buffer, which others get
+// after it; what is behind it has its own memory, and nothing gets into it.
+func TestLargeFrames(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{100, 16 << 10, 32 << 10} {
+		h := byHand(t, echoing())
+		var want []string
+		var all []byte
+		for i := range 4 {
+			text := strings.Repeat(string(rune('a'+i)), minLarge<<(i%3)-i)
+			h.receive(maskedText(text))
+			if i == 1 {
+				all = h.p.Output(make([]byte, 0, size)) // cuts the first
+				h.receive(maskedControl(wsframe.Ping, "p"))
+			}
+			want = append(want, text)
+		}
+		h.c.Close(4000, "")
+		for out := h.p.Output(make([]byte, 0, size)); len(out) > 0; out = h.p.Output(make([]byte, 0, size)) {
+			all = append(all, out...)
+		}
+		var got []string
+		for len(all) > 0 {
+			f, n, ok, err := h.parser.Next(all)
+			assert.NoError(t, err)
+			all = all[n:]
+			if ok && f.Op == wsframe.Text {
+				got = append(got, string(f.Payload))
+			}
+		}
+		assert.Equal(t, got, want)
+		assert.True(t, h.c.more == nil && h.c.first == "", "something is left")
+	}
+}

@@ -73,7 +73,7 @@ func (p *Prepared) deflated(h *Handler) string {
 		data := []byte(p.payload())
 		buf := h.buffer()
 		defer h.putBuffer(buf)
-		*buf = wsframe.AppendDeflated((*buf)[:0], data, nil)
+		*buf = h.deflate((*buf)[:0], data, nil)
 		if len(*buf) < len(data) {
 			f := wsframe.Frame{Op: Message{Binary: p.binary}.op(), Last: true, Compressed: true, Payload: *buf}
 			p.packed = plainFrame(f)

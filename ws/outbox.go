@@ -16,8 +16,21 @@ type outbox struct {
 	last    string   // our close frame, behind everything
 	frames  []string // messages behind Conn.first, from head on
 	head    int
-	bytes   int // of the messages
+	bytes   int     // of the messages
+	large   *[]byte // what Conn.first stands for when it is inBox, in a buffer of the Handler's
+	sent    int     // how much of that went out
 }
+
+// inBox stands in Conn.first for a large frame that is in a buffer. Only the
+// first can be, so that a queue takes no more memory than its messages.
+const inBox = "large"
+
+// A frame is large when its own memory would cost more than the copy into a
+// buffer, and not when the buffer would not be kept.
+const (
+	minLarge = bufferBytes / 2
+	maxLarge = keptBytes - wsframe.MaxHeader - 4
+)
 
 // keptFrames is the room for frames that an outbox may keep in the pool.
 const keptFrames = 64
@@ -53,10 +66,46 @@ func (c *Conn) frame(f wsframe.Frame) string {
 	if c.kind&client == 0 {
 		return plainFrame(f)
 	}
-	var key [4]byte
-	rand.Read(key[:])
+	key := newKey()
 	size := wsframe.HeaderLen(len(f.Payload)) + len(key) + len(f.Payload)
 	return string(wsframe.AppendMasked(make([]byte, 0, size), f, key))
+}
+
+// send queues f, a message of one connection.
+func (c *Conn) send(f wsframe.Frame) error {
+	if n := len(f.Payload); n < minLarge || n > maxLarge {
+		return c.enqueue(c.frame(f))
+	}
+	b := c.h.buffer()
+	if c.kind&client == 0 {
+		*b = append(wsframe.AppendHeader((*b)[:0], f, len(f.Payload)), f.Payload...)
+	} else {
+		*b = wsframe.AppendMasked((*b)[:0], f, newKey())
+	}
+	if c.startLarge(b) {
+		return nil
+	}
+	frame := string(*b)
+	c.h.putBuffer(b)
+	return c.enqueue(frame)
+}
+
+// startLarge makes the frame in b the first, unless others wait.
+func (c *Conn) startLarge(b *[]byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.first != "" || c.state != stateOpen || int(c.onWire) >= c.h.queueMessages() {
+		return false
+	}
+	c.first = inBox
+	c.box().large = b
+	c.sock.Wake()
+	return true
+}
+
+func newKey() (key [4]byte) {
+	rand.Read(key[:])
+	return key
 }
 
 func plainFrame(f wsframe.Frame) string {
@@ -104,6 +153,9 @@ func (c *Conn) queued() (count, bytes int) {
 	if o := c.more; o != nil {
 		count += len(o.frames) - o.head
 		bytes += o.bytes
+		if o.large != nil {
+			bytes += len(*o.large) - o.sent
+		}
 	}
 	return count, bytes
 }
@@ -171,7 +223,11 @@ func (c *Conn) fill(dst []byte) []byte {
 			c.unbox()
 			return dst
 		}
-		dst, c.first = appendRoom(dst, c.first)
+		if o := c.more; o != nil && o.large != nil {
+			dst = c.fillLarge(dst)
+		} else {
+			dst, c.first = appendRoom(dst, c.first)
+		}
 		if c.first != "" {
 			c.flags |= cut
 			return dst
@@ -180,6 +236,19 @@ func (c *Conn) fill(dst []byte) []byte {
 		c.onWire = uint16(min(int(c.onWire)+1, math.MaxUint16))
 		c.advance()
 	}
+}
+
+// fillLarge appends as much of the large frame as dst has room for.
+func (c *Conn) fillLarge(dst []byte) []byte {
+	o := c.more
+	rest := (*o.large)[o.sent:]
+	n := min(len(rest), cap(dst)-len(dst))
+	o.sent += n
+	if n == len(rest) {
+		defer c.h.putBuffer(o.large)
+		c.first, o.large, o.sent = "", nil, 0
+	}
+	return append(dst, rest[:n]...)
 }
 
 // appendRoom appends as much of s as dst has room for, and returns the rest.

@@ -43,7 +43,7 @@ func TestAppendClose(t *testing.T) {
 
 func TestMask(t *testing.T) {
 	t.Parallel()
-	for n := range 140 {
+	for _, n := range append(upTo(40), []int{maskBlock, 2*maskBlock - 1, 2 * maskBlock, 2*maskBlock + 1, 16393}...) {
 		for pos := range 9 {
 			b, want := make([]byte, n), make([]byte, n)
 			for i := range b {
@@ -73,10 +73,9 @@ func FuzzValidator(f *testing.F) {
 	})
 }
 
-func BenchmarkMask(b *testing.B) {
-	p := make([]byte, 16<<10)
-	b.SetBytes(int64(len(p)))
-	for b.Loop() {
-		mask(p, key, 1)
+func upTo(n int) (all []int) {
+	for i := range n {
+		all = append(all, i)
 	}
+	return all
 }

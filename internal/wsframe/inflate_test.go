@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"runtime"
@@ -47,6 +48,7 @@ func inflated(t *testing.T, p []byte, dict []byte, limit int, text bool) (whole 
 
 func TestDeflateRoundTrip(t *testing.T) {
 	t.Parallel()
+	var d Deflater // for all
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, n := range []int{0, 1, 10, 200, 8191, 8192, 32767, 32768, 100_000} {
 		for _, spread := range []int{1, 4, 256} {
@@ -59,7 +61,7 @@ func TestDeflateRoundTrip(t *testing.T) {
 					b[i] = byte(r.IntN(spread))
 				}
 				copy(b, dict)
-				packed := AppendDeflated([]byte("head"), b, dict)
+				packed := d.Append([]byte("head"), b, dict)
 				assert.True(t, bytes.HasPrefix(packed, []byte("head")), "it appends")
 				got, err := inflated(t, packed[4:], dict, n, false)
 				assert.NoError(t, err)
@@ -70,6 +72,22 @@ func TestDeflateRoundTrip(t *testing.T) {
 				assert.True(t, bytes.Equal(back, b), "the standard library reads something else")
 			}
 		}
+	}
+}
+
+// TestShortMessages are some of the size that updates have, in which little
+// comes twice.
+func TestShortMessages(t *testing.T) {
+	t.Parallel()
+	var d Deflater
+	for i := range 3 {
+		m := fmt.Sprintf(`{"type":"messages","topic":"bench","epoch":"J42DOOZVS674","items":[{"offset":%d,"data":{"seq":"00000001",`+
+			`"due":"000001357654832","channel":"north-sea","name":"buoy 1","tags":["wind","gust","wave"],"live":true,"x":1}}]}`, i)
+		packed := d.Append(nil, []byte(m), nil)
+		assert.True(t, len(packed) < len(m)*4/5, "it is hardly shorter")
+		got, err := inflated(t, packed, nil, len(m), true)
+		assert.NoError(t, err)
+		assert.Equal(t, got, m)
 	}
 }
 
@@ -172,7 +190,7 @@ func FuzzInflate(f *testing.F) {
 		if err != nil || string(std) != got {
 			t.Fatalf("got %q, the standard library %q, %v", got, std, err)
 		}
-		back, err := NewInflater().Inflate(AppendDeflated(nil, std, nil), nil, limit, text)
+		back, err := NewInflater().Inflate(new(Deflater).Append(nil, std, nil), nil, limit, text)
 		if err != nil || !bytes.Equal(back, std) {
 			t.Fatalf("%q does not survive: %q, %v", std, back, err)
 		}

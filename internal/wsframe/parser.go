@@ -2,6 +2,7 @@ package wsframe
 
 import (
 	"encoding/binary"
+	"slices"
 )
 
 const (
@@ -207,15 +208,14 @@ func (p *Parser) length(lengthBytes int) *Error {
 	return nil
 }
 
-// payload stores what has come of the frame's payload. append grows the buffer
-// by what is really there, never by what the header promised.
+// payload stores what has come of the frame's payload.
 func (p *Parser) payload(in []byte) *Error {
 	dst := &p.data
 	if p.op().control() {
 		dst = &p.control
 	}
 	start := len(*dst)
-	*dst = append(*dst, in...)
+	*dst = append(p.grow(*dst, len(in)), in...)
 	fresh := (*dst)[start:]
 	if p.Masked {
 		key := [4]byte(p.head[p.headLen-4 : p.headLen])
@@ -227,6 +227,17 @@ func (p *Parser) payload(in []byte) *Error {
 		return dataError("text that is not UTF-8")
 	}
 	return nil
+}
+
+// grow makes room in b for n bytes that have come, and for those that the header
+// has promised besides, so that a message is not copied again and again. That is
+// no more than as much again as is really there.
+func (p *Parser) grow(b []byte, n int) []byte {
+	promised := int(min(p.left-uint64(n), uint64(len(b)+n)))
+	if n <= cap(b)-len(b) || promised == 0 || p.Pieces {
+		return b // append does it without clearing what it makes
+	}
+	return slices.Grow(b, n+promised)
 }
 
 // out returns what is complete: a control frame, a message, or in Pieces what

@@ -340,3 +340,26 @@ func BenchmarkParser(b *testing.B) {
 		}
 	}
 }
+
+// TestRoomForMessages: room is made for what the header promises, but never for
+// much more than twice what has come: append rounds up to a size of memory.
+func TestRoomForMessages(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{16 << 10, 1 << 20} {
+		p := Parser{Masked: true, Limit: 1 << 20}
+		in := AppendMasked(nil, Frame{Op: Binary, Last: true, Payload: make([]byte, size)}, key)
+		var message []byte
+		for come, next := 0, 20; len(in) > 0; next = 16 << 10 {
+			f, n, ok, err := p.Next(in[:min(next, len(in))])
+			assert.NoError(t, err)
+			in = in[n:]
+			come += n
+			assert.True(t, cap(p.data) <= 5*come/2+64, fmt.Sprintf("room for %d bytes, %d have come", cap(p.data), come))
+			if ok {
+				message = f.Payload
+			}
+		}
+		assert.Equal(t, len(message), size)
+		assert.True(t, cap(message) <= size+size/4, "room is left over")
+	}
+}

@@ -9,12 +9,14 @@ import (
 	"github.com/galeweb/gale/bench/realtime/internal/peer"
 	"github.com/galeweb/gale/engine"
 	"github.com/galeweb/gale/hub"
+	"github.com/galeweb/gale/ws"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 func main() {
 	peer.Main(func(o peer.Options) (peer.Server, error) {
-		h := hub.New(hub.Options{})
+		// MinSize is that of the peers: all is compressed.
+		h := hub.New(hub.Options{Compression: ws.Compression{Enabled: o.Deflate, MinSize: 1}})
 		topic := hub.NewTopic(h, peer.Topic, hub.TopicOptions[jsontext.Value]{Authorize: hub.AllowAll})
 		mux := http.NewServeMux()
 		mux.Handle("GET "+peer.Watch, h.Handler())
