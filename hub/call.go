@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/galeweb/gale/internal/brief"
 	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/web"
 )
@@ -74,7 +75,7 @@ func (h *Hub) answer(ctx context.Context, r hubwire.Request) *message {
 	if r.Timeout > 0 {
 		timeout = min(timeout, time.Duration(min(r.Timeout, 1<<30))*time.Millisecond)
 	}
-	within, cancel := context.WithTimeout(ctx, timeout)
+	within, cancel := brief.WithTimeout(ctx, timeout)
 	defer cancel()
 	data, err := m.run(within, r.Data)
 	if err != nil {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/galeweb/gale/ws"
 )
@@ -18,6 +19,7 @@ type client struct {
 	number uint64 // unique on this node
 	place  int    // in Hub.clients, under its lock
 	kind   transport
+	used   atomic.Bool // first is taken, for good
 
 	mu      sync.Mutex
 	who     *visitor // nil when nobody wants to know
@@ -26,6 +28,8 @@ type client struct {
 	known   bool       // it has authenticated, if it must
 	stalled bool       // the link is full; writable will come
 	ended   bool
+	room    [1]*remote // of remotes: most clients have one,
+	first   remote     // this
 }
 
 // remote is one subscription of a client, under the client's lock.
@@ -44,10 +48,7 @@ type remote struct {
 
 // send passes m to the link; false when it must wait for writable.
 func (c *client) send(m *message) bool {
-	if c.stalled {
-		return false
-	}
-	c.stalled = !c.link.send(m)
+	c.stalled = c.stalled || !c.link.send(m)
 	return !c.stalled
 }
 
@@ -71,9 +72,8 @@ func (c *client) replyLocked(m *message) {
 // wait returns the backlog, which keeps further messages from overtaking.
 func (s *remote) wait() *backlog {
 	if s.backlog == nil {
-		q := s.c.h.backlogs.Get().(*backlog)
-		*q = backlog{limit: s.feed.topic.queue, policy: s.feed.topic.policy}
-		s.backlog = q
+		s.backlog = s.c.h.backlogs.Get().(*backlog)
+		*s.backlog = backlog{limit: s.feed.topic.queue, policy: s.feed.topic.policy}
 	}
 	return s.backlog
 }
@@ -209,12 +209,6 @@ func (c *client) lookup(name string) *remote {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.find(name)
-}
-
-func (c *client) count() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.remotes)
 }
 
 // take removes s, or when nil the subscription to name, from the client, and

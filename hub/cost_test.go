@@ -30,7 +30,7 @@ func idleClients(t testing.TB, h *Hub, n int) []*client {
 
 // TestMemoryOfIdleSubscription is not parallel: it looks at the heap.
 func TestMemoryOfIdleSubscription(t *testing.T) {
-	const n, most = 5000, 300
+	const n, most = 5000, 220
 	h := New(Options{})
 	NewTopic(h, "n", TopicOptions[int]{Authorize: AllowAll, History: 10})
 	first := idleClients(t, h, 100) // what all share is there

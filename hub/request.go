@@ -61,7 +61,7 @@ func (c *client) subscribe(r hubwire.Request) {
 	case c.lookup(r.Topic) != nil:
 		c.refuse(r, hubwire.CodeSubscribed, "this connection has subscribed already")
 		return
-	case c.count() >= maxSubscriptions:
+	case len(c.matching("")) >= maxSubscriptions:
 		c.refuse(r, hubwire.CodeTooMany, fmt.Sprintf("a connection may have %d subscriptions", maxSubscriptions))
 		return
 	}
@@ -101,7 +101,11 @@ func (c *client) attach(ctx context.Context, t *topic, r hubwire.Request) (*remo
 	if err != nil {
 		return nil, err
 	}
-	s := &remote{c: c, feed: f, watches: r.Presence}
+	s := &c.first
+	if c.used.Swap(true) {
+		s = new(remote)
+	}
+	*s = remote{c: c, feed: f, watches: r.Presence}
 	var from *Position
 	if r.Epoch != "" {
 		from = &Position{Epoch: r.Epoch, Offset: r.Offset}

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/galeweb/gale/internal/brief"
 	"github.com/galeweb/gale/internal/hubwire"
 	"github.com/galeweb/gale/ws"
 )
@@ -44,6 +45,7 @@ type visitor struct {
 // known who he is yet, his first message must say so.
 func (h *Hub) admit(l link, kind transport, known bool) (*client, error) {
 	c := &client{h: h, link: l, kind: kind, known: known, number: h.numbers.Add(1)}
+	c.remotes = c.room[:0]
 	switch {
 	case !known:
 		c.mu.Lock() // the timer wants it
@@ -72,9 +74,8 @@ func (h *Hub) dismiss(c *client) {
 	h.clientsMu.Lock()
 	defer h.clientsMu.Unlock()
 	last := len(h.clients) - 1
-	h.clients[c.place] = h.clients[last]
-	h.clients[c.place].place = c.place
-	h.clients[last] = nil
+	h.clients[last].place = c.place
+	h.clients[c.place], h.clients[last] = h.clients[last], nil
 	h.clients = h.clients[:last]
 	h.metrics.connections[c.kind].Dec()
 	if h.draining && last == 0 {
@@ -174,11 +175,14 @@ func (c *client) context() context.Context {
 	return c.link.context()
 }
 
-// bounded is context for Authorize and the broker, with a deadline instead of the
-// connection's end: to watch for that would cost each socket some 250 bytes for
-// as long as it lives.
+// bounded is context for Authorize and the broker. That of Authenticate gets a
+// deadline instead of its end: to watch for that would cost each connection some
+// 250 bytes for as long as it lives.
 func (c *client) bounded() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(c.context()), subscribeTimeout)
+	if v := c.visitor(); v != nil && v.ctx != nil {
+		return context.WithTimeout(context.WithoutCancel(v.ctx), subscribeTimeout)
+	}
+	return brief.WithTimeout(c.link.context(), subscribeTimeout)
 }
 
 // id names the connection among those of all nodes.

@@ -86,6 +86,8 @@ const (
 type life struct {
 	ctx    context.Context // cancelled by the end
 	cancel context.CancelCauseFunc
+	lent   bool  // others may wait for the end of ctx
+	brief  int32 // how many of brief.WithTimeout are derived from it
 	done   chan struct{}
 	cause  error // of the end
 }

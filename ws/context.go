@@ -2,7 +2,10 @@ package ws
 
 import (
 	"context"
+	"sync"
 	"time"
+
+	"github.com/galeweb/gale/internal/brief"
 )
 
 // Context is cancelled when the connection begins to close or breaks; its cause
@@ -10,6 +13,8 @@ import (
 // that [Handler.Keep] chose. It costs nothing until somebody asks for its Done,
 // as a context derived from it does.
 func (c *Conn) Context() context.Context { return (*connContext)(c) }
+
+var _ brief.Context = (*connContext)(nil)
 
 // connContext is a Conn as a context. The cancellable context of the standard
 // library, to which derived ones tie themselves, is made below it on demand.
@@ -23,7 +28,27 @@ func (x *connContext) Done() <-chan struct{} {
 	c := (*Conn)(x)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.inner().Done()
+	done := c.inner().Done()
+	c.life.lent = true
+	return done
+}
+
+// WithTimeout implements brief.Context.
+func (x *connContext) WithTimeout(d time.Duration) (context.Context, context.CancelFunc) {
+	c := (*Conn)(x)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(c.inner(), d)
+	c.life.brief++
+	return ctx, sync.OnceFunc(func() {
+		cancel()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		l := c.life
+		if l.brief--; l.brief == 0 && !l.lent && l.done == nil && c.state == stateOpen {
+			c.life = nil
+		}
+	})
 }
 
 // inner returns the cancellable context, which it makes when there is none,

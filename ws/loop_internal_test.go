@@ -9,11 +9,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/galeweb/gale/internal/assert"
+	"github.com/galeweb/gale/internal/brief"
 	"github.com/galeweb/gale/internal/upgrade"
 	"github.com/galeweb/gale/internal/wsframe"
 )
@@ -205,6 +207,53 @@ func TestIdleHoldsNothing(t *testing.T) {
 	_ = c.Context().Err()
 	_ = c.Context().Value("key")
 	assert.True(t, c.life == nil, "to ask a context for its values makes one")
+}
+
+// TestIdleKeepsNoMessage is not parallel: it looks at the heap. An empty rest of
+// a string can keep the whole.
+func TestIdleKeepsNoMessage(t *testing.T) {
+	const size = 8 << 20
+	h := byHand(t, echoing())
+	heap := func() int {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	before := heap()
+	assert.NoError(t, h.c.SendBinary(make([]byte, size)))
+	assert.True(t, heap() > before+size/2, "it waits")
+	h.output(size + 16)
+	assert.Equal(t, h.c.first, "")
+	assert.True(t, heap() < before+size/2, "it is gone")
+	runtime.KeepAlive(h)
+}
+
+// TestBriefContext: contexts for a short time leave nothing behind, unless
+// somebody else waits for the end too.
+func TestBriefContext(t *testing.T) {
+	t.Parallel()
+	c := byHand(t, echoing()).c
+	one, endOne := brief.WithTimeout(c.Context(), time.Hour)
+	two, endTwo := brief.WithTimeout(c.Context(), time.Hour)
+	endOne()
+	endOne()
+	assert.ErrorIs(t, one.Err(), context.Canceled)
+	assert.NoError(t, two.Err())
+	assert.True(t, c.life != nil, "the second one goes on")
+	endTwo()
+	assert.True(t, c.life == nil, "something is left")
+
+	done := c.Context().Done()
+	three, endThree := brief.WithTimeout(c.Context(), time.Hour)
+	defer endThree()
+	_, endFour := brief.WithTimeout(c.Context(), time.Hour)
+	endFour()
+	c.Close(CodeNormal, "")
+	<-done
+	<-three.Done()
+	var closed *CloseError
+	assert.True(t, errors.As(context.Cause(three), &closed), "the cause is that of the end")
 }
 
 func TestStall(t *testing.T) {

@@ -254,7 +254,11 @@ func (c *Conn) fillLarge(dst []byte) []byte {
 // appendRoom appends as much of s as dst has room for, and returns the rest.
 func appendRoom(dst []byte, s string) (longer []byte, rest string) {
 	n := min(len(s), cap(dst)-len(dst))
-	return append(dst, s[:n]...), s[n:]
+	dst = append(dst, s[:n]...)
+	if n == len(s) {
+		return dst, "" // s[n:] would be as empty, and keep all of s in memory
+	}
+	return dst, s[n:]
 }
 
 // nextControl takes up the control frame that is to go out now, if any.
