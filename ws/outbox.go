@@ -276,7 +276,7 @@ func (c *Conn) nextControl() bool {
 		// is waited for.
 		c.flags &^= streaming
 		c.first = ""
-		o.frames, o.head, o.bytes = nil, 0, 0
+		o.frames, o.head, o.bytes, o.large, o.sent = nil, 0, 0, nil, 0
 		o.control, o.last = o.last, ""
 	default:
 		return false
