@@ -161,6 +161,7 @@ var errUnsettled = errors.New("hub: the stream was interrupted again and again")
 // join adds s and has it begin with what the history has for it, so that
 // nothing is missing between the two. On an error s has left.
 func (f *feed) join(ctx context.Context, s subscriber, from *Position, recent int) (History, error) {
+	s.reset() // before anything can be delivered to it
 	if !f.add(s) {
 		f.h.release(f)
 		return History{}, ErrClosed
