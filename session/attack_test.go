@@ -192,6 +192,38 @@ func TestCookieAttributes(t *testing.T) {
 	assert.Contains(t, c, "HttpOnly; SameSite=Lax")
 }
 
+// Without "remember me" the cookie goes with the browser, for every token that
+// the session gets and whoever had one there before; with it, it stays.
+func TestEndWithBrowser(t *testing.T) {
+	t.Parallel()
+	m := session.New(session.Options{})
+	b := newBrowser(t, m.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s := session.From(r.Context())
+		if brief := r.URL.Query().Get("brief"); brief != "" {
+			s.EndWithBrowser(brief == "true")
+		}
+		assert.NoError(t, s.SignIn(r.Context(), r.URL.Query().Get("user")))
+	})))
+	for _, step := range []struct {
+		query string
+		brief bool
+	}{
+		{"user=alice", false},
+		{"user=alice&brief=true", true},
+		{"user=alice", true}, // a new token, as for a second factor
+		{"user=alice&brief=false", false},
+		{"user=bob&brief=true", true},
+		{"user=carol&brief=true", true},
+		{"user=carol&brief=false", false},
+	} {
+		c := b.get("/?" + step.query).Header().Get("Set-Cookie")
+		assert.Contains(t, c, "HttpOnly; Secure; SameSite=Lax")
+		if strings.Contains(c, "Max-Age") == step.brief || strings.Contains(c, "Expires") {
+			t.Errorf("%s: the cookie is %s", step.query, c)
+		}
+	}
+}
+
 // A shared cache in front of the application would hand one user's cookie or
 // page to the next.
 func TestNoCacheKeepsASession(t *testing.T) {

@@ -53,7 +53,8 @@ func (m *Manager) cookieHash(r *http.Request) (h Hash, ok bool) {
 }
 
 // setCookie sends token, or removes the cookie when token is "". It lasts as
-// long as the session can; the server ends it sooner when it idles.
+// long as the session can, or, with end 0, as long as the browser is open; the
+// server ends it sooner when it idles.
 func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, token string, end time.Duration) {
 	c := &http.Cookie{
 		Name:     m.o.Cookie,
@@ -67,6 +68,7 @@ func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, token string
 	if token != "" {
 		// Rounded up: the server, not the cookie, is exact, and a cookie must
 		// not go before its session.
+		// A MaxAge of 0 is not sent at all.
 		c.MaxAge = int((end + time.Second - 1) / time.Second)
 		m.warnPlainHTTP(r)
 	}

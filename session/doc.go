@@ -9,6 +9,7 @@
 //	err = s.Put("cart", cart)              // saved before the header goes
 //	cart, ok := session.Get[Cart](s, "cart")
 //	s.Flash("info", "Welcome back.")
+//	s.EndWithBrowser(!remember)            // before SignIn: a cookie that goes with the browser
 //
 // Package auth builds users, guards and permissions on it.
 //

@@ -109,7 +109,11 @@ func (s *Session) header() {
 	addVary(h, "Cookie")
 	switch {
 	case s.token != "":
-		s.m.setCookie(s.w, s.r, s.token, s.rec.Created.Add(s.m.o.Lifetime).Sub(s.m.now()))
+		end := s.rec.Created.Add(s.m.o.Lifetime).Sub(s.m.now())
+		if s.current.Values[briefKey] != nil {
+			end = 0
+		}
+		s.m.setCookie(s.w, s.r, s.token, end)
 		h.Set("Cache-Control", "no-store")
 	case s.clear:
 		s.m.setCookie(s.w, s.r, "", 0)

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,6 +22,10 @@ var (
 	// ErrTooLarge is returned when values exceed [Options].MaxBytes.
 	ErrTooLarge = errors.New("session: too much in the session; keep it in the database and its id here")
 )
+
+// briefKey marks, among the values, a session whose cookie goes with the
+// browser: it must hold for every cookie that the session gets.
+const briefKey = "gale.brief"
 
 var sessionKey = ctxkey.New[*Session]("session.Session")
 
@@ -142,6 +147,9 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 	keep := s.current
 	if s.rec.User != "" && s.rec.User != user {
 		keep = data{}
+		if brief := s.current.Values[briefKey]; brief != nil {
+			keep.Values = map[string]json.RawMessage{briefKey: brief}
+		}
 	}
 	rec, token := s.begin(user)
 	var err error
@@ -164,6 +172,23 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 	s.adopt(rec)
 	s.token, s.clear = token, false
 	return nil
+}
+
+// EndWithBrowser has the cookie go when the browser is closed, or, when end is
+// false, last as long as the session can, which is the default. Call it before
+// [Session.SignIn], for a sign-in form without and with "remember me". It says
+// how long the browser keeps the cookie and not how long the session is valid: a
+// browser that restores its tabs may keep it, until Options.Idle ends it.
+func (s *Session) EndWithBrowser(end bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch brief := s.current.Values[briefKey] != nil; {
+	case s.writable() != nil || brief == end:
+	case end:
+		s.change(briefKey, json.RawMessage("true"))
+	default:
+		s.change(briefKey, nil)
+	}
 }
 
 // SignOut ends the session, at once in the store, and removes the cookie. What
