@@ -16,16 +16,23 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/hub"
+	"github.com/galeweb/gale/keyring"
+	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/obs"
+	"github.com/galeweb/gale/ratelimit"
 	"github.com/galeweb/gale/session"
 )
 
-// Options are what New builds on. All but Broker, Metrics, Hasher and Now are needed.
+// Options are what New builds on. All but Broker, Limits, Metrics, Hasher and Now
+// are needed. [Open] makes them of a configuration.
 type Options struct {
 	Config  config.Config
-	DB      *db.DB     // migrated
-	Broker  hub.Broker // defaults to memory
+	DB      *db.DB // migrated
+	Keys    *keyring.Ring
+	Mail    mail.Sender     // in development a *mail.Memory is shown at /dev/outbox
+	Broker  hub.Broker      // defaults to memory
+	Limits  ratelimit.Store // of failed sign-ins and mails; defaults to the database
 	Logger  *slog.Logger
 	Metrics *obs.Metrics
 	Hasher  auth.HasherOptions
@@ -37,6 +44,8 @@ type App struct {
 	o        Options
 	auth     *auth.Auth[models.Caller]
 	sessions *session.Manager
+	devices  *auth.Devices
+	mails    *services.Mails
 	accounts *services.Accounts
 	keys     *services.Keys
 	channels *services.Channels
@@ -50,19 +59,33 @@ type App struct {
 	running sync.WaitGroup
 }
 
-// New builds the application and starts the goroutines that commit packets and
-// note the use of keys; Close ends them.
+// New builds the application and starts the goroutines that commit packets, note
+// the use of keys and send mail; Close ends them.
 func New(o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Metrics == nil {
+		o.Metrics = obs.NewMetrics()
+	}
+	if o.Limits == nil {
+		o.Limits = ratelimit.NewSQLStore(o.DB)
+	}
 	store := database.New(o.DB)
 	a := &App{
 		o:        o,
-		accounts: &services.Accounts{Store: store, Hasher: auth.NewHasher(o.Hasher), Open: o.Config.SignUp, Now: o.Now},
 		keys:     services.NewKeys(store, o.Now),
 		channels: &services.Channels{Store: store, Now: o.Now},
 	}
+	strict := a.strict()
+	a.mails = services.NewMails(o.Mail, strict)
+	a.accounts = &services.Accounts{
+		Store: store, SignUps: store, Links: store, Removal: store,
+		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
+	}
+	a.accounts.Throttle, a.accounts.Confirm = a.throttle("signin"), a.throttle("confirm")
+	// Only the life of the signature is bounded here: Devices has its own.
+	a.devices = auth.NewDevices(auth.DevicesOptions{Signer: o.Keys.Signer("devices", 365*24*time.Hour), Clock: o.Now})
 	a.hub = hub.New(a.hubOptions())
 	a.sessions = session.New(session.Options{
 		Store: session.NewSQLStore(o.DB), Idle: o.Config.SessionIdle, Lifetime: o.Config.SessionLife, Clock: o.Now,
@@ -88,13 +111,15 @@ func New(o Options) (*App, error) {
 	a.stored = database.NewPackets(o.DB, database.PacketsOptions{Committed: a.publish, Now: o.Now})
 	a.packets = &services.Packets{Store: a.stored}
 	var err error
-	if a.handler, err = a.routes(); err != nil {
+	if a.handler, err = a.routes(a.limits(strict)); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(obs.WithLogger(context.Background(), o.Logger))
 	a.stop = stop
 	a.running.Go(func() { a.keys.Run(ctx) })
+	a.running.Go(func() { a.mails.Run(ctx) })
 	a.running.Go(func() { _ = a.stored.Run(ctx) }) // returns nil, when told to stop
+	a.keepKeys(ctx)
 	return a, nil
 }
 
@@ -108,7 +133,7 @@ func (a *App) Drain(ctx context.Context) {
 	}
 }
 
-// Close commits what was accepted and stops; it does not close the database.
+// Close commits what was accepted, sends the mails that wait and stops; it does not close the database.
 func (a *App) Close(context.Context) error {
 	a.stop()
 	a.running.Wait()

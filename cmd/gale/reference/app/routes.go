@@ -9,10 +9,12 @@ import (
 	"strings"
 
 	"github.com/galeweb/gale/cmd/gale/reference/handlers"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/cmd/gale/reference/static"
 	"github.com/galeweb/gale/cmd/gale/reference/templates"
 	"github.com/galeweb/gale/hub"
+	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/router"
 	assets "github.com/galeweb/gale/static"
@@ -21,21 +23,24 @@ import (
 )
 
 // routes is everything that relay answers, on one screen.
-func (a *App) routes() (http.Handler, error) {
+func (a *App) routes(limit limits) (http.Handler, error) {
 	files, err := assets.New(static.Files(), assets.Options{})
 	if err != nil {
 		return nil, err
 	}
 	site := handlers.Site{Auth: a.auth}
-	accounts := &handlers.Accounts{Service: a.accounts}
-	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Sessions: a.sessions, Watchers: a}
+	accounts := &handlers.Accounts{Service: a.accounts, Devices: a.devices, Sessions: a.sessions}
+	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Watchers: a}
+	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices, Sessions: a.sessions}
+	account := &handlers.Account{Accounts: a.accounts, Keys: a.keys, Devices: a.devices, Sessions: a.sessions}
+	outbox := &handlers.Outbox{}
 	admin := &handlers.Admin{Accounts: a.accounts, Sessions: a.sessions, Watchers: a}
 	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
 	api := &handlers.API{Service: a.channels}
 	packets := &handlers.Packets{Auth: a.auth, Channels: a.channels, Service: a.packets, Rates: a.stored, Now: a.o.Now}
 
 	r := router.New()
-	r.Use(beside("/static/", a.auth.Identify), web.WithRenderer(web.Negotiate{People: &site}))
+	r.Use(web.WithRenderer(web.Negotiate{People: &site}), beside("/static/", limit.site), beside("/static/", a.auth.Identify))
 	r.Mount("/static", files)
 	r.Handle("GET /hub.js", hub.ClientJS())
 	r.Handle("GET /live", a.hub.Handler()).Name("live")
@@ -47,17 +52,41 @@ func (a *App) routes() (http.Handler, error) {
 		get("/api", api.Docs).Name("api")
 		get("/channels/{channel}", channels.Show).Name("channel")
 		get("/sign-up", accounts.SignUpPage).Name("sign-up")
-		post("/sign-up", accounts.SignUp)
+		get("/sign-up/confirm", accounts.ConfirmSignUpPage).Name("sign-up.confirm")
+		post("/sign-up/confirm", accounts.ConfirmSignUp)
 		get("/sign-in", accounts.SignInPage).Name("sign-in")
 		post("/sign-in", accounts.SignIn)
 		post("/sign-out", accounts.SignOut).Name("sign-out")
+		get("/reset", accounts.AskResetPage).Name("reset")
+		get("/reset/confirm", accounts.ResetPage).Name("reset.confirm")
+		post("/reset/confirm", accounts.Reset)
+		get("/email/{end}", accounts.EmailPage).Name("email")
+		post("/email/{end}", accounts.AnswerEmail)
+		r.Group("", func(r *router.Router) {
+			r.Use(limit.mail)
+			post := method(r.Post)
+			post("/sign-up", accounts.SignUp)
+			post("/reset", accounts.AskReset)
+		})
 		r.Group("", func(r *router.Router) {
 			r.Use(a.auth.Required)
 			get, post := method(r.Get), method(r.Post)
 			get("/profile", profile.Show).Name("profile")
 			post("/profile/name", profile.Rename).Name("profile.rename")
-			post("/profile/password", profile.ChangePassword).Name("profile.password")
-			post("/profile/sessions/{id}/revoke", profile.RevokeSession).Name("sessions.revoke")
+			get("/profile/security", security.Show).Name("security")
+			post("/profile/password", security.ChangePassword).Name("profile.password")
+			post("/profile/sessions/{id}/revoke", security.RevokeSession).Name("sessions.revoke")
+			post("/profile/sessions/revoke", security.RevokeOthers).Name("sessions.revoke-others")
+			get("/profile/account", account.Show).Name("account")
+			post("/profile/delete", account.Delete).Name("account.delete")
+			r.Group("", func(r *router.Router) {
+				r.Use(limit.costly)
+				method(r.Get)("/profile/export", account.Export).Name("account.export")
+			})
+			r.Group("", func(r *router.Router) {
+				r.Use(limit.mail)
+				method(r.Post)("/profile/email", account.ChangeEmail).Name("account.email")
+			})
 		})
 		r.Group("", func(r *router.Router) {
 			r.Use(a.auth.Require(services.MayKey))
@@ -75,13 +104,17 @@ func (a *App) routes() (http.Handler, error) {
 			get("/users", admin.Users).Name("admin.users")
 			post("/users/{id}", admin.Change).Name("admin.users.change")
 		})
+		if mails, ok := a.o.Mail.(*mail.Memory); ok && !a.o.Config.Production() {
+			outbox.Mails = mails
+			get("/dev/outbox", outbox.Show).Name("outbox")
+		}
 	}
 	r.Group("", func(r *router.Router) {
 		r.Use(a.peopleOnly)
 		pages(r)
 	})
 	r.Group("/api/v1", func(r *router.Router) { // for programs
-		r.Use(web.WithRenderer(web.Problems{}))
+		r.Use(web.WithRenderer(web.Problems{}), limit.api)
 		r.Get("/channels", web.JSON(api.List))
 		r.Get("/channels/{channel}/packets", web.JSON(packets.List)).Name("api.packets")
 		r.Get("/channels/{channel}/packets.ndjson", packets.Export).Name("api.export")
@@ -96,15 +129,39 @@ func (a *App) routes() (http.Handler, error) {
 		})
 	})
 
+	if a.accounts.Address, err = linkAddresses(r, a.o.Config.Public()); err != nil {
+		return nil, err
+	}
 	site.URL = r.URL
 	site.Views, err = a.views(r, files, templates.Files())
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &admin.Site, &channels.Site, &api.Site} {
+	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &outbox.Site, &admin.Site, &channels.Site, &api.Site} {
 		*s = site
 	}
 	return r, nil
+}
+
+// linkAddresses returns the addresses of the pages to which links in mails lead.
+// They begin with what the configuration says, never with what a request says of
+// itself: with its Host header, anybody could have another's token sent to a site
+// of his own.
+func linkAddresses(r *router.Router, public string) (func(models.Purpose, string) string, error) {
+	pages := map[models.Purpose]string{}
+	for purpose, route := range map[models.Purpose][]string{
+		models.SignUpLink:   {"sign-up.confirm"},
+		models.ResetLink:    {"reset.confirm"},
+		models.NewEmailLink: {"email", "end", "new"},
+		models.OldEmailLink: {"email", "end", "old"},
+	} {
+		path, err := r.URL(route[0], route[1:]...)
+		if err != nil {
+			return nil, err
+		}
+		pages[purpose] = public + path + "?token="
+	}
+	return func(p models.Purpose, token string) string { return pages[p] + token }, nil
 }
 
 // method has the errors of services answered with their status.

@@ -25,13 +25,10 @@ type watcherKey struct{}
 const byKey = "API key"
 
 func (a *App) hubOptions() hub.Options {
-	o := hub.Options{
+	return hub.Options{
 		Broker: a.o.Broker, Logger: a.o.Logger, Identify: a.identify, Keep: a.keepWatcher, DrainOver: a.o.Config.DrainOver,
+		Metrics: a.o.Metrics.Registry(),
 	}
-	if a.o.Metrics != nil {
-		o.Metrics = a.o.Metrics.Registry()
-	}
-	return o
 }
 
 // watcherOf is who has sent a request, or has the connection that came of it.

@@ -2,8 +2,13 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"net/url"
+	"os"
+	"strings"
 	"time"
 
 	gale "github.com/galeweb/gale/config"
@@ -16,6 +21,13 @@ type Config struct {
 	Addr        string        `env:"ADDR" desc:"where to listen: host:port or unix:/path; default 127.0.0.1:8080 in dev, :8080 in production"`
 	OpsAddr     string        `env:"OPS_ADDR" desc:"where metrics, health and profiles listen; off for nowhere; default 127.0.0.1:9090, in dev another port when that is in use"`
 	DatabaseURL gale.Secret   `env:"DATABASE_URL" default:"sqlite:relay.db" desc:"sqlite:FILE or postgres://…"`
+	PublicURL   string        `env:"PUBLIC_URL" desc:"where people reach relay, such as https://relay.example.com: links in mails begin with it; required in production"`
+	SecretKeys  gale.Secret   `env:"SECRET_KEYS" desc:"keys that sign what browsers keep, made by gale secret new; RELAY_SECRET_KEYS_FILE names a file of them, which is read again when it changes; required in production; default in dev a file beside the database"`
+	SMTPURL     gale.Secret   `env:"SMTP_URL" desc:"mail server: smtp://user:password@host (STARTTLS), smtps://… (TLS from the start), or smtp://localhost:25?tls=off; required in production; default in dev the page /dev/outbox"`
+	MailFrom    string        `env:"MAIL_FROM" desc:"author of mails, such as relay <relay@example.com>; default relay@ and the host of PUBLIC_URL"`
+	LimitURL    gale.Secret   `env:"LIMIT_URL" default:"database:" desc:"where failed sign-ins and mails are counted: database:, memory: for one process, or valkey://… for several"`
+	LimitAddr   int           `env:"LIMIT_ADDR" default:"6000" desc:"requests a minute from one address; 0 for no limit"`
+	LimitKey    int           `env:"LIMIT_KEY" default:"6000" desc:"requests a minute to the API with one key; 0 for no limit"`
 	HubURL      gale.Secret   `env:"HUB_URL" default:"memory:" desc:"what carries live packets between processes: memory: for one alone, nats:embedded?…, nats://… or valkey://… for several"`
 	HubPrefix   string        `env:"HUB_PREFIX" default:"relay" desc:"begins all names at that broker; each relay that shares one needs its own"`
 	DrainOver   time.Duration `env:"DRAIN_OVER" default:"5s" desc:"over this time those who watch are sent away when relay stops, one by one"`
@@ -34,15 +46,52 @@ func Load() (Config, error) {
 // Production reports whether relay serves real users.
 func (c Config) Production() bool { return c.Env == "production" }
 
+// KeysFile is the file of keys that the environment names, or "". It is told
+// apart from SecretKeys, which has the keys of any source, because it can be
+// read again when keys are rotated.
+func (c Config) KeysFile() string { return os.Getenv("RELAY_SECRET_KEYS_FILE") }
+
+// Public returns PublicURL without a slash at its end; in development it
+// defaults to where relay listens.
+func (c Config) Public() string {
+	if c.PublicURL != "" {
+		return strings.TrimSuffix(c.PublicURL, "/")
+	}
+	if host, port, err := net.SplitHostPort(c.Addr); err == nil && port != "0" {
+		if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+			host = "127.0.0.1"
+		}
+		return "http://" + net.JoinHostPort(host, port)
+	}
+	return "http://127.0.0.1:8080"
+}
+
 // Validate is called by Load.
 func (c Config) Validate() error {
+	var problems []error
+	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	for _, network := range c.TrustedNets {
 		if _, err := netip.ParsePrefix(network); err != nil {
-			return fmt.Errorf("TRUSTED_PROXIES: %q is not a network such as 10.0.0.0/8", network)
+			bad("TRUSTED_PROXIES: %q is not a network such as 10.0.0.0/8", network)
 		}
 	}
 	if c.SessionIdle <= 0 || c.SessionLife < c.SessionIdle {
-		return fmt.Errorf("SESSION_IDLE must be positive and at most SESSION_LIFE (%v)", c.SessionLife)
+		bad("SESSION_IDLE must be positive and at most SESSION_LIFE (%v)", c.SessionLife)
 	}
-	return nil
+	if u, err := url.Parse(c.Public()); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil {
+		bad("PUBLIC_URL must be like https://relay.example.com, without a path")
+	}
+	if c.LimitAddr < 0 || c.LimitKey < 0 {
+		bad("LIMIT_ADDR and LIMIT_KEY must not be negative; 0 is no limit")
+	}
+	if c.Production() && c.PublicURL == "" {
+		bad("PUBLIC_URL is required in production, such as https://relay.example.com: links in mails begin with it")
+	}
+	if c.Production() && c.SMTPURL.IsZero() {
+		bad("SMTP_URL is required in production, such as smtp://user:password@mail.example.com: accounts need mail")
+	}
+	if c.Production() && c.SecretKeys.IsZero() {
+		bad("SECRET_KEYS is required in production: run gale secret new --file relay.keys, and set RELAY_SECRET_KEYS_FILE to the file")
+	}
+	return errors.Join(problems...)
 }

@@ -3,52 +3,48 @@ package handlers
 import (
 	"net/http"
 
+	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/middleware"
+	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
 )
 
-// Accounts are the pages on which people sign up, in and out.
+// Accounts are the pages on which people sign up (signup.go), in and out, set a
+// forgotten password (reset.go), and answer a change of address (email.go).
 type Accounts struct {
 	Site
-	Service *services.Accounts
+	Service  *services.Accounts
+	Devices  *auth.Devices
+	Sessions *session.Manager
 }
 
-type formPage struct{ Form *Form }
-
-// SignUpPage shows the form for a new account.
-func (h *Accounts) SignUpPage(w http.ResponseWriter, r *http.Request) error {
-	return h.Views.Render(w, r, http.StatusOK, "accounts/sign-up", formPage{newForm()})
+// formPage is the data of a page with a form.
+type formPage struct {
+	Form  *Form
+	First bool // nobody has an account yet
 }
 
-// SignUp creates an account and signs its owner in.
-func (h *Accounts) SignUp(w http.ResponseWriter, r *http.Request) error {
-	in, err := web.Form[struct {
-		Name     string `form:"name"`
-		Email    string `form:"email"`
-		Password string `form:"password,verbatim"`
-	}](w, r)
-	form := newForm("name", in.Name, "email", in.Email)
-	if err == nil {
-		user, failed := h.Service.SignUp(r.Context(), in.Name, in.Email, in.Password)
-		if failed == nil {
-			if err := h.Auth.SignIn(r.Context(), models.Caller{User: user}); err != nil {
-				return err
-			}
-			return h.to(w, r, "home")
-		}
-		err = failed
-	}
-	if !form.refuse(err) {
+// attempt says who tries a password of the account.
+func attempt(r *http.Request, devices *auth.Devices, email string) auth.Attempt {
+	return auth.Attempt{Account: email, Addr: middleware.ClientAddr(r.Context()), Device: devices.Known(r, email)}
+}
+
+// enter signs u in. Every way into an account ends here, with all proofs that it
+// asks for.
+func (h *Accounts) enter(w http.ResponseWriter, r *http.Request, u models.User, remember bool) error {
+	session.From(r.Context()).EndWithBrowser(!remember)
+	if err := h.Auth.SignIn(r.Context(), models.Caller{User: u}); err != nil {
 		return err
 	}
-	return h.Views.Render(w, r, http.StatusUnprocessableEntity, "accounts/sign-up", formPage{form})
+	return h.Devices.Remember(w, r, u.Email)
 }
 
 // SignInPage shows the form for signing in.
 func (h *Accounts) SignInPage(w http.ResponseWriter, r *http.Request) error {
 	form := newForm("next", web.LocalPath(r.URL.Query().Get("next"), "/"))
-	return h.Views.Render(w, r, http.StatusOK, "accounts/sign-in", formPage{form})
+	return h.Views.Render(w, r, http.StatusOK, "accounts/sign-in", formPage{Form: form})
 }
 
 // SignIn checks a password and begins a session.
@@ -56,24 +52,33 @@ func (h *Accounts) SignIn(w http.ResponseWriter, r *http.Request) error {
 	in, err := web.Form[struct {
 		Email    string `form:"email"`
 		Password string `form:"password,verbatim"`
+		Remember bool   `form:"remember"`
 		Next     string `form:"next"`
 	}](w, r)
 	next := web.LocalPath(in.Next, "/")
 	form := newForm("email", in.Email, "next", next)
 	if err == nil {
-		user, failed := h.Service.SignIn(r.Context(), in.Email, in.Password)
+		user, failed := h.Service.SignIn(r.Context(), attempt(r, h.Devices, in.Email), in.Password)
 		if failed == nil {
-			if err := h.Auth.SignIn(r.Context(), models.Caller{User: user}); err != nil {
+			if err := h.enter(w, r, user, in.Remember); err != nil {
 				return err
 			}
 			return web.Redirect(w, r, next, http.StatusSeeOther)
 		}
 		err = failed
 	}
+	if in.Remember {
+		form.values["remember"] = "true"
+	}
+	return h.again(w, r, "accounts/sign-in", form, err)
+}
+
+// again shows a form with what is wrong with it.
+func (s *Site) again(w http.ResponseWriter, r *http.Request, page string, form *Form, err error) error {
 	if !form.refuse(err) {
 		return err
 	}
-	return h.Views.Render(w, r, http.StatusUnprocessableEntity, "accounts/sign-in", formPage{form})
+	return s.Views.Render(w, r, form.status(w), page, formPage{Form: form})
 }
 
 // SignOut ends the session.
@@ -82,4 +87,21 @@ func (h *Accounts) SignOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return h.to(w, r, "home")
+}
+
+// sent says that a mail is on its way, or not: the page is the same.
+func (h *Accounts) sent(w http.ResponseWriter, r *http.Request, email string) error {
+	return h.Views.Render(w, r, http.StatusOK, "accounts/sent", struct{ Email string }{email})
+}
+
+// private keeps a page with a token in its address from caches, and the address
+// from the sites that the page links to.
+func private(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+}
+
+// dead shows that a link does not work, or not any more.
+func (h *Accounts) dead(w http.ResponseWriter, r *http.Request) error {
+	return h.Views.Render(w, r, http.StatusNotFound, "accounts/dead-link", nil)
 }

@@ -51,7 +51,7 @@ func Told(err error) error {
 		return &web.Error{Status: http.StatusConflict, Code: "last_admin", Message: "The last admin must stay one.", Err: err}
 	case errors.Is(err, services.ErrCredentials):
 		return &web.Error{Status: http.StatusUnauthorized, Err: err}
-	case errors.Is(err, db.ErrUnavailable), errors.Is(err, db.ErrClosed), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, services.ErrBusy), errors.Is(err, db.ErrUnavailable), errors.Is(err, db.ErrClosed), errors.Is(err, context.DeadlineExceeded):
 		// Past its deadline is a batch that took too long: nothing was stored.
 		return &web.Error{
 			Status: http.StatusServiceUnavailable, Code: "unavailable", Err: err,

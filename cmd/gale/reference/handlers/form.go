@@ -2,7 +2,10 @@ package handlers
 
 import (
 	"errors"
+	"maps"
+	"net/http"
 
+	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/web"
 )
@@ -12,6 +15,7 @@ type Form struct {
 	Problem string // of the form as a whole
 	values  map[string]string
 	errors  map[string]string
+	refusal *web.Error // nil is a 422
 }
 
 // Field is one input of a form, as partials/field shows it.
@@ -61,6 +65,11 @@ func (f *Form) refuse(err error) bool {
 		f.errors[taken.Field] = "Is taken already"
 		return true
 	}
+	if throttled, ok := errors.AsType[*auth.ThrottledError](err); ok {
+		f.refusal, _ = errors.AsType[*web.Error](throttled)
+		f.Problem = f.refusal.Message
+		return true
+	}
 	if e, ok := errors.AsType[*web.Error](err); ok && len(e.Problems) > 0 {
 		for _, p := range e.Problems {
 			f.errors[p.Parameter] = capital(p.Detail)
@@ -81,6 +90,15 @@ func (f *Form) refuse(err error) bool {
 		return false
 	}
 	return true
+}
+
+// status sets the headers for a form that was refused and returns its status.
+func (f *Form) status(w http.ResponseWriter) int {
+	if f.refusal == nil {
+		return http.StatusUnprocessableEntity
+	}
+	maps.Copy(w.Header(), f.refusal.Header)
+	return f.refusal.Status
 }
 
 func capital(s string) string {

@@ -10,12 +10,12 @@ import (
 	"github.com/galeweb/gale/web"
 )
 
-// Profile is the page on which users see and change what is theirs.
+// Profile is the page on which users see who they are to others: their name and
+// their keys. Beside it are Security and Account.
 type Profile struct {
 	Site
 	Accounts *services.Accounts
 	Keys     *services.Keys
-	Sessions *session.Manager
 	Watchers Watchers
 }
 
@@ -28,10 +28,10 @@ type Watchers interface {
 
 // profilePage is the page's data; the forms are those last sent, or fresh.
 type profilePage struct {
-	Keys                            []models.APIKey
-	Sessions                        []session.Info
-	NewKey                          string
-	KeyForm, NameForm, PasswordForm *Form
+	Keys              []models.APIKey
+	NewKey            string
+	Tab               string
+	KeyForm, NameForm *Form
 }
 
 // Show shows the profile.
@@ -45,10 +45,7 @@ func (h *Profile) show(w http.ResponseWriter, r *http.Request, status int, page 
 	if page.Keys, err = h.Keys.Store.Keys(r.Context(), user.ID); err != nil {
 		return err
 	}
-	if page.Sessions, err = h.Sessions.List(r.Context(), user.ID); err != nil {
-		return err
-	}
-	for _, form := range []**Form{&page.KeyForm, &page.NameForm, &page.PasswordForm} {
+	for _, form := range []**Form{&page.KeyForm, &page.NameForm} {
 		if *form == nil {
 			*form = newForm("name", "")
 		}
@@ -56,8 +53,9 @@ func (h *Profile) show(w http.ResponseWriter, r *http.Request, status int, page 
 	if page.NameForm.Value("name") == "" {
 		page.NameForm.values["name"] = user.Name
 	}
+	page.Tab = "profile"
 	w.Header().Set("Cache-Control", "no-store") // a new key may be on it
-	return h.Views.Render(w, r, status, "accounts/profile", page)
+	return h.Views.Render(w, r, status, "profile/profile", page)
 }
 
 // Rename changes the user's name.
@@ -76,30 +74,6 @@ func (h *Profile) Rename(w http.ResponseWriter, r *http.Request) error {
 		return h.show(w, r, http.StatusUnprocessableEntity, profilePage{NameForm: form})
 	}
 	session.From(r.Context()).Flash("success", "Others now see you as "+in.Name+".")
-	return h.to(w, r, "profile")
-}
-
-// ChangePassword sets a new password and ends the user's other sessions.
-func (h *Profile) ChangePassword(w http.ResponseWriter, r *http.Request) error {
-	in, err := web.Form[struct {
-		Old      string `form:"old,verbatim"`
-		Password string `form:"password,verbatim"`
-	}](w, r)
-	ctx, user := r.Context(), h.Auth.MustUser(r.Context()).User
-	if err == nil {
-		err = h.Accounts.ChangePassword(ctx, user, in.Old, in.Password)
-	}
-	if err != nil {
-		form := newForm()
-		if !form.refuse(err) {
-			return err
-		}
-		return h.show(w, r, http.StatusUnprocessableEntity, profilePage{PasswordForm: form})
-	}
-	if err := h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()); err != nil {
-		return err
-	}
-	session.From(ctx).Flash("success", "The new password is set; your other sessions have ended.")
 	return h.to(w, r, "profile")
 }
 
@@ -131,15 +105,5 @@ func (h *Profile) RevokeKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	h.Watchers.KeyRevoked(ctx, user)
 	session.From(ctx).Flash("success", "The key is revoked.")
-	return h.to(w, r, "profile")
-}
-
-// RevokeSession signs the user out somewhere else.
-func (h *Profile) RevokeSession(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	if err := h.Sessions.Revoke(ctx, h.Auth.MustUser(ctx).ID, r.PathValue("id")); err != nil {
-		return err
-	}
-	session.From(ctx).Flash("success", "That session has ended.")
 	return h.to(w, r, "profile")
 }

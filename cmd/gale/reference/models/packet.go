@@ -84,3 +84,9 @@ func printable(s string) bool {
 	}
 	return true
 }
+
+// SentPacket is a packet with the channel that it was sent to.
+type SentPacket struct {
+	Channel string `json:"channel"`
+	Packet
+}

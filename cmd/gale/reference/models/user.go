@@ -34,6 +34,9 @@ type User struct {
 	Role         Role
 	Disabled     bool
 	CreatedAt    time.Time
+
+	// PasswordChangedAt is nil for the first password.
+	PasswordChangedAt *time.Time
 }
 
 var userName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)

@@ -2,7 +2,6 @@ package services
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -13,19 +12,17 @@ import (
 
 // UserStore keeps users.
 type UserStore interface {
-	// CreateUser stores u and returns it. The very first user becomes an admin
-	// whatever u.Role says, and that holds when two sign up at once. A name or
-	// address that is taken is a [TakenError].
-	CreateUser(ctx context.Context, u models.User) (models.User, error)
 	// User returns ErrNotFound for an unknown id.
 	User(ctx context.Context, id string) (models.User, error)
 	// UserByEmail returns ErrNotFound for an unknown address.
 	UserByEmail(ctx context.Context, email string) (models.User, error)
-	// UpdateUser has change alter name, password hash, role and disabled of the
-	// user as stored, and stores and returns the result; no other update comes
-	// in between. It returns the error of change, ErrNotFound for an unknown
-	// id, a [TakenError] for a name that somebody has or had, and [ErrLastAdmin]
-	// where no enabled admin would be left.
+	// UpdateUser has change alter name, address, password, role and disabled of
+	// the user as stored, and stores and returns the result; no other update
+	// comes in between. It returns the error of change, ErrNotFound for an
+	// unknown id, a [TakenError] for a name that somebody has or had or an
+	// address that somebody has, and [ErrLastAdmin] where no enabled admin
+	// would be left. With another address or PasswordChangedAt, and when the
+	// user is disabled, the user's links end.
 	UpdateUser(ctx context.Context, id string, change func(*models.User) error) (models.User, error)
 	// Users lists users by name, after the name given, at most limit.
 	Users(ctx context.Context, after string, limit int) ([]models.User, error)
@@ -49,56 +46,43 @@ var (
 	ErrLastAdmin = errors.New("services: the last admin must stay one")
 )
 
-// Accounts signs people up and in, and lets admins manage them.
+// Accounts signs people up and in, and lets them and admins manage accounts.
+// Each way into or out of an account has a file of its own: signup.go, reset.go,
+// email.go, removal.go.
 type Accounts struct {
-	Store  UserStore
-	Hasher *auth.Hasher
-	Open   bool // whether visitors may create accounts
-	Now    func() time.Time
-}
+	Store   UserStore
+	SignUps SignUpStore
+	Links   LinkStore
+	Removal RemovalStore
 
-// SignUp creates an account. Bad input is [Invalid], a taken name is told as
-// such (names are public); a taken address answers like any other bad input
-// would on that field, since sign-up cannot hide it without mail.
-func (a *Accounts) SignUp(ctx context.Context, name, email, password string) (models.User, error) {
-	email = models.NormalizeEmail(email)
-	var bad Invalid
-	bad.check("name", models.CheckUserName(name))
-	bad.check("email", models.CheckEmail(email))
-	if err := auth.CheckPassword(password, name, email); err != nil {
-		bad.check("password", passwordAdvice(err))
-	}
-	if err := bad.err(); err != nil {
-		return models.User{}, err
-	}
-	if !a.Open {
-		if some, err := a.Store.Users(ctx, "", 1); err != nil || len(some) > 0 {
-			return models.User{}, errors.Join(err, ErrSignUpClosed)
-		}
-	}
-	hash, err := a.Hasher.Hash(ctx, password)
-	if err != nil {
-		return models.User{}, fmt.Errorf("sign up: %w", err)
-	}
-	return a.Store.CreateUser(ctx, models.User{
-		ID: rand.Text(), Name: name, Email: email, PasswordHash: hash, Role: models.Viewer, CreatedAt: a.Now().UTC(),
-	})
+	Hasher *auth.Hasher
+	// Throttle bounds the guesses at passwords of who signs in, Confirm those
+	// of who is signed in and must show that it is still the same person.
+	Throttle, Confirm *auth.Throttle
+	Mails             *Mails
+	// Address returns the address of the page for a link with the token.
+	Address func(purpose models.Purpose, token string) string
+
+	Open bool // whether visitors may create accounts
+	Now  func() time.Time
 }
 
 // SignIn returns the user whose password this is, or ErrCredentials after the
-// same work whether the address is known or not.
-func (a *Accounts) SignIn(ctx context.Context, email, password string) (models.User, error) {
-	u, err := a.Store.UserByEmail(ctx, models.NormalizeEmail(email))
-	if errors.Is(err, ErrNotFound) {
-		if err := a.Hasher.VerifyDummy(ctx, password); err != nil {
-			return models.User{}, err
+// same work whether the address is known or not; a.Account is the address.
+// Beyond the limits of the throttle it is an [*auth.ThrottledError].
+func (a *Accounts) SignIn(ctx context.Context, at auth.Attempt, password string) (models.User, error) {
+	var (
+		u      models.User
+		rehash bool
+	)
+	ok, err := a.Throttle.Check(ctx, at, func(ctx context.Context) (ok bool, err error) {
+		u, err = a.Store.UserByEmail(ctx, models.NormalizeEmail(at.Account))
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return false, err
 		}
-		return models.User{}, ErrCredentials
-	}
-	if err != nil {
-		return models.User{}, err
-	}
-	ok, rehash, err := a.Hasher.Verify(ctx, password, u.PasswordHash)
+		ok, rehash, err = a.Hasher.Verify(ctx, password, u.PasswordHash) // "" where there is no user
+		return ok, err
+	})
 	switch {
 	case err != nil:
 		return models.User{}, fmt.Errorf("sign in: %w", err)
@@ -128,19 +112,40 @@ func (a *Accounts) renewHash(ctx context.Context, u models.User, password string
 	})
 }
 
-// ChangePassword sets a new password after checking the old one.
-func (a *Accounts) ChangePassword(ctx context.Context, u models.User, old, password string) error {
-	ok, _, err := a.Hasher.Verify(ctx, old, u.PasswordHash)
+// TrustedSince returns when the password of the address was last changed, for
+// [auth.ThrottleOptions].
+func (a *Accounts) TrustedSince(ctx context.Context, email string) (time.Time, error) {
+	u, err := a.Store.UserByEmail(ctx, models.NormalizeEmail(email))
+	if errors.Is(err, ErrNotFound) || err == nil && u.PasswordChangedAt == nil {
+		return time.Time{}, nil
+	}
 	if err != nil {
+		return time.Time{}, err
+	}
+	return *u.PasswordChangedAt, nil
+}
+
+// isUser adds to bad what is wrong with the password of u, as the field of a
+// form: a session that was stolen must not be enough for what cannot be undone.
+func (a *Accounts) isUser(ctx context.Context, bad *Invalid, field string, u models.User, at auth.Attempt, password string) error {
+	ok, err := a.Confirm.Check(ctx, at, func(ctx context.Context) (bool, error) {
+		ok, _, err := a.Hasher.Verify(ctx, password, u.PasswordHash)
+		return ok, err
+	})
+	if err == nil && !ok {
+		bad.check(field, "is not your password")
+	}
+	return err
+}
+
+// ChangePassword sets a new password after checking the old one, and mails the
+// user that it did.
+func (a *Accounts) ChangePassword(ctx context.Context, u models.User, at auth.Attempt, old, password string) error {
+	var bad Invalid
+	if err := a.isUser(ctx, &bad, "old", u, at, old); err != nil {
 		return fmt.Errorf("change password: %w", err)
 	}
-	var bad Invalid
-	if !ok {
-		bad.check("old", "is not your password")
-	}
-	if err := auth.CheckPassword(password, u.Name, u.Email); err != nil {
-		bad.check("password", passwordAdvice(err))
-	}
+	bad.check("password", checkPassword(password, u.Name, u.Email))
 	if err := bad.err(); err != nil {
 		return err
 	}
@@ -152,10 +157,19 @@ func (a *Accounts) ChangePassword(ctx context.Context, u models.User, old, passw
 		if now.PasswordHash != u.PasswordHash {
 			return Invalid{{"old", "is not your password"}} // not any more
 		}
-		now.PasswordHash = hash
+		a.setPassword(now, hash)
 		return nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	a.notify(ctx, passwordChanged(u))
+	return nil
+}
+
+func (a *Accounts) setPassword(u *models.User, hash string) {
+	now := a.Now().UTC().Truncate(time.Microsecond) // as it is stored
+	u.PasswordHash, u.PasswordChangedAt = hash, &now
 }
 
 // Rename changes the handle under which others see the user.
@@ -184,8 +198,13 @@ func (a *Accounts) Change(ctx context.Context, id string, role models.Role, disa
 	})
 }
 
-// passwordAdvice turns the reason into words for the form.
-func passwordAdvice(err error) string {
+// checkPassword returns, for the form, why a user should not choose password,
+// or "".
+func checkPassword(password string, personal ...string) string {
+	err := auth.CheckPassword(password, personal...)
+	if err == nil {
+		return ""
+	}
 	if weak, ok := errors.AsType[*auth.PasswordError](err); ok {
 		return weak.Message
 	}

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -11,8 +12,6 @@ import (
 	"github.com/galeweb/gale"
 	"github.com/galeweb/gale/cmd/gale/reference/app"
 	"github.com/galeweb/gale/cmd/gale/reference/config"
-	"github.com/galeweb/gale/cmd/gale/reference/database"
-	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/obs"
 )
@@ -36,23 +35,13 @@ func run(ctx context.Context) error {
 	logger := obs.NewLogger(os.Stderr, obs.LogOptions{JSON: cfg.Production(), Level: level})
 	metrics, health := obs.NewMetrics(), obs.NewHealth()
 
-	d, err := db.Open(ctx, cfg.DatabaseURL.Reveal(), db.Options{
-		Drivers: database.Drivers(), Logger: logger, Metrics: metrics.Registry(),
-	})
+	o, closeAll, err := app.Open(ctx, cfg, logger, metrics)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	if err := database.Migrate(obs.WithLogger(ctx, logger), d); err != nil {
-		return err
-	}
-	broker, closeBroker, err := app.OpenBroker(ctx, cfg.HubURL.Reveal(), cfg.HubPrefix, logger)
+	service, err := app.New(o)
 	if err != nil {
-		return err
-	}
-	service, err := app.New(app.Options{Config: cfg, DB: d, Broker: broker, Logger: logger, Metrics: metrics})
-	if err != nil {
-		return err
+		return errors.Join(err, closeAll(ctx))
 	}
 	health.Add("database", service.Check)
 	health.Add("broker", service.CheckLive)
@@ -66,6 +55,6 @@ func run(ctx context.Context) error {
 		Logger: logger, Metrics: metrics, Health: health,
 		Chain:   middleware.DefaultOptions{ClientIP: middleware.ClientIPOptions{Trusted: proxies}},
 		OnDrain: []func(context.Context){service.Drain},
-		Close:   []func(context.Context) error{closeBroker, service.Close},
+		Close:   []func(context.Context) error{closeAll, service.Close},
 	})
 }

@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/valkey-io/valkey-go"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/drivers/galevalkey"
+	"github.com/galeweb/gale/middleware"
+	"github.com/galeweb/gale/ratelimit"
+	"github.com/galeweb/gale/session"
+)
+
+// OpenLimits opens what counts failed sign-ins, mails and their like: database:
+// for d, memory: for one process, or valkey:… for several. The caller closes it.
+func OpenLimits(url, prefix string, d *db.DB) (ratelimit.Store, func(context.Context) error, error) {
+	none := func(context.Context) error { return nil }
+	scheme, _, _ := strings.Cut(url, ":")
+	switch scheme {
+	case "", "database":
+		return ratelimit.NewSQLStore(d), none, nil
+	case "memory":
+		return ratelimit.NewMemory(ratelimit.MemoryOptions{}), none, nil
+	case "valkey", "valkeys", "redis", "rediss":
+		o, err := valkey.ParseURL(url)
+		if err != nil {
+			return nil, nil, errors.New("LIMIT_URL is not a URL such as valkey://:password@host") // and not shown
+		}
+		client, err := valkey.NewClient(o)
+		if err != nil {
+			return nil, nil, fmt.Errorf("LIMIT_URL: %w", err)
+		}
+		stop := func(context.Context) error { client.Close(); return nil }
+		return galevalkey.NewRateLimits(client, galevalkey.StoreOptions{Prefix: prefix}), stop, nil
+	}
+	return nil, nil, fmt.Errorf("LIMIT_URL: nothing is called %q; use database:, memory: or valkey:…", scheme)
+}
+
+// limits are those on requests. Failed sign-ins have their own, see auth.Throttle.
+type limits struct {
+	site   func(http.Handler) http.Handler // everything, by address
+	api    func(http.Handler) http.Handler // by API key
+	mail   func(http.Handler) http.Handler // forms that have a stranger mailed
+	costly func(http.Handler) http.Handler // what makes the database work
+}
+
+// limits are counted by each process for itself where there are many requests,
+// and together where a few count.
+func (a *App) limits(strict *ratelimit.Limiter) limits {
+	frequent := ratelimit.New(ratelimit.Options{Store: ratelimit.NewMemory(ratelimit.MemoryOptions{Clock: a.o.Now}), Metrics: a.o.Metrics.Registry()})
+	per := func(l *ratelimit.Limiter, name string, n int, per time.Duration, key ratelimit.KeyFunc) func(http.Handler) http.Handler {
+		if n == 0 {
+			return func(next http.Handler) http.Handler { return next }
+		}
+		return l.Middleware(ratelimit.Rule{Limit: ratelimit.Limit{Name: name, Rate: n, Per: per}, Key: key})
+	}
+	addr := ratelimit.ByAddr(middleware.ClientAddr)
+	user := ratelimit.ByUser(func(ctx context.Context) string { return session.From(ctx).User() })
+	return limits{
+		site:   per(frequent, "address", a.o.Config.LimitAddr, time.Minute, addr),
+		api:    per(frequent, "key", a.o.Config.LimitKey, time.Minute, ratelimit.ByAPIKey),
+		mail:   per(strict, "mail-forms", 30, time.Hour, addr),
+		costly: per(strict, "exports", 10, time.Hour, user),
+	}
+}
+
+// strict counts what an attacker must not get more of when the store fails.
+func (a *App) strict() *ratelimit.Limiter {
+	return ratelimit.New(ratelimit.Options{Store: a.o.Limits, OnFailure: ratelimit.Local, Metrics: a.o.Metrics.Registry()})
+}
+
+func (a *App) throttle(name string) *auth.Throttle {
+	return auth.NewThrottle(auth.ThrottleOptions{
+		Name: name, Store: a.o.Limits, TrustedSince: a.accounts.TrustedSince, Metrics: a.o.Metrics.Registry(),
+	})
+}

@@ -1,0 +1,52 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+
+	"github.com/galeweb/gale/cmd/gale/reference/config"
+	"github.com/galeweb/gale/mail"
+)
+
+// OpenMail returns what sends mail: the server of the configuration, or, in
+// development without one, an outbox whose mails are shown at /dev/outbox.
+func OpenMail(cfg config.Config) (mail.Sender, error) {
+	if cfg.SMTPURL.IsZero() && !cfg.Production() {
+		return &mail.Memory{From: from(cfg)}, nil
+	}
+	u, err := url.Parse(cfg.SMTPURL.Reveal())
+	if err != nil || u.Hostname() == "" || u.Scheme != "smtp" && u.Scheme != "smtps" {
+		return nil, errors.New("SMTP_URL must be like smtp://user:password@host or smtps://…") // and not shown: it has a password
+	}
+	o := mail.SMTPOptions{Host: u.Hostname(), ImplicitTLS: u.Scheme == "smtps", From: from(cfg), Username: u.User.Username()}
+	o.Password, _ = u.User.Password()
+	if u.Port() != "" {
+		if o.Port, err = strconv.Atoi(u.Port()); err != nil {
+			return nil, errors.New("SMTP_URL: the port is not a number")
+		}
+	}
+	switch tls := u.Query().Get("tls"); tls {
+	case "":
+	case "off":
+		if o.Unencrypted = true; o.Username != "" || o.ImplicitTLS {
+			return nil, errors.New("SMTP_URL: tls=off is for a server on this machine, without a password, by smtp://")
+		}
+	default:
+		return nil, fmt.Errorf("SMTP_URL: tls=%q is not known; leave it out, or use tls=off for a server on this machine", tls)
+	}
+	return mail.NewSMTP(o), nil
+}
+
+func from(cfg config.Config) string {
+	host := "localhost"
+	if u, err := url.Parse(cfg.Public()); err == nil {
+		if _, err := netip.ParseAddr(u.Hostname()); err != nil {
+			host = u.Hostname()
+		}
+	}
+	return cmp.Or(cfg.MailFrom, "relay <relay@"+host+">")
+}

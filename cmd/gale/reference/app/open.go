@@ -1,0 +1,58 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+
+	"github.com/galeweb/gale/cmd/gale/reference/config"
+	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/obs"
+)
+
+// Open opens all that the configuration names: the database, which it brings up
+// to date, the broker, the keys, what counts limits, what sends mail. The
+// function that it returns closes them, and is to be called after the
+// application's Close.
+func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *obs.Metrics) (Options, func(context.Context) error, error) {
+	o := Options{Config: cfg, Logger: logger, Metrics: metrics}
+	var opened []func(context.Context) error
+	closeAll := func(ctx context.Context) error {
+		var errs []error
+		for _, f := range slices.Backward(opened) {
+			errs = append(errs, f(ctx))
+		}
+		return errors.Join(errs...)
+	}
+	err := func() (err error) {
+		if o.DB, err = db.Open(ctx, cfg.DatabaseURL.Reveal(), db.Options{
+			Drivers: database.Drivers(), Logger: logger, Metrics: metrics.Registry(),
+		}); err != nil {
+			return err
+		}
+		opened = append(opened, func(context.Context) error { return o.DB.Close() })
+		if err := database.Migrate(obs.WithLogger(ctx, logger), o.DB); err != nil {
+			return err
+		}
+		var closer func(context.Context) error
+		if o.Broker, closer, err = OpenBroker(ctx, cfg.HubURL.Reveal(), cfg.HubPrefix, logger); err != nil {
+			return err
+		}
+		opened = append(opened, closer)
+		if o.Limits, closer, err = OpenLimits(cfg.LimitURL.Reveal(), cfg.HubPrefix, o.DB); err != nil {
+			return err
+		}
+		opened = append(opened, closer)
+		if o.Keys, err = OpenKeys(ctx, cfg, logger, metrics); err != nil {
+			return err
+		}
+		o.Mail, err = OpenMail(cfg)
+		return err
+	}()
+	if err != nil {
+		return Options{}, nil, errors.Join(err, closeAll(ctx))
+	}
+	return o, closeAll, nil
+}

@@ -1,0 +1,77 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/session"
+	"github.com/galeweb/gale/web"
+)
+
+// Account is the page on which users change their address, take what is theirs,
+// and leave.
+type Account struct {
+	Site
+	Accounts *services.Accounts
+	Keys     *services.Keys
+	Devices  *auth.Devices
+	Sessions *session.Manager
+}
+
+type accountPage struct {
+	Tab                   string
+	EmailForm, DeleteForm *Form
+}
+
+// Show shows the page.
+func (h *Account) Show(w http.ResponseWriter, r *http.Request) error {
+	return h.Views.Render(w, r, http.StatusOK, "profile/account", accountPage{"account", newForm(), newForm()})
+}
+
+// ChangeEmail begins a change of address.
+func (h *Account) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Email    string `form:"email"`
+		Password string `form:"password,verbatim"`
+	}](w, r)
+	ctx, user := r.Context(), h.Auth.MustUser(r.Context()).User
+	if err == nil {
+		err = h.Accounts.AskEmail(ctx, user, attempt(r, h.Devices, user.Email), in.Password, in.Email)
+	}
+	if err != nil {
+		form := newForm("email", in.Email)
+		if !form.refuse(err) {
+			return err
+		}
+		return h.Views.Render(w, r, form.status(w), "profile/account", accountPage{"account", form, newForm()})
+	}
+	session.From(ctx).Flash("info", "We have sent a mail to both addresses; the change is made when both are answered.")
+	return h.to(w, r, "account")
+}
+
+// Delete deletes the account.
+func (h *Account) Delete(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Name     string `form:"name"`
+		Password string `form:"password,verbatim"`
+	}](w, r)
+	ctx, user := r.Context(), h.Auth.MustUser(r.Context()).User
+	if err == nil {
+		err = h.Accounts.Delete(ctx, user, attempt(r, h.Devices, user.Email), in.Name, in.Password)
+	}
+	if err != nil {
+		form := newForm("name", in.Name)
+		if !form.refuse(err) {
+			return err
+		}
+		return h.Views.Render(w, r, form.status(w), "profile/account", accountPage{"account", newForm(), form})
+	}
+	if err := h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()); err != nil {
+		return err
+	}
+	if err := h.Auth.SignOut(ctx); err != nil { // takes the cookie back too
+		return err
+	}
+	return h.to(w, r, "home")
+}

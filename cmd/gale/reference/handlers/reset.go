@@ -1,0 +1,72 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/session"
+	"github.com/galeweb/gale/web"
+)
+
+// AskResetPage shows the form for who has forgotten the password.
+func (h *Accounts) AskResetPage(w http.ResponseWriter, r *http.Request) error {
+	return h.Views.Render(w, r, http.StatusOK, "accounts/reset", formPage{Form: newForm()})
+}
+
+// AskReset mails a link, if the address has an account.
+func (h *Accounts) AskReset(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Email string `form:"email"`
+	}](w, r)
+	if err == nil {
+		err = h.Service.AskReset(r.Context(), in.Email)
+	}
+	if err != nil {
+		return h.again(w, r, "accounts/reset", newForm("email", in.Email), err)
+	}
+	return h.sent(w, r, in.Email)
+}
+
+// ResetPage is where the mail's link leads; opening it changes nothing.
+func (h *Accounts) ResetPage(w http.ResponseWriter, r *http.Request) error {
+	private(w)
+	token := r.URL.Query().Get("token")
+	l, err := h.Service.LinkOf(r.Context(), models.ResetLink, token)
+	if errors.Is(err, services.ErrNotFound) {
+		return h.dead(w, r)
+	}
+	if err != nil {
+		return err
+	}
+	return h.Views.Render(w, r, http.StatusOK, "accounts/reset-confirm", formPage{Form: newForm("token", token, "email", l.Email)})
+}
+
+// Reset sets the password, ends the user's sessions and begins one.
+func (h *Accounts) Reset(w http.ResponseWriter, r *http.Request) error {
+	private(w)
+	in, err := web.Form[struct {
+		Token    string `form:"token"`
+		Email    string `form:"email"` // for password managers; the link's counts
+		Password string `form:"password,verbatim"`
+	}](w, r)
+	if err == nil {
+		user, failed := h.Service.Reset(r.Context(), in.Token, in.Password)
+		if failed == nil {
+			if err := h.Sessions.RevokeAll(r.Context(), user.ID, ""); err != nil {
+				return err
+			}
+			if err := h.enter(w, r, user, false); err != nil {
+				return err
+			}
+			session.From(r.Context()).Flash("success", "The new password is set; your other sessions have ended.")
+			return h.to(w, r, "home")
+		}
+		err = failed
+	}
+	if errors.Is(err, services.ErrNotFound) {
+		return h.dead(w, r)
+	}
+	return h.again(w, r, "accounts/reset-confirm", newForm("token", in.Token, "email", in.Email), err)
+}

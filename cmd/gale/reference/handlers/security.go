@@ -1,0 +1,86 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/session"
+	"github.com/galeweb/gale/web"
+)
+
+// Security is the page on which users see who is in their account, and keep
+// others out.
+type Security struct {
+	Site
+	Accounts *services.Accounts
+	Devices  *auth.Devices
+	Sessions *session.Manager
+}
+
+type securityPage struct {
+	Tab      string
+	Form     *Form
+	Sessions []session.Info
+}
+
+// Show shows the sessions and the form for a new password.
+func (h *Security) Show(w http.ResponseWriter, r *http.Request) error {
+	return h.show(w, r, http.StatusOK, newForm())
+}
+
+func (h *Security) show(w http.ResponseWriter, r *http.Request, status int, form *Form) error {
+	sessions, err := h.Sessions.List(r.Context(), h.Auth.MustUser(r.Context()).ID)
+	if err != nil {
+		return err
+	}
+	return h.Views.Render(w, r, status, "profile/security", securityPage{"security", form, sessions})
+}
+
+// ChangePassword sets a new password and ends the user's other sessions.
+func (h *Security) ChangePassword(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Email    string `form:"email"` // for password managers
+		Old      string `form:"old,verbatim"`
+		Password string `form:"password,verbatim"`
+	}](w, r)
+	ctx, user := r.Context(), h.Auth.MustUser(r.Context()).User
+	if err == nil {
+		err = h.Accounts.ChangePassword(ctx, user, attempt(r, h.Devices, user.Email), in.Old, in.Password)
+	}
+	if err != nil {
+		form := newForm()
+		if !form.refuse(err) {
+			return err
+		}
+		return h.show(w, r, form.status(w), form)
+	}
+	if err := h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()); err != nil {
+		return err
+	}
+	if err := h.Devices.Remember(w, r, user.Email); err != nil {
+		return err
+	}
+	session.From(ctx).Flash("success", "The new password is set; your other sessions have ended.")
+	return h.to(w, r, "security")
+}
+
+// RevokeSession signs the user out somewhere else.
+func (h *Security) RevokeSession(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	if err := h.Sessions.Revoke(ctx, h.Auth.MustUser(ctx).ID, r.PathValue("id")); err != nil {
+		return err
+	}
+	session.From(ctx).Flash("success", "That session has ended.")
+	return h.to(w, r, "security")
+}
+
+// RevokeOthers signs the user out everywhere else.
+func (h *Security) RevokeOthers(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	if err := h.Sessions.RevokeAll(ctx, h.Auth.MustUser(ctx).ID, session.From(ctx).ID()); err != nil {
+		return err
+	}
+	session.From(ctx).Flash("success", "Your other sessions have ended.")
+	return h.to(w, r, "security")
+}

@@ -1,0 +1,92 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/web"
+)
+
+// SignUpPage shows the form for a new account.
+func (h *Accounts) SignUpPage(w http.ResponseWriter, r *http.Request) error {
+	first, err := h.Service.IsNew(r.Context())
+	if err != nil {
+		return err
+	}
+	return h.Views.Render(w, r, http.StatusOK, "accounts/sign-up", formPage{newForm(), first})
+}
+
+// SignUp makes the very first account and signs its owner in; to everybody else
+// it mails a link.
+func (h *Accounts) SignUp(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Name     string `form:"name"`
+		Email    string `form:"email"`
+		Password string `form:"password,verbatim"`
+	}](w, r)
+	form := newForm("name", in.Name, "email", in.Email)
+	if err == nil {
+		user, first, failed := h.Service.SignUp(r.Context(), in.Name, in.Email, in.Password)
+		switch {
+		case failed == nil && first:
+			if err := h.enter(w, r, user, true); err != nil {
+				return err
+			}
+			return h.to(w, r, "home")
+		case failed == nil:
+			return h.sent(w, r, in.Email)
+		}
+		err = failed
+	}
+	if !form.refuse(err) {
+		return err
+	}
+	first, err := h.Service.IsNew(r.Context())
+	if err != nil {
+		return err
+	}
+	return h.Views.Render(w, r, form.status(w), "accounts/sign-up", formPage{form, first})
+}
+
+// ConfirmSignUpPage is where the mail's link leads. Opening it changes nothing:
+// mail servers open links to look for malware.
+func (h *Accounts) ConfirmSignUpPage(w http.ResponseWriter, r *http.Request) error {
+	private(w)
+	token := r.URL.Query().Get("token")
+	l, err := h.Service.LinkOf(r.Context(), models.SignUpLink, token)
+	if errors.Is(err, services.ErrNotFound) {
+		return h.dead(w, r)
+	}
+	if err != nil {
+		return err
+	}
+	form := newForm("token", token, "name", l.Name, "email", l.Email)
+	return h.Views.Render(w, r, http.StatusOK, "accounts/sign-up-confirm", formPage{Form: form})
+}
+
+// ConfirmSignUp makes the account and signs its owner in.
+func (h *Accounts) ConfirmSignUp(w http.ResponseWriter, r *http.Request) error {
+	private(w)
+	in, err := web.Form[struct {
+		Token    string `form:"token"`
+		Email    string `form:"email"` // for password managers; the link's counts
+		Name     string `form:"name"`
+		Password string `form:"password,verbatim"`
+	}](w, r)
+	if err == nil {
+		user, failed := h.Service.ConfirmSignUp(r.Context(), in.Token, in.Name, in.Password)
+		if failed == nil {
+			if err := h.enter(w, r, user, false); err != nil {
+				return err
+			}
+			return h.to(w, r, "home")
+		}
+		err = failed
+	}
+	if errors.Is(err, services.ErrNotFound) {
+		return h.dead(w, r)
+	}
+	return h.again(w, r, "accounts/sign-up-confirm", newForm("token", in.Token, "name", in.Name, "email", in.Email), err)
+}

@@ -1,0 +1,96 @@
+package services
+
+import (
+	"fmt"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+)
+
+// letter is a mail to one address. It holds nothing that a stranger has typed
+// but names and addresses that were checked.
+type letter struct {
+	to, subject, text string
+	asked             bool // by somebody who need not be the owner of the address
+}
+
+func welcome(l models.Link, link string) letter {
+	return letter{l.Email, "Confirm your mail address", fmt.Sprintf(`Somebody, most likely you, wants an account at relay under the name %s.
+
+Choose a password to make it; the link works once, for a day:
+
+%s
+
+If it was not you, do nothing: there is no account until then.
+`, l.Name, link), true}
+}
+
+func hasAccount(u models.User, link string) letter {
+	return letter{u.Email, "You already have an account", fmt.Sprintf(`Somebody, most likely you, wants an account at relay with this mail address.
+There is one already: you are %s. Sign in as always.
+
+If you have forgotten the password, set a new one here, within an hour:
+
+%s
+
+If it was not you, do nothing: nothing has changed.
+`, u.Name, link), true}
+}
+
+func forgotten(u models.User, link string) letter {
+	return letter{u.Email, "Set a new password", fmt.Sprintf(`Somebody, most likely you, wants a new password for the account %s at relay.
+
+Set it here, within an hour; the link works once:
+
+%s
+
+If it was not you, do nothing: the password stays as it is.
+`, u.Name, link), true}
+}
+
+func passwordChanged(u models.User) letter {
+	return letter{u.Email, "Your password was changed", fmt.Sprintf(`The password of your account %s at relay was changed, and you were signed out everywhere else.
+
+If it was not you, set a new one at once: open the sign-in page and follow "Forgot your password?".
+`, u.Name), false}
+}
+
+func proveEmail(u models.User, email, link string) letter {
+	return letter{email, "Confirm your new mail address", fmt.Sprintf(`%s wants to use this mail address for an account at relay.
+
+If that is you, confirm it within a day; the link works once:
+
+%s
+
+A second mail went to the address of before; the change is made when both are answered.
+If it is not you, do nothing.
+`, u.Name, link), true}
+}
+
+func emailTaken(email string) letter {
+	return letter{email, "This mail address has an account", `Somebody wants to use this mail address for another account at relay.
+That cannot be, since it has one already. Nothing has changed.
+`, true}
+}
+
+func allowEmail(u models.User, email, link string) letter {
+	return letter{u.Email, "Your mail address is to be changed", fmt.Sprintf(`Somebody with your password, most likely you, wants your account %s at relay to have another mail address: %s
+
+Allow or stop it here, within a day:
+
+%s
+
+If it was not you, stop it and change your password at once.
+`, u.Name, email, link), false}
+}
+
+func emailChanged(before models.User, email string) letter {
+	return letter{before.Email, "Your mail address was changed", fmt.Sprintf(`Your account %s at relay has another mail address now: %s
+It was allowed from this address. Mails go to the new one from now on.
+`, before.Name, email), false}
+}
+
+func accountDeleted(u models.User) letter {
+	return letter{u.Email, "Your account was deleted", fmt.Sprintf(`Your account %s at relay was deleted: its address, password, keys and sessions are gone.
+Packets that were sent stay in their channels, and nobody else gets the name.
+`, u.Name), false}
+}

@@ -1,0 +1,144 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/mail"
+	"github.com/galeweb/gale/obs"
+	"github.com/galeweb/gale/ratelimit"
+)
+
+// ErrBusy is returned when too much is waiting to be mailed.
+var ErrBusy = errors.New("services: too many mails are waiting")
+
+const (
+	// mailQueue bounds the memory of what waits, and mailWorkers how many
+	// connections the mail server sees.
+	mailQueue   = 1000
+	mailWorkers = 4
+	// mailGrace is how long mails may take once relay stops. What is not sent by
+	// then is lost, as in a crash: who waits for it asks again.
+	mailGrace = 3 * time.Second
+	// mailTries is how often a mail is tried, with mailPause between: greylisting
+	// servers take the second.
+	mailTries = 3
+	mailPause = 20 * time.Second
+)
+
+// mailLimit bounds what strangers can have sent to one address. Who is kept out
+// by it has five links in the mailbox that work.
+var mailLimit = ratelimit.Limit{Name: "mail", Rate: 5, Per: time.Hour}
+
+// Mails sends mail in the background, for two reasons: a mail server may take
+// seconds, and whether a mail is sent at all must not show in the time of an
+// answer, or it would tell who has an account. Make one by [NewMails].
+type Mails struct {
+	sender mail.Sender
+	limits *ratelimit.Limiter
+	jobs   chan func(context.Context) error
+}
+
+// NewMails returns a queue; call Run to have it worked on.
+func NewMails(sender mail.Sender, limits *ratelimit.Limiter) *Mails {
+	return &Mails{sender, limits, make(chan func(context.Context) error, mailQueue)}
+}
+
+// Later has job run, and its error logged. It does not wait: when too many jobs
+// do, it returns ErrBusy.
+func (m *Mails) Later(job func(context.Context) error) error {
+	select {
+	case m.jobs <- job:
+		return nil
+	default:
+		return ErrBusy
+	}
+}
+
+// Run works until ctx ends and, for a few seconds, on what has been accepted by
+// then.
+func (m *Mails) Run(ctx context.Context) {
+	working, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	var wg sync.WaitGroup
+	for range mailWorkers {
+		wg.Go(func() { m.work(working, ctx.Done()) })
+	}
+	<-ctx.Done()
+	end := time.AfterFunc(mailGrace, cut)
+	defer end.Stop()
+	wg.Wait()
+}
+
+func (m *Mails) work(ctx context.Context, stop <-chan struct{}) {
+	for {
+		select {
+		case job := <-m.jobs:
+			m.do(ctx, job)
+		case <-stop:
+			for {
+				select {
+				case job := <-m.jobs:
+					m.do(ctx, job)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (m *Mails) do(ctx context.Context, job func(context.Context) error) {
+	if err := job(ctx); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "a mail was not sent", "err", err)
+	}
+}
+
+// allowed returns an error when strangers have asked for too many to an address.
+func (m *Mails) allowed(ctx context.Context, l letter) error {
+	if !l.asked {
+		return nil
+	}
+	res, err := m.limits.Allow(ctx, mailLimit, l.to)
+	if err == nil && !res.Allowed {
+		err = fmt.Errorf("too many were asked for: %q", l.subject)
+	}
+	return err
+}
+
+func (m *Mails) send(ctx context.Context, l letter) error {
+	for try := 1; ; try++ {
+		err := m.sender.Send(ctx, mail.Message{To: []string{l.to}, Subject: l.subject, Text: l.text})
+		if err == nil || try == mailTries || !errors.Is(err, mail.ErrTemporary) {
+			return err
+		}
+		select {
+		case <-time.After(mailPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// mailLink stores a link and sends the letter that has it.
+func (a *Accounts) mailLink(ctx context.Context, l models.Link, text letter) error {
+	if err := a.Mails.allowed(ctx, text); err != nil {
+		return err
+	}
+	if err := a.Links.AddLinks(ctx, l); err != nil {
+		return err
+	}
+	return a.Mails.send(ctx, text)
+}
+
+// notify tells the user what has happened. The change stands also when the
+// notice cannot be sent.
+func (a *Accounts) notify(ctx context.Context, l letter) {
+	if err := a.Mails.Later(func(ctx context.Context) error { return a.Mails.send(ctx, l) }); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "a notice was not sent", "subject", l.subject, "err", err)
+	}
+}

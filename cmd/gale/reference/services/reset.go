@@ -1,0 +1,66 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+)
+
+// AskReset mails a link with which the password of an account is set anew, if
+// the address has one. Nobody is told whether it has.
+func (a *Accounts) AskReset(_ context.Context, email string) error {
+	email = models.NormalizeEmail(email)
+	var bad Invalid
+	bad.check("email", models.CheckEmail(email))
+	if err := bad.err(); err != nil {
+		return err
+	}
+	return a.Mails.Later(func(ctx context.Context) error { return a.mailReset(ctx, email, forgotten) })
+}
+
+// mailReset mails a link to the owner of an account that is not disabled.
+func (a *Accounts) mailReset(ctx context.Context, email string, letter func(models.User, string) letter) error {
+	u, err := a.Store.UserByEmail(ctx, email)
+	if errors.Is(err, ErrNotFound) || err == nil && u.Disabled {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	l, token := a.newLink(models.Link{Purpose: models.ResetLink, UserID: u.ID, Email: email}, resetAge)
+	return a.mailLink(ctx, l, letter(u, a.Address(l.Purpose, token)))
+}
+
+// Reset sets a new password by a link, ends all other links of the user, and
+// mails the user that it did. It returns ErrNotFound for a link that does not
+// work. The caller ends the user's sessions.
+func (a *Accounts) Reset(ctx context.Context, token, password string) (models.User, error) {
+	l, err := a.LinkOf(ctx, models.ResetLink, token)
+	if err != nil {
+		return models.User{}, err
+	}
+	u, err := a.Store.User(ctx, l.UserID)
+	if err != nil {
+		return models.User{}, err
+	}
+	var bad Invalid
+	bad.check("password", checkPassword(password, u.Name, u.Email))
+	if err := bad.err(); err != nil {
+		return models.User{}, err
+	}
+	hash, err := a.Hasher.Hash(ctx, password)
+	if err != nil {
+		return models.User{}, fmt.Errorf("reset: %w", err)
+	}
+	u, err = a.Links.UpdateUserByLink(ctx, models.ResetLink, l.Hash, a.Now().UTC(), func(u *models.User) error {
+		a.setPassword(u, hash)
+		return nil
+	})
+	if err != nil {
+		return models.User{}, err
+	}
+	a.notify(ctx, passwordChanged(u))
+	return u, nil
+}
