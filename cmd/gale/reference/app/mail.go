@@ -50,3 +50,20 @@ func from(cfg config.Config) string {
 	}
 	return cmp.Or(cfg.MailFrom, "relay <relay@"+host+">")
 }
+
+// outbox returns what keeps mails instead of sending them, in development, or
+// nil. Whoever could see it in production could take over every account.
+func (a *App) outbox() *mail.Memory {
+	if o, ok := a.o.Mail.(*mail.Memory); ok && !a.o.Config.Production() {
+		return o
+	}
+	return nil
+}
+
+// outboxPath is where the mails of an outbox are shown, or "".
+func (a *App) outboxPath() string {
+	if a.outbox() == nil {
+		return ""
+	}
+	return "/dev/outbox"
+}

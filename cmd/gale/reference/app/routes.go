@@ -14,7 +14,6 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/static"
 	"github.com/galeweb/gale/cmd/gale/reference/templates"
 	"github.com/galeweb/gale/hub"
-	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/router"
 	assets "github.com/galeweb/gale/static"
@@ -33,7 +32,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Watchers: a}
 	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices, Sessions: a.sessions}
 	account := &handlers.Account{Accounts: a.accounts, Keys: a.keys, Devices: a.devices, Sessions: a.sessions}
-	outbox := &handlers.Outbox{}
+	outbox := &handlers.Outbox{Mails: a.outbox()}
 	admin := &handlers.Admin{Accounts: a.accounts, Sessions: a.sessions, Watchers: a}
 	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
 	api := &handlers.API{Service: a.channels}
@@ -104,9 +103,8 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			get("/users", admin.Users).Name("admin.users")
 			post("/users/{id}", admin.Change).Name("admin.users.change")
 		})
-		if mails, ok := a.o.Mail.(*mail.Memory); ok && !a.o.Config.Production() {
-			outbox.Mails = mails
-			get("/dev/outbox", outbox.Show).Name("outbox")
+		if a.outboxPath() != "" {
+			get(a.outboxPath(), outbox.Show)
 		}
 	}
 	r.Group("", func(r *router.Router) {
@@ -177,7 +175,7 @@ func (a *App) views(r *router.Router, files *assets.Files, templates fs.FS) (*vi
 	}
 	return view.New(templates, view.Options{
 		URL: r.URL, HasURL: func(name string) bool { return names[name] },
-		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth), Now: a.o.Now,
+		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.outboxPath()), Now: a.o.Now,
 		Funcs: template.FuncMap{"device": handlers.Device},
 	})
 }

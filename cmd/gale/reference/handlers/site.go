@@ -24,6 +24,7 @@ type Shared struct {
 	User    *models.Caller // nil for visitors
 	Flashes []session.Flash
 	Origin  string // scheme and host, for the examples on the pages
+	Outbox  string // in development, where mails are shown
 
 	may func(permission string) bool
 }
@@ -32,10 +33,11 @@ type Shared struct {
 func (s Shared) May(permission string) bool { return s.may(permission) }
 
 // App returns what every page needs of a request; it is the view's Options.App.
-func App(a *auth.Auth[models.Caller]) func(*http.Request) any {
+// Outbox is the path of the page with the mails, or "".
+func App(a *auth.Auth[models.Caller], outbox string) func(*http.Request) any {
 	return func(r *http.Request) any {
 		ctx := r.Context()
-		s := Shared{may: func(p string) bool { return a.Can(ctx, p) }, Origin: "http://" + r.Host}
+		s := Shared{may: func(p string) bool { return a.Can(ctx, p) }, Origin: "http://" + r.Host, Outbox: outbox}
 		if middleware.IsHTTPS(r) {
 			s.Origin = "https://" + r.Host
 		}

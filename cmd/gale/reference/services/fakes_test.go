@@ -31,18 +31,13 @@ func wantInvalid(t testing.TB, err error, fields ...string) {
 	}
 }
 
-// users is a UserStore in memory.
+// users keeps users and links in memory, for everything that Accounts does.
 type users struct {
-	list []models.User
-	err  error // of every call
-}
+	services.RemovalStore // what is not faked
 
-func (s *users) CreateUser(_ context.Context, u models.User) (models.User, error) {
-	if len(s.list) == 0 {
-		u.Role = models.Admin
-	}
-	s.list = append(s.list, u)
-	return u, s.err
+	list  []models.User
+	links []models.Link
+	err  error // of every call
 }
 
 func (s *users) find(is func(models.User) bool) (*models.User, error) {
