@@ -49,8 +49,8 @@ func (a *Auth[U]) ExplainUser(u U, permission string) Explanation {
 		Roles: a.o.Roles(u), Grantors: a.grantors(permission), Limited: r.limited, Scopes: r.scopes,
 	}
 	e.Allowed = e.Active && r.allow(permission)
-	for i, role := range e.Roles {
-		if e.Listed && r.roles[i][permission] {
+	for _, role := range e.Roles {
+		if e.Listed && a.permissionsOf(role)[permission] {
 			e.GrantedBy = append(e.GrantedBy, role)
 		}
 	}
@@ -89,7 +89,7 @@ func (e Explanation) String() string {
 		why = append(why, "the user is not active")
 	}
 	if e.User != "" && e.Listed && len(e.GrantedBy) == 0 {
-		why = append(why, fmt.Sprintf("none of the roles %s grants it, but %s", quoted(e.Roles), quoted(e.Grantors)))
+		why = append(why, fmt.Sprintf("none of the roles %s grants it; those that do: %s", quoted(e.Roles), quoted(e.Grantors)))
 	}
 	if e.Limited && !slices.Contains(e.Scopes, e.Permission) && !slices.Contains(e.Scopes, all) {
 		why = append(why, "it is not among the scopes "+quoted(e.Scopes)+" of the credential")
