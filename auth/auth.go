@@ -43,6 +43,12 @@ type Options[U any] struct {
 	// request of a signed-in user, so that changes apply at once. Required
 	// with Sessions.
 	Find func(ctx context.Context, id string) (U, error)
+	// FindAge is how long a user that Find has returned is believed, of those
+	// asked for last: another process that changes or disables the user is
+	// noticed here after so long, and this one at once when it calls
+	// [Auth.Forget]. Requests then share U, so nobody may change what it points
+	// to. Defaults to 0: each request asks.
+	FindAge time.Duration
 	// ID returns the id that Find understands. It must be unique and never
 	// given to another user. Required.
 	ID func(U) string
@@ -90,6 +96,7 @@ type Auth[U any] struct {
 	granted map[string]map[string]bool // role to permissions
 	known   map[string]bool            // permissions listed somewhere
 	key     ctxkey.Key[*principal[U]]
+	found   *found[U] // nil without FindAge
 }
 
 // principal is who makes the request, as far as is known.
@@ -123,6 +130,9 @@ func New[U any](o Options[U]) *Auth[U] {
 	case o.PermissionsOf != nil && len(o.Permissions) == 0:
 		panic("auth: Options.PermissionsOf without Permissions; what they do not list is denied")
 	}
+	if o.FindAge < 0 {
+		panic("auth: Options.FindAge is negative; leave it 0 to ask for each request")
+	}
 	if o.Active == nil {
 		o.Active = func(U) bool { return true }
 	}
@@ -148,6 +158,10 @@ func New[U any](o Options[U]) *Auth[U] {
 	}
 	a := &Auth[U]{o: o, login: login, confirm: confirm, key: ctxkey.New[*principal[U]]("auth.Auth")}
 	a.known, a.granted = resolve(o.Permissions)
+	if o.FindAge > 0 && o.Find != nil {
+		a.found = newFound(o)
+		a.o.Find = a.found.get
+	}
 	return a
 }
 
