@@ -25,7 +25,7 @@
 //		return wrongNameOrPassword
 //	}
 //	if u.HasSecondFactor && !trust.Trusted(r, u.ID, u.Stamp) {
-//		err = users.Begin(ctx, u, auth.MethodPassword) // and go to the page that asks for it
+//		return users.Begin(ctx, u, auth.MethodPassword) // and go on at the page for the code
 //	}
 //	err = users.SignIn(ctx, u, auth.MethodPassword) // auth.ErrInactive: the same answer
 //	err = devices.Remember(w, r, email)
@@ -46,13 +46,13 @@
 // the session's token, and so do the steps to it and a confirmation. A sign-in
 // that is half done passes no guard and ends with the password it began with. A
 // second factor alone signs nobody in. Keys and tokens never count as recent and
-// are held to their scopes, also for what their owner owns. Hashing runs on a bounded number of CPUs. Redirects
-// after signing in stay on this site. For forms keep middleware.CrossOrigin in
-// the chain: cookies alone do not stop other sites from posting. Guesses are
-// bounded by account, by network and in all; who floods an account does not keep
-// its owner out of browsers that have signed in before. Every secret that can be
-// guessed goes through a [Throttle], codes of second factors through one with
-// Codes.
+// are held to their scopes, also for what their owner owns. Hashing runs on a
+// bounded number of CPUs. Redirects after signing in stay on this site. For
+// forms keep middleware.CrossOrigin in the chain: cookies alone do not stop
+// other sites from posting. Guesses are bounded by account, by network and in
+// all; who floods an account does not keep its owner out of browsers that have
+// signed in before. Every secret that can be guessed goes through a [Throttle],
+// codes of second factors through one with Codes.
 //
 // Limits: passwords of at most 128 characters; 10 minutes for a second factor.
 // A form that RequireRecent refuses has to be filled in again.
