@@ -154,6 +154,13 @@ func (h *house) handler() http.Handler {
 	act("POST /older/{user}", func(r *http.Request, u resident) error { // a release before there were proofs
 		return session.From(r.Context()).SignIn(r.Context(), u.ID)
 	})
+	act("POST /plant/{user}", func(r *http.Request, u resident) error { // as a sign-in that failed half-way may
+		return session.From(r.Context()).Put("auth.proof", map[string]any{"u": u.ID, "t": h.clock.Now().UnixMilli()})
+	})
+	mux.HandleFunc("/left", func(w http.ResponseWriter, r *http.Request) {
+		_, ok := session.Get[any](session.From(r.Context()), "auth.pending")
+		_, _ = fmt.Fprint(w, ok)
+	})
 	mux.Handle("/who", who)
 	mux.HandleFunc("/cart", func(w http.ResponseWriter, r *http.Request) {
 		cart, _ := session.Get[string](session.From(r.Context()), "cart")
@@ -349,5 +356,22 @@ func TestTheProofOfOneUserIsNotAnothers(t *testing.T) {
 		h.Get("/danger").Status(http.StatusForbidden)
 		h.Post("/in/ann/passkey", nil).Status(http.StatusOK)
 		h.Get("/vault").Status(http.StatusOK)
+	})
+}
+
+func TestAProofInTheSessionCountsForItsUserOnly(t *testing.T) {
+	inHouse(t, func(_ *testing.T, h *house) {
+		h.Post("/plant/ben", nil).Status(http.StatusOK)
+		h.Post("/older/ann", nil).Status(http.StatusOK) // values of an anonymous session stay
+		h.Get("/danger").Status(http.StatusForbidden)
+	})
+}
+
+func TestNothingPendingStaysBehind(t *testing.T) {
+	inHouse(t, func(t *testing.T, h *house) {
+		h.Post("/begin/ann/password", nil).Status(http.StatusOK)
+		assert.Equal(t, h.Get("/left").Text(), "true")
+		h.Post("/in/ann/totp", nil).Status(http.StatusOK)
+		assert.Equal(t, h.Get("/left").Text(), "false")
 	})
 }

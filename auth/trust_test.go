@@ -123,6 +123,7 @@ func TestForgedTrust(t *testing.T) {
 	for name, f := range map[string]*browser{
 		"another key":   with(sign("other", raw)),
 		"cut":           with(sign("trust", raw[:len(raw)-1])),
+		"other format":  with(sign("trust", append([]byte{1}, raw[1:]...))),
 		"empty":         with(sign("trust", nil)),
 		"only a format": with(sign("trust", raw[:1])),
 		"garbage":       with("garbage"),
