@@ -28,7 +28,7 @@ func (s *Session) Renew(ctx context.Context) error {
 	rec, token := s.rec, newToken()
 	rec.Hash, _ = hashToken(token)
 	rec.Version = 0
-	if err := s.m.o.Store.Save(ctx, rec); err != nil {
+	if err := s.m.o.Store.Save(s.storing(ctx), rec); err != nil {
 		return unavailable(fmt.Errorf("session: renew: %w", err))
 	}
 	// On failure nobody has the new token, so that only the old session stays.
@@ -37,6 +37,6 @@ func (s *Session) Renew(ctx context.Context) error {
 	}
 	rec.Version++
 	s.adopt(rec)
-	s.token, s.clear = token, false
+	s.give(token)
 	return nil
 }

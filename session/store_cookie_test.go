@@ -125,6 +125,25 @@ func TestSwappedValues(t *testing.T) {
 	assert.Equal(t, b.body("/who"), "alice")
 }
 
+func TestRenewalOfACookieSession(t *testing.T) {
+	t.Parallel()
+	m := session.New(session.Options{Store: cookieStore(t, nil)})
+	inner := app(m)
+	b := newBrowser(t, m.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/renew" {
+			assert.NoError(t, session.From(r.Context()).Renew(r.Context()))
+		}
+		inner.ServeHTTP(w, r)
+	})))
+	b.get("/in/alice")
+	b.get("/put/cart/book")
+	old := b.token()
+	b.get("/renew")
+	assert.Equal(t, b.body("/who")+b.body("/get/cart"), "alicebook")
+	b.cookies["__Host-session"] = old
+	assert.Equal(t, b.body("/who")+b.body("/get/cart"), "")
+}
+
 func TestCookieSessionBounds(t *testing.T) {
 	t.Parallel()
 	m := session.New(session.Options{Store: cookieStore(t, nil)})
