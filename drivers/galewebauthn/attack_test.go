@@ -2,7 +2,6 @@ package galewebauthn_test
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -297,29 +296,5 @@ func FuzzAssertion(f *testing.F) {
 			t.Errorf("forged: %q %x %x", client, data, signature)
 		}
 		_, _ = v.VerifyAssertion(t.Context(), expected(), key, passkey.Assertion{CredentialID: a.id, ClientDataJSON: client, AuthenticatorData: data, Signature: signature})
-	})
-}
-
-// FuzzFinish feeds whole bodies to the handlers.
-func FuzzFinish(f *testing.F) {
-	s := newSite(f, nil)
-	c := galetest.Start(f, s.routes(), galetest.Options{}).Client()
-	a := newAuthenticator(f, es256)
-	for ceremony, body := range map[string]any{
-		"register": a.create(f, begin(c, "register")), "sign-in": a.get(f, begin(c, "sign-in")),
-	} {
-		text, err := json.Marshal(body)
-		assert.NoError(f, err)
-		f.Add(ceremony == "register", string(text))
-	}
-	h := s.routes()
-	f.Fuzz(func(t *testing.T, registration bool, body string) {
-		path := "/sign-in/finish"
-		if registration {
-			path = "/register/finish"
-		}
-		if status := post(t, h, path, body); status < 400 || status >= 500 {
-			t.Errorf("status %d for %q", status, body)
-		}
 	})
 }

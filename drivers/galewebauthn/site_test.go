@@ -5,10 +5,7 @@ import (
 	"context"
 	"crypto"
 	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,7 +16,6 @@ import (
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/internal/assert"
 	"github.com/galeweb/gale/keyring"
-	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/web"
 )
 
@@ -128,16 +124,6 @@ func expected() passkey.Expected {
 		Challenge: make([]byte, 32), RPID: "gale.test", Origins: []string{"https://gale.test"},
 		UserVerification: true, Algorithms: []int{edDSA, es256, rs256},
 	}
-}
-
-// post sends body without a server in between.
-func post(t *testing.T, h http.Handler, path, body string) int {
-	ctx := obs.WithLogger(t.Context(), slog.New(slog.DiscardHandler))
-	r := httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w.Code
 }
 
 // mixedKey shows one key and signs with another.
