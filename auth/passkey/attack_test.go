@@ -27,7 +27,8 @@ func TestCookieIsTheBrowsersOwn(t *testing.T) {
 		first := c.Cookie(cookie)
 		begin(c, "sign-in")
 		assert.Equal(t, c.Cookie(cookie), first) // two tabs do not disturb each other
-		assert.True(t, begin(c, "sign-in").PublicKey.Challenge != begin(c, "sign-in").PublicKey.Challenge, "each challenge is new")
+		one, two := begin(c, "sign-in").PublicKey, begin(c, "sign-in").PublicKey
+		assert.True(t, one.Challenge != two.Challenge, "each challenge is new")
 		c.SetCookie(cookie, "x")
 		begin(c, "sign-in")
 		assert.True(t, len(c.Cookie(cookie)) == len(first) && c.Cookie(cookie) != first, "a short one is replaced")

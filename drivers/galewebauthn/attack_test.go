@@ -210,12 +210,17 @@ func TestClonedAuthenticator(t *testing.T) {
 
 func TestAttestationsThatWereNotAskedFor(t *testing.T) {
 	t.Parallel()
-	run(t, nil, func(t *testing.T, _ *site, c *galetest.Client) {
-		for _, format := range []string{"tpm", "android-key", "android-safetynet", "fido-u2f", "apple", "compound", "", "x"} {
+	run(t, nil, func(t *testing.T, s *site, c *galetest.Client) {
+		for _, format := range []string{"tpm", "android-key", "android-safetynet", "fido-u2f", "apple", "", "x"} {
 			a := newAuthenticator(t, es256)
 			a.format = format
 			c.Post("/register/finish", a.create(t, begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
+			assert.Contains(t, s.last().Err.Error(), "not asked for")
 		}
+		chain := newAuthenticator(t, es256)
+		chain.format, chain.certificate = "packed", []byte("DER")
+		c.Post("/register/finish", chain.create(t, begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
+		assert.Contains(t, s.last().Err.Error(), "not asked for")
 		// A self attestation whose signature is of another key.
 		a, other := newAuthenticator(t, es256), newAuthenticator(t, es256)
 		a.format = "packed"

@@ -33,8 +33,7 @@ const (
 	flagED = 1 << 7
 )
 
-// authenticator is a soft one: it signs what it is told to, true or not. The
-// zero fields are filled by newAuthenticator.
+// authenticator is a soft one: it signs what it is told to, true or not.
 type authenticator struct {
 	alg    int
 	key    crypto.Signer
@@ -48,6 +47,8 @@ type authenticator struct {
 	client map[string]any
 	// format is that of the attestation; "packed" is a self attestation.
 	format string
+	// certificate is put into a "packed" attestation.
+	certificate []byte
 	// tail is appended to the authenticator data.
 	tail []byte
 }
@@ -175,11 +176,10 @@ type begun struct {
 
 // message is the body of a finish request.
 type message struct {
-	State      string            `json:"state"`
-	Name       string            `json:"name,omitempty"`
-	ID         string            `json:"-"`
-	Response   map[string]string `json:"-"`
-	Transports []string          `json:"-"`
+	State    string
+	Name     string
+	ID       string
+	Response map[string]string
 }
 
 // MarshalJSON writes the credential as browsers do.
@@ -205,7 +205,12 @@ func (a *authenticator) create(t testing.TB, b begun) message {
 	statement := mapOf()
 	if a.format == "packed" {
 		sum := sha256.Sum256(client)
-		statement = mapOf(textString("alg"), integer(a.alg), textString("sig"), byteString(a.sign(t, append(data[:len(data):len(data)], sum[:]...))))
+		signed := byteString(a.sign(t, append(data[:len(data):len(data)], sum[:]...)))
+		items := [][]byte{textString("alg"), integer(a.alg), textString("sig"), signed}
+		if a.certificate != nil {
+			items = append(items, textString("x5c"), append(head(4, 1), byteString(a.certificate)...))
+		}
+		statement = mapOf(items...)
 	}
 	object := mapOf(textString("fmt"), textString(a.format), textString("attStmt"), statement, textString("authData"), byteString(data))
 	return message{State: b.State, Name: "soft", ID: b64(a.id), Response: map[string]string{

@@ -100,7 +100,7 @@ async function fillIn(): Promise<void> {
   const ended = run(form, abort.signal)
     .then(leave)
     .catch((err: unknown) => {
-      const refresh = abort.signal.aborted && form.getAttribute("aria-busy") !== "true";
+      const refresh = abort.signal.aborted && !document.querySelector('form[data-passkey][aria-busy="true"]');
       const late = err instanceof Problem && err.code === "passkey_expired";
       again = refresh || late;
       if (!abort.signal.aborted && !late) status(form).textContent = explain(form, err);
