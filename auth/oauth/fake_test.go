@@ -145,8 +145,7 @@ func (f *fake) token(w http.ResponseWriter, r *http.Request) {
 	id, pass, _ := r.BasicAuth()
 	asked, ok := f.codes[r.FormValue("code")]
 	delete(f.codes, r.FormValue("code"))
-	sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
-	proved := base64.RawURLEncoding.EncodeToString(sum[:]) == asked.Get("code_challenge")
+	proved := challenge(r.FormValue("code_verifier")) == asked.Get("code_challenge")
 	if !ok || !proved && !f.noPKCE || r.FormValue("redirect_uri") != asked.Get("redirect_uri") ||
 		id != clientID || pass != url.QueryEscape(secret) {
 		w.Header().Set("Content-Type", "application/json")
@@ -284,3 +283,9 @@ func (w *world) result() (res oauth.Result) {
 }
 
 func base64url(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// challenge is S256 of RFC 7636.
+func challenge(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64url(sum[:])
+}
