@@ -30,10 +30,10 @@ func (w *world) refused(q url.Values, status int, code string) {
 func TestAnotherBrowsersState(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *world) {
-		attackers := w.agree(w.start("/login/work"))
+		attackers := w.agree(w.start("/login/staff"))
 		w.c = w.server.Client().Browser() // the victim, who has no trip
 		w.refused(attackers, 400, "oauth_state")
-		victims := w.agree(w.start("/login/work")) // or has one
+		victims := w.agree(w.start("/login/staff")) // or has one
 		w.refused(attackers, 400, "oauth_state")
 		assert.Equal(t, w.count("POST id.example.com/token"), 0)
 		w.back(victims).Status(303) // which the attack has not ended
@@ -43,7 +43,7 @@ func TestAnotherBrowsersState(t *testing.T) {
 func TestStatesThatAreNone(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(_ *testing.T, w *world) {
-		good := w.agree(w.start("/login/work"))
+		good := w.agree(w.start("/login/staff"))
 		for _, q := range []url.Values{
 			{},
 			{"code": good["code"]},
@@ -55,9 +55,9 @@ func TestStatesThatAreNone(t *testing.T) {
 		} {
 			w.refused(q, 400, "oauth_state")
 		}
-		w.c.Get("/login/work/callback?state=%zz").Status(400)
-		w.c.Do(w.c.NewRequest(http.MethodHead, "/login/work/callback?"+good.Encode(), nil)).Status(405)
-		w.c.Post("/login/work/callback?"+good.Encode(), nil).Status(405)
+		w.c.Get("/login/staff/callback?state=%zz").Status(400)
+		w.c.Do(w.c.NewRequest(http.MethodHead, "/login/staff/callback?"+good.Encode(), nil)).Status(405)
+		w.c.Post("/login/staff/callback?"+good.Encode(), nil).Status(405)
 		w.back(good).Status(303)
 	})
 }
@@ -65,7 +65,7 @@ func TestStatesThatAreNone(t *testing.T) {
 func TestCookiesThatAreNone(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *world) {
-		good := w.agree(w.start("/login/work"))
+		good := w.agree(w.start("/login/staff"))
 		value := w.c.Cookie("__Host-oauth")
 		changed := []byte(value)
 		changed[len(changed)/2] ^= 1
@@ -73,7 +73,7 @@ func TestCookiesThatAreNone(t *testing.T) {
 			"", "x", value[:len(value)-4], string(changed), value + "; __Host-oauth=" + value,
 		} {
 			stranger := w.server.Client().With("Cookie", "__Host-oauth="+cookie)
-			stranger.Get("/login/work/callback?" + good.Encode()).Status(400).Problem("oauth_state")
+			stranger.Get("/login/staff/callback?" + good.Encode()).Status(400).Problem("oauth_state")
 		}
 		assert.Equal(t, w.count("POST id.example.com/token"), 0)
 	})
@@ -82,7 +82,7 @@ func TestCookiesThatAreNone(t *testing.T) {
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *world) {
-		to := w.start("/login/work")
+		to := w.start("/login/staff")
 		cookie := w.c.Cookie("__Host-oauth")
 		w.back(w.agree(to)).Status(303)
 		assert.Equal(t, w.c.Cookie("__Host-oauth"), "")
@@ -97,10 +97,10 @@ func TestReplay(t *testing.T) {
 func TestATripTakesTenMinutesAtMost(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(_ *testing.T, w *world) {
-		q := w.agree(w.start("/login/work"))
+		q := w.agree(w.start("/login/staff"))
 		w.clock.Advance(10*time.Minute - time.Millisecond)
 		w.back(q).Status(303)
-		q = w.agree(w.start("/login/work"))
+		q = w.agree(w.start("/login/staff"))
 		w.clock.Advance(10 * time.Minute)
 		w.refused(q, 400, "oauth_state")
 	})
@@ -118,7 +118,7 @@ func TestStateOfAnotherProvider(t *testing.T) {
 	run(t, two, func(t *testing.T, w *world) {
 		q := w.agree(w.start("/login/evil"))
 		w.refused(q, 400, "oauth_state")
-		q = w.agree(w.start("/login/work"))
+		q = w.agree(w.start("/login/staff"))
 		w.c.Get("/login/evil/callback?" + q.Encode()).Status(400).Problem("oauth_state")
 		assert.Equal(t, w.count("POST id.example.com/token")+w.count("POST evil.example/token"), 0)
 		assert.Equal(t, w.result(), oauth.Result{})
@@ -135,19 +135,19 @@ func TestIssOfTheAnswer(t *testing.T) {
 				f.doc = map[string]any{"authorization_response_iss_parameter_supported": announced}
 			}, func(t *testing.T, w *world) {
 				for _, iss := range []string{"https://evil.example", issuer + "/", strings.ToUpper(issuer)} {
-					q := w.agree(w.start("/login/work"))
+					q := w.agree(w.start("/login/staff"))
 					q.Set("iss", iss)
 					w.refused(q, 502, "oauth_refused")
-					q = url.Values{"state": w.agree(w.start("/login/work"))["state"], "error": {"access_denied"}, "iss": {iss}}
+					q = url.Values{"state": w.agree(w.start("/login/staff"))["state"], "error": {"access_denied"}, "iss": {iss}}
 					w.refused(q, 502, "oauth_refused")
 				}
-				if q := w.agree(w.start("/login/work")); announced {
+				if q := w.agree(w.start("/login/staff")); announced {
 					w.refused(q, 502, "oauth_refused")
 				} else {
 					w.back(q).Status(303)
 				}
 				assert.True(t, w.count("POST id.example.com/token") <= 1, "a code was sent")
-				q := w.agree(w.start("/login/work"))
+				q := w.agree(w.start("/login/staff"))
 				q.Set("iss", issuer)
 				w.back(q).Status(303)
 			})
@@ -163,9 +163,9 @@ func TestInjectedCode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			run(t, func(f *fake, _ *oauth.Options) { f.noPKCE = noPKCE }, func(_ *testing.T, w *world) {
-				victims := w.agree(w.start("/login/work"))
+				victims := w.agree(w.start("/login/staff"))
 				w.c = w.server.Client().Browser()
-				own := w.agree(w.start("/login/work"))
+				own := w.agree(w.start("/login/staff"))
 				own.Set("code", victims.Get("code"))
 				if noPKCE {
 					w.refused(own, 502, "oauth_refused")
@@ -181,7 +181,7 @@ func TestInjectedCode(t *testing.T) {
 func TestCodesAndSecretsStayOutOfLogs(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *world) {
-		q := w.agree(w.start("/login/work"))
+		q := w.agree(w.start("/login/staff"))
 		w.set(func() { w.codes[q.Get("code")] = url.Values{} }) // the exchange fails
 		w.refused(q, 502, "oauth_provider")
 		for _, s := range []string{q.Get("code"), q.Get("state"), secret, "at-1"} {
@@ -202,7 +202,7 @@ func TestIDTokensThatAreNotOurs(t *testing.T) {
 			{"iss": issuer + "/"},
 			{"aud": "another"},
 			{"aud": nil},
-			{"aud": []string{clientID, "another"}},                   // without azp
+			{"aud": []string{clientID, "another"}}, // without azp
 			{"aud": []string{clientID, "another"}, "azp": "another"}, // issued to the other
 			{"azp": "another"},
 			{"exp": now.Add(-time.Second).Unix()},
@@ -215,10 +215,10 @@ func TestIDTokensThatAreNotOurs(t *testing.T) {
 			{"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
 		} {
 			w.set(func() { w.claims = claims })
-			w.refused(w.agree(w.start("/login/work")), 502, "oauth_refused")
+			w.refused(w.agree(w.start("/login/staff")), 502, "oauth_refused")
 		}
 		w.set(func() { w.claims = map[string]any{"aud": []string{clientID, "another"}, "azp": clientID} })
-		w.back(w.agree(w.start("/login/work"))).Status(303)
+		w.back(w.agree(w.start("/login/staff"))).Status(303)
 	})
 }
 
@@ -244,7 +244,7 @@ func TestIDTokensThatAreForged(t *testing.T) {
 		} {
 			w.set(func() { w.sign = sign })
 			t.Log(name)
-			w.refused(w.agree(w.start("/login/work")), 502, "oauth_refused")
+			w.refused(w.agree(w.start("/login/staff")), 502, "oauth_refused")
 		}
 	})
 }
@@ -257,12 +257,12 @@ func TestUserInfo(t *testing.T) {
 			w.claims = map[string]any{"email": nil, "email_verified": nil, "name": nil}
 			w.user = map[string]any{"sub": "subject-1", "email": "bob@example.com", "email_verified": "true", "name": "Bob"}
 		})
-		w.back(w.agree(w.start("/login/work"))).Status(303)
+		w.back(w.agree(w.start("/login/staff"))).Status(303)
 		assert.Equal(t, w.result().Identity.Email, "bob@example.com")
 		assert.True(t, w.result().Identity.EmailVerified, "a string that says true")
 		assert.Equal(t, w.result().Identity.Name, "Bob")
 		w.set(func() { w.user = map[string]any{"sub": "subject-2", "email": "victim@example.com"} })
-		w.refused(w.agree(w.start("/login/work")), 502, "oauth_refused")
+		w.refused(w.agree(w.start("/login/staff")), 502, "oauth_refused")
 	})
 }
 
@@ -274,7 +274,7 @@ func TestVerifiedOnlyWhenItSaysSo(t *testing.T) {
 			want  bool
 		}{{nil, false}, {false, false}, {"false", false}, {"yes", false}, {[]int{1}, false}, {true, true}, {"true", true}} {
 			w.set(func() { w.claims = map[string]any{"email_verified": tc.claim} })
-			w.back(w.agree(w.start("/login/work"))).Status(303)
+			w.back(w.agree(w.start("/login/staff"))).Status(303)
 			assert.Equal(t, w.result().Identity.EmailVerified, tc.want)
 		}
 	})
@@ -286,7 +286,7 @@ func TestTextOfProvidersIsCleaned(t *testing.T) {
 		w.set(func() {
 			w.claims = map[string]any{"name": " A\x00n\u202en\r\n\ufffd" + strings.Repeat("é", 400), "email": "a@example.com\nBcc: b@example.com"}
 		})
-		w.back(w.agree(w.start("/login/work"))).Status(303)
+		w.back(w.agree(w.start("/login/staff"))).Status(303)
 		assert.Equal(t, w.result().Identity.Name, "Ann"+strings.Repeat("é", 158))
 		assert.Equal(t, w.result().Identity.Email, "a@example.comBcc: b@example.com")
 	})

@@ -249,7 +249,7 @@ func run(t *testing.T, change func(f *fake, o *oauth.Options), body func(t *test
 			w := &world{fake: newFake(t), t: t}
 			o := oauth.Options{
 				BaseURL: base, AEAD: aead(t), Transport: w.fake, Clock: w.clock.Now,
-				Providers: []oauth.Provider{oauth.OIDC("work", issuer, clientID, config.NewSecret(secret))},
+				Providers: []oauth.Provider{oauth.OIDC("staff", issuer, clientID, config.NewSecret(secret))},
 				Done: func(rw http.ResponseWriter, r *http.Request, res oauth.Result) error {
 					w.set(func() { w.last = res })
 					return web.Redirect(rw, r, res.Next, http.StatusSeeOther)
@@ -274,7 +274,7 @@ func (w *world) start(path string) string {
 // back is the browser's return with a query.
 func (w *world) back(q url.Values) *galetest.Response {
 	w.t.Helper()
-	return w.c.With("Sec-Fetch-Site", "cross-site").Get("/login/work/callback?" + q.Encode())
+	return w.c.With("Sec-Fetch-Site", "cross-site").Get("/login/staff/callback?" + q.Encode())
 }
 
 func (w *world) result() (res oauth.Result) {

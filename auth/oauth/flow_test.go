@@ -17,14 +17,14 @@ import (
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *world) {
-		first := w.c.Get("/login/work?next=/packets%3Fa=1%26b=2").Status(303).HasHeader("Cache-Control", "no-store")
+		first := w.c.Get("/login/staff?next=/packets%3Fa=1%26b=2").Status(303).HasHeader("Cache-Control", "no-store")
 		u, err := url.Parse(first.Header("Location"))
 		assert.NoError(t, err)
 		assert.Equal(t, u.Scheme+"://"+u.Host+u.Path, issuer+"/authorize")
 		q := u.Query()
 		for name, want := range map[string]string{
 			"response_type": "code", "client_id": clientID, "scope": "openid email profile", "code_challenge_method": "S256",
-			"redirect_uri": base + "/login/work/callback", // and not the Host of the request
+			"redirect_uri": base + "/login/staff/callback", // and not the Host of the request
 			"prompt":       "", "max_age": "",
 		} {
 			assert.Equal(t, q.Get(name), want)
@@ -46,7 +46,7 @@ func TestSignIn(t *testing.T) {
 		assert.Contains(t, end.Header("Set-Cookie"), "__Host-oauth=; Path=/; Max-Age=0")
 		assert.Equal(t, w.result(), oauth.Result{
 			Identity: oauth.Identity{
-				Provider: "work", Issuer: issuer, Subject: "subject-1", Email: "ann@example.com", EmailVerified: true, Name: "Ann",
+				Provider: "staff", Issuer: issuer, Subject: "subject-1", Email: "ann@example.com", EmailVerified: true, Name: "Ann",
 			},
 			Purpose: oauth.SignIn, Next: "/packets?a=1&b=2",
 		})
@@ -58,7 +58,7 @@ func TestEachTripHasSecretsOfItsOwn(t *testing.T) {
 	run(t, nil, func(t *testing.T, w *world) {
 		seen := map[string]bool{}
 		for range 3 {
-			u, err := url.Parse(w.start("/login/work"))
+			u, err := url.Parse(w.start("/login/staff"))
 			assert.NoError(t, err)
 			for _, name := range []string{"state", "nonce", "code_challenge"} {
 				v := u.Query().Get(name)
@@ -75,11 +75,11 @@ func TestNextStaysHere(t *testing.T) {
 	run(t, nil, func(t *testing.T, w *world) {
 		for next, want := range map[string]string{
 			"https://evil.example": "/", "//evil.example": "/", `/\evil.example`: "/", "javascript:alert(1)": "/", "": "/",
-			"/" + strings.Repeat("&", 1500): "/" + strings.Repeat("&", 1500), // fits
-			"/" + strings.Repeat("\"", 2000): "/",                            // does not, escaped
+			"/" + strings.Repeat("&", 1500):  "/" + strings.Repeat("&", 1500), // fits
+			"/" + strings.Repeat("\"", 2000): "/",                             // does not, escaped
 			"/a?b=c#d":                       "/a?b=c#d",
 		} {
-			to := w.start("/login/work?next=" + url.QueryEscape(next))
+			to := w.start("/login/staff?next=" + url.QueryEscape(next))
 			w.back(w.agree(to)).Status(303)
 			assert.Equal(t, w.result().Next, want)
 		}
@@ -110,7 +110,7 @@ func TestOnlyPagesOfThisSiteBeginATrip(t *testing.T) {
 				{referer: base + ".evil.example/", want: 403},
 				{referer: "https://app.example.com@evil.example/", want: 403},
 			} {
-				r := w.server.Client().NewRequest(method, "/login/work", nil)
+				r := w.server.Client().NewRequest(method, "/login/staff", nil)
 				for name, v := range map[string]string{"Sec-Fetch-Site": tc.site, "Origin": tc.origin, "Referer": tc.referer} {
 					if v != "" {
 						r.Header.Set(name, v)
@@ -122,17 +122,17 @@ func TestOnlyPagesOfThisSiteBeginATrip(t *testing.T) {
 				}
 			}
 		}
-		w.c.Delete("/login/work").Status(405).HasHeader("Allow", "GET, POST")
+		w.c.Delete("/login/staff").Status(405).HasHeader("Allow", "GET, POST")
 	})
 }
 
 func TestDeniedIsToldKindly(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *world) {
-		q := w.agree(w.start("/login/work"))
+		q := w.agree(w.start("/login/staff"))
 		w.back(url.Values{
 			"state": q["state"], "error": {"access_denied"}, "error_description": {"<b>call 555-1234</b>"},
-		}).Status(403).Problem("oauth_denied").Contains("work did not let you in").
+		}).Status(403).Problem("oauth_denied").Contains("staff did not let you in").
 			HasHeader("Referrer-Policy", "no-referrer")
 		w.back(q).Status(400).Problem("oauth_state") // the trip is over
 		assert.Equal(t, w.result(), oauth.Result{})
@@ -143,7 +143,7 @@ func TestOtherErrorsAreTheProvidersFault(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *world) {
 		w.c.ExpectLog("request failed")
-		q := w.agree(w.start("/login/work"))
+		q := w.agree(w.start("/login/staff"))
 		resp := w.back(url.Values{"state": q["state"], "error": {"server_error\r\nforged=1"}}).Status(502).Problem("oauth_provider")
 		assert.True(t, !strings.Contains(resp.Text(), "forged"), "the provider's words are shown")
 		assert.True(t, !strings.Contains(w.server.Log().Text(), "\nforged"), "a log line was forged")
@@ -153,9 +153,9 @@ func TestOtherErrorsAreTheProvidersFault(t *testing.T) {
 func TestLink(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *world) {
-		w.c.Get("/link/work").Status(403).Problem("oauth_user")
+		w.c.Get("/link/staff").Status(403).Problem("oauth_user")
 		w.c.SetCookie("who", "u1")
-		w.back(w.agree(w.start("/link/work?next=/security"))).Status(303)
+		w.back(w.agree(w.start("/link/staff?next=/security"))).Status(303)
 		assert.Equal(t, w.result().Purpose, oauth.Link)
 		assert.Equal(t, w.result().User, "u1")
 
@@ -163,7 +163,7 @@ func TestLink(t *testing.T) {
 		// would it be?
 		for _, who := range []string{"u2", ""} {
 			w.c.SetCookie("who", "u1")
-			q := w.agree(w.start("/link/work"))
+			q := w.agree(w.start("/link/staff"))
 			w.set(func() { w.last = oauth.Result{} })
 			w.c.SetCookie("who", who)
 			w.back(q).Status(403).Problem("oauth_user")
@@ -176,9 +176,9 @@ func TestLinkNeedsARecentProof(t *testing.T) {
 	t.Parallel()
 	run(t, func(_ *fake, o *oauth.Options) { o.Recent = 4 * time.Minute }, func(t *testing.T, w *world) { // app says 5
 		w.c.SetCookie("who", "u1")
-		w.c.Get("/link/work").Status(403).Problem("oauth_user").HasHeader("Set-Cookie", "")
-		w.start("/login/work")
-		w.start("/again/work") // which is how to become recent
+		w.c.Get("/link/staff").Status(403).Problem("oauth_user").HasHeader("Set-Cookie", "")
+		w.start("/login/staff")
+		w.start("/again/staff") // which is how to become recent
 	})
 }
 
@@ -201,7 +201,7 @@ func TestStepUpNeedsAFreshSignIn(t *testing.T) {
 				w.c.ExpectLog("has just signed in")
 			}
 			w.set(func() { w.claims = map[string]any{"auth_time": tc.authTime} })
-			to := w.start("/again/work")
+			to := w.start("/again/staff")
 			u, err := url.Parse(to)
 			assert.NoError(t, err)
 			assert.Equal(t, u.Query().Get("max_age"), "0")
@@ -218,15 +218,15 @@ func TestErrorsCanBeToldApart(t *testing.T) {
 	f := newFake(t)
 	c := oauth.New(oauth.Options{
 		BaseURL: base, AEAD: aead(t), Transport: f, Clock: f.clock.Now,
-		Providers: []oauth.Provider{oauth.OIDC("work", issuer, clientID, config.NewSecret(secret))},
+		Providers: []oauth.Provider{oauth.OIDC("staff", issuer, clientID, config.NewSecret(secret))},
 		Done:      func(http.ResponseWriter, *http.Request, oauth.Result) error { return nil },
 	})
-	err := c.Callback("work")(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/?state=x", nil))
+	err := c.Callback("staff")(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/?state=x", nil))
 	assert.ErrorIs(t, err, oauth.ErrState)
 	f.set(func() { f.doc = map[string]any{"issuer": "https://other.example.com"} })
-	r := httptest.NewRequest(http.MethodGet, "/login/work", nil)
+	r := httptest.NewRequest(http.MethodGet, "/login/staff", nil)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	err = c.Start("work", oauth.SignIn)(httptest.NewRecorder(), r)
+	err = c.Start("staff", oauth.SignIn)(httptest.NewRecorder(), r)
 	assert.ErrorIs(t, err, oauth.ErrProvider)
 }
 
@@ -235,7 +235,7 @@ func TestWrongWiringPanics(t *testing.T) {
 	good := func() oauth.Options {
 		return oauth.Options{
 			BaseURL: base, AEAD: aead(t), Done: func(http.ResponseWriter, *http.Request, oauth.Result) error { return nil },
-			Providers: []oauth.Provider{oauth.OIDC("work", issuer, clientID, config.NewSecret(secret))},
+			Providers: []oauth.Provider{oauth.OIDC("staff", issuer, clientID, config.NewSecret(secret))},
 		}
 	}
 	for name, change := range map[string]func(*oauth.Options){
@@ -266,13 +266,13 @@ func TestWrongWiringPanics(t *testing.T) {
 	o := good()
 	o.Providers = append(o.Providers, oauth.GitHub(clientID, config.NewSecret(secret)))
 	c := oauth.New(o)
-	assert.Panics(t, func() { c.Callback("wrk") })
-	assert.Panics(t, func() { c.CallbackPath("wrk") })
-	assert.Panics(t, func() { c.Start("work", "other") })
-	assert.Panics(t, func() { c.Start("work", oauth.Link) }) // without User
+	assert.Panics(t, func() { c.Callback("staf") })
+	assert.Panics(t, func() { c.CallbackPath("staf") })
+	assert.Panics(t, func() { c.Start("staff", "other") })
+	assert.Panics(t, func() { c.Start("staff", oauth.Link) }) // without User
 	o.User = nil
 	assert.Panics(t, func() { c.Start("github", oauth.StepUp) })
-	assert.Equal(t, c.CallbackPath("work"), "/login/work/callback")
+	assert.Equal(t, c.CallbackPath("staff"), "/login/staff/callback")
 	assert.Equal(t, c.Providers()[1].Label, "GitHub")
 }
 
@@ -281,12 +281,12 @@ func TestBelowAPathAndWithoutTLS(t *testing.T) {
 	run(t, func(_ *fake, o *oauth.Options) {
 		o.BaseURL, o.Insecure, o.CallbackPath = "http://127.0.0.1:8080/app/", true, "/back/{provider}"
 	}, func(t *testing.T, w *world) {
-		resp := w.c.Get("/login/work").Status(303)
+		resp := w.c.Get("/login/staff").Status(303)
 		u, err := url.Parse(resp.Header("Location"))
 		assert.NoError(t, err)
-		assert.Equal(t, u.Query().Get("redirect_uri"), "http://127.0.0.1:8080/app/back/work")
+		assert.Equal(t, u.Query().Get("redirect_uri"), "http://127.0.0.1:8080/app/back/staff")
 		assert.True(t, strings.HasPrefix(resp.Header("Set-Cookie"), "oauth="), "a __Host- cookie over plain HTTP is dropped")
-		w.c.Get("/back/work?" + w.agree(resp.Header("Location")).Encode()).Status(303)
+		w.c.Get("/back/staff?" + w.agree(resp.Header("Location")).Encode()).Status(303)
 	})
 }
 
@@ -294,5 +294,5 @@ func TestDoneAnswersWithErrorsToo(t *testing.T) {
 	t.Parallel()
 	run(t, func(_ *fake, o *oauth.Options) {
 		o.Done = func(http.ResponseWriter, *http.Request, oauth.Result) error { return web.Invalid("name", "is taken") }
-	}, func(_ *testing.T, w *world) { w.back(w.agree(w.start("/login/work"))).Status(422) })
+	}, func(_ *testing.T, w *world) { w.back(w.agree(w.start("/login/staff"))).Status(422) })
 }

@@ -96,10 +96,10 @@ func TestLinksConform(t *testing.T) {
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	ann := oauth.Identity{Provider: "work", Issuer: issuer, Subject: "1", Email: "ann@example.com", EmailVerified: true}
-	bob := oauth.Identity{Provider: "work", Issuer: issuer, Subject: "2", Email: "bob@example.com", EmailVerified: true}
+	ann := oauth.Identity{Provider: "staff", Issuer: issuer, Subject: "1", Email: "ann@example.com", EmailVerified: true}
+	bob := oauth.Identity{Provider: "staff", Issuer: issuer, Subject: "2", Email: "bob@example.com", EmailVerified: true}
 	// Another account at the same provider, and one at another, with Ann's verified address.
-	twin := oauth.Identity{Provider: "work", Issuer: issuer, Subject: "3", Email: "ann@example.com", EmailVerified: true}
+	twin := oauth.Identity{Provider: "staff", Issuer: issuer, Subject: "3", Email: "ann@example.com", EmailVerified: true}
 	evil := oauth.Identity{Provider: "evil", Issuer: "https://evil.example", Subject: "1", Email: "ann@example.com", EmailVerified: true}
 	for name, tc := range map[string]struct {
 		res  oauth.Result

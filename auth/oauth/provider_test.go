@@ -20,13 +20,13 @@ const discoveryOf = "id.example.com/.well-known/openid-configuration"
 func starter(t *testing.T, f *fake, timeout time.Duration) func() error {
 	c := oauth.New(oauth.Options{
 		BaseURL: base, AEAD: aead(t), Transport: f, Timeout: timeout,
-		Providers: []oauth.Provider{oauth.OIDC("work", issuer, clientID, config.NewSecret(secret))},
+		Providers: []oauth.Provider{oauth.OIDC("staff", issuer, clientID, config.NewSecret(secret))},
 		Done:      func(http.ResponseWriter, *http.Request, oauth.Result) error { return nil },
 	})
 	return func() error {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/login/work", nil)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/login/staff", nil)
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
-		return c.Start("work", oauth.SignIn)(httptest.NewRecorder(), r)
+		return c.Start("staff", oauth.SignIn)(httptest.NewRecorder(), r)
 	}
 }
 
@@ -122,7 +122,7 @@ func TestAnswersOfAnySize(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *world) {
 		for _, path := range []string{"/keys", "/token"} {
-			q := w.agree(w.start("/login/work"))
+			q := w.agree(w.start("/login/staff"))
 			w.set(func() {
 				w.routes["id.example.com"+path] = func(rw http.ResponseWriter, _ *http.Request) {
 					rw.Header().Set("Content-Type", "application/json")
@@ -149,7 +149,7 @@ func TestRedirectsOfProvidersAreNotFollowed(t *testing.T) {
 				http.Redirect(rw, r, "https://evil.example/token", http.StatusTemporaryRedirect)
 			}
 		})
-		w.refused(w.agree(w.start("/login/work")), 502, "oauth_provider")
+		w.refused(w.agree(w.start("/login/staff")), 502, "oauth_provider")
 		assert.Equal(t, w.count("POST evil.example/token"), 0)
 		assert.Equal(t, w.count("POST id.example.com/token"), 1)
 	})
@@ -158,11 +158,11 @@ func TestRedirectsOfProvidersAreNotFollowed(t *testing.T) {
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, w *world) {
-		w.back(w.agree(w.start("/login/work"))).Status(303)
-		w.back(w.agree(w.start("/login/work"))).Status(303)
+		w.back(w.agree(w.start("/login/staff"))).Status(303)
+		w.back(w.agree(w.start("/login/staff"))).Status(303)
 		assert.Equal(t, w.count("GET id.example.com/keys"), 1)
 		w.set(func() { w.key, w.kid = newFake(t).key, "k2" })
-		w.back(w.agree(w.start("/login/work"))).Status(303)
+		w.back(w.agree(w.start("/login/staff"))).Status(303)
 		assert.Equal(t, w.count("GET id.example.com/keys"), 2)
 	})
 }
@@ -184,7 +184,7 @@ func TestSecretInTheBodyWhereThatIsAnnounced(t *testing.T) {
 	run(t, func(f *fake, _ *oauth.Options) {
 		f.doc = map[string]any{"token_endpoint_auth_methods_supported": []string{"client_secret_post"}}
 		f.routes["id.example.com/token"] = posted(f)
-	}, func(_ *testing.T, w *world) { w.back(w.agree(w.start("/login/work"))).Status(303) })
+	}, func(_ *testing.T, w *world) { w.back(w.agree(w.start("/login/staff"))).Status(303) })
 }
 
 func TestPublicClient(t *testing.T) {
@@ -198,7 +198,7 @@ func TestPublicClient(t *testing.T) {
 			r.SetBasicAuth(clientID, url.QueryEscape(secret))
 			f.token(w, r)
 		}
-	}, func(_ *testing.T, w *world) { w.back(w.agree(w.start("/login/work"))).Status(303) })
+	}, func(_ *testing.T, w *world) { w.back(w.agree(w.start("/login/staff"))).Status(303) })
 }
 
 // The shapes are those of https://developers.google.com/identity/openid-connect/openid-connect

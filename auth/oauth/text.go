@@ -24,5 +24,5 @@ func cleanText(s string) string {
 		_, n := utf8.DecodeLastRuneInString(s)
 		s = s[:len(s)-n]
 	}
-	return s
+	return strings.TrimSpace(s)
 }

@@ -209,8 +209,12 @@ func linksExactIdentity(t *testing.T, s oauth.Links) {
 	addLinks(t, s, link("u1", 1))
 	r := link("u1", 1)
 	for _, id := range [][2]string{
-		{r.Issuer, "SUBJECT-1"}, {r.Issuer, "subject-1 "}, {r.Issuer, "subject_1"}, {r.Issuer, "subject-%"},
-		{"https://evil.example", r.Subject}, {r.Issuer + "/", r.Subject},
+		{r.Issuer, "SUBJECT-1"},
+		{r.Issuer, "subject-1 "},
+		{r.Issuer, "subject_1"},
+		{r.Issuer, "subject-%"},
+		{"https://evil.example", r.Subject},
+		{r.Issuer + "/", r.Subject},
 	} {
 		_, err := s.Find(t.Context(), id[0], id[1])
 		assert.ErrorIs(t, err, oauth.ErrNotFound)

@@ -48,8 +48,8 @@ type world struct {
 func start(t *testing.T) *world {
 	w := &world{t: t, app: httptest.NewUnstartedServer(nil), provider: httptest.NewUnstartedServer(nil)}
 	appURL, issuer := "http://"+w.app.Listener.Addr().String(), "http://"+w.provider.Listener.Addr().String()
-	w.provider.Config.Handler = w.newProvider(issuer, appURL+"/login/work/callback")
-	w.app.Config.Handler = w.newApp(appURL, oauth.OIDC("work", issuer, clientID, config.NewSecret(secret)))
+	w.provider.Config.Handler = w.newProvider(issuer, appURL+"/login/staff/callback")
+	w.app.Config.Handler = w.newApp(appURL, oauth.OIDC("staff", issuer, clientID, config.NewSecret(secret)))
 	w.provider.Start()
 	t.Cleanup(w.provider.Close)
 	w.app.Start()
@@ -100,10 +100,10 @@ func (w *world) newApp(base string, p oauth.Provider) http.Handler {
 		},
 	})
 	mux := http.NewServeMux()
-	mux.Handle("GET /login/work", c.Start("work", oauth.SignIn))
-	mux.Handle("GET /link/work", c.Start("work", oauth.Link))
-	mux.Handle("GET /again/work", c.Start("work", oauth.StepUp))
-	mux.Handle("GET "+c.CallbackPath("work"), c.Callback("work"))
+	mux.Handle("GET /login/staff", c.Start("staff", oauth.SignIn))
+	mux.Handle("GET /link/staff", c.Start("staff", oauth.Link))
+	mux.Handle("GET /again/staff", c.Start("staff", oauth.StepUp))
+	mux.Handle("GET "+c.CallbackPath("staff"), c.Callback("staff"))
 	mux.HandleFunc("GET /welcome", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprint(rw, "welcome") })
 	return mux
 }
@@ -160,12 +160,12 @@ func (b *browser) trip(path, user string) (*http.Response, string) {
 func TestSignInWithARealProvider(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	resp, body := w.browser().trip("/login/work?next=/welcome", "test-user2")
+	resp, body := w.browser().trip("/login/staff?next=/welcome", "test-user2")
 	assert.Equal(t, resp.StatusCode, http.StatusOK)
 	assert.Equal(t, body, "welcome")
 	assert.Equal(t, w.results, []oauth.Result{{
 		Identity: oauth.Identity{
-			Provider: "work", Issuer: w.provider.URL, Subject: "id2",
+			Provider: "staff", Issuer: w.provider.URL, Subject: "id2",
 			Email: "test-user2@zitadel.ch", EmailVerified: true, Name: "Test User2",
 		},
 		Purpose: oauth.SignIn, Next: "/welcome",
@@ -176,7 +176,7 @@ func TestSignInWithARealProvider(t *testing.T) {
 func TestLinkWithARealProvider(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	_, body := w.browser().trip("/link/work?next=/welcome", "test-user2")
+	_, body := w.browser().trip("/link/staff?next=/welcome", "test-user2")
 	assert.Equal(t, body, "welcome")
 	assert.Equal(t, w.results[0].Purpose, oauth.Link)
 	assert.Equal(t, w.results[0].User, "u1")
@@ -188,8 +188,8 @@ func TestInjectedCodeAtARealProvider(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	callback := func(b *browser) url.Values {
-		b.stopAt = "/login/work/callback"
-		resp, _ := b.trip("/login/work", "test-user2")
+		b.stopAt = "/login/staff/callback"
+		resp, _ := b.trip("/login/staff", "test-user2")
 		to, err := resp.Location()
 		assert.NoError(t, err)
 		return to.Query()
@@ -197,9 +197,9 @@ func TestInjectedCodeAtARealProvider(t *testing.T) {
 	victim, attacker := w.browser(), w.browser()
 	stolen, own := callback(victim), callback(attacker)
 	own.Set("code", stolen.Get("code"))
-	resp, _ := attacker.do(http.MethodGet, w.app.URL+"/login/work/callback?"+own.Encode(), nil)
+	resp, _ := attacker.do(http.MethodGet, w.app.URL+"/login/staff/callback?"+own.Encode(), nil)
 	assert.Equal(t, resp.StatusCode, http.StatusBadGateway)
-	resp, _ = attacker.do(http.MethodGet, w.app.URL+"/login/work/callback?"+stolen.Encode(), nil)
+	resp, _ = attacker.do(http.MethodGet, w.app.URL+"/login/staff/callback?"+stolen.Encode(), nil)
 	assert.Equal(t, resp.StatusCode, http.StatusBadRequest)
 	assert.Equal(t, len(w.results), 0)
 }
@@ -207,8 +207,8 @@ func TestInjectedCodeAtARealProvider(t *testing.T) {
 func TestStartWhileTheProviderIsDown(t *testing.T) {
 	t.Parallel()
 	w := &world{t: t}
-	h := w.newApp("http://127.0.0.1:1", oauth.OIDC("work", "http://127.0.0.1:1", clientID, config.NewSecret(secret)))
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/login/work", nil)
+	h := w.newApp("http://127.0.0.1:1", oauth.OIDC("staff", "http://127.0.0.1:1", clientID, config.NewSecret(secret)))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/login/staff", nil)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, r)
