@@ -38,10 +38,8 @@ func (c *Client) Callback(name string) web.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if t.Purpose != SignIn {
-			if id, _ := c.o.User(r.Context()); id == "" || id != t.User {
-				return wrongUser("You were signed out meanwhile, or in as somebody else. Please start again.")
-			}
+		if t.Purpose != SignIn && !c.stillSignedIn(r, t) {
+			return wrongUser("You were signed out meanwhile, or in as somebody else. Please start again.")
 		}
 		id, err := c.identity(r.Context(), p, t, q)
 		if err != nil {
@@ -49,6 +47,16 @@ func (c *Client) Callback(name string) web.HandlerFunc {
 		}
 		return c.o.Done(w, r, Result{Identity: id, Purpose: t.Purpose, User: t.User, Next: cmp.Or(t.Next, "/")})
 	}
+}
+
+// stillSignedIn reports whether the user who began the trip is who finishes it.
+// User may be nil where another instance, configured otherwise, sealed the trip.
+func (c *Client) stillSignedIn(r *http.Request, t trip) bool {
+	if c.o.User == nil {
+		return false
+	}
+	id, _ := c.o.User(r.Context())
+	return id != "" && id == t.User
 }
 
 // answer is what the provider has the browser bring, RFC 6749 section 4.1.2 and

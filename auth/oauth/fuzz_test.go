@@ -23,7 +23,8 @@ func (plain) Open(b, _ []byte) ([]byte, error) { return b, nil }
 // FuzzCallback: whatever comes, the answer is an error with a status, and the
 // provider is asked for nothing but a code that belongs to the state.
 func FuzzCallback(f *testing.F) {
-	f.Add("state=s&code=c", "eyJzIjoicyIsInYiOiJ2IiwibiI6Im4iLCJwIjoid29yayIsImYiOiJzaWduLWluIiwidCI6MX0")
+	f.Add("state=s&code=c", "eyJzIjoicyIsInYiOiJ2IiwibiI6Im4iLCJwIjoiZ2l0aHViIiwiZiI6InNpZ24taW4iLCJ0IjoxfQ")
+	f.Add("state=s2&code=c", "eyJzIjoiczIiLCJ2IjoidiIsIm4iOiJuIiwicCI6ImdpdGh1YiIsImYiOiJsaW5rIiwidSI6InUxIiwidCI6MX0") // a link, where User is nil
 	f.Add("state=s&error=access_denied", "e30")
 	f.Add("state=&code=c", "eyJzIjoiIn0")
 	f.Add("state=%zz;", "bnVsbA")

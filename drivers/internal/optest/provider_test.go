@@ -182,7 +182,16 @@ func TestLinkWithARealProvider(t *testing.T) {
 	assert.Equal(t, w.results[0].User, "u1")
 }
 
-// The same with a code that belongs to another browser's trip: the provider has
+func TestStepUpWithARealProvider(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	_, body := w.browser().trip("/again/staff?next=/welcome", "test-user2")
+	assert.Equal(t, body, "welcome")
+	assert.Equal(t, w.results[0].Purpose, oauth.StepUp)
+	assert.Equal(t, w.asked[0].Get("max_age"), "0")
+}
+
+// A code that belongs to another browser's trip: the provider has
 // the challenge of that one, and refuses our verifier.
 func TestInjectedCodeAtARealProvider(t *testing.T) {
 	t.Parallel()
