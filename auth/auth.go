@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/galeweb/gale/internal/believed"
 	"github.com/galeweb/gale/internal/ctxkey"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/session"
@@ -96,7 +97,7 @@ type Auth[U any] struct {
 	granted map[string]map[string]bool // role to permissions
 	known   map[string]bool            // permissions listed somewhere
 	key     ctxkey.Key[*principal[U]]
-	found   *found[U] // nil without FindAge
+	found   *believed.Cache[string, U] // nil without FindAge
 }
 
 // principal is who makes the request, as far as is known.
@@ -159,8 +160,7 @@ func New[U any](o Options[U]) *Auth[U] {
 	a := &Auth[U]{o: o, login: login, confirm: confirm, key: ctxkey.New[*principal[U]]("auth.Auth")}
 	a.known, a.granted = resolve(o.Permissions)
 	if o.FindAge > 0 && o.Find != nil {
-		a.found = newFound(o)
-		a.o.Find = a.found.get
+		a.found, a.o.Find = believing(o)
 	}
 	return a
 }

@@ -4,10 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 	"time"
 
-	"github.com/maypok86/otter/v2"
+	"github.com/galeweb/gale/internal/believed"
 )
 
 // CachedStore keeps the sessions that are in use in this process, in front of a
@@ -16,22 +15,7 @@ import (
 // concurrent use.
 type CachedStore struct {
 	store   Store
-	age     time.Duration
-	clock   func() time.Time
-	records *otter.Cache[Hash, cachedRecord]
-	shards  [64]cachedShard
-}
-
-type cachedRecord struct {
-	Record
-	at time.Time
-}
-
-// cachedShard guards a part of the hashes: what was read before a change must
-// not be kept after it.
-type cachedShard struct {
-	sync.Mutex
-	changes uint64
+	records *believed.Cache[Hash, Record]
 }
 
 // CachedOptions configure a CachedStore.
@@ -61,73 +45,32 @@ func NewCachedStore(o CachedOptions) *CachedStore {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	return &CachedStore{
-		store: o.Store, age: cmp.Or(o.Age, time.Second), clock: o.Clock,
-		records: otter.Must(&otter.Options[Hash, cachedRecord]{
-			MaximumSize: cmp.Or(o.MaxSessions, 10_000),
-			Executor:    func(f func()) { f() }, // no goroutine that nobody waits for
-		}),
-	}
-}
-
-func (c *CachedStore) shard(h Hash) *cachedShard { return &c.shards[int(h[0])%len(c.shards)] }
-
-func (s *cachedShard) count() uint64 {
-	s.Lock()
-	defer s.Unlock()
-	return s.changes
+	return &CachedStore{o.Store, believed.New[Hash, Record](cmp.Or(o.MaxSessions, 10_000), cmp.Or(o.Age, time.Second), o.Clock)}
 }
 
 // Load implements [Store].
 func (c *CachedStore) Load(ctx context.Context, h Hash) (Record, error) {
-	now := c.clock()
-	if r, ok := c.records.GetIfPresent(h); ok && now.Sub(r.at) < c.age {
-		r.Data = slices.Clone(r.Data)
-		return r.Record, nil
-	}
-	s := c.shard(h)
-	before := s.count()
-	r, err := c.store.Load(ctx, h)
-	s.Lock()
-	defer s.Unlock()
-	if err != nil || s.changes != before {
-		c.records.Invalidate(h)
-		return r, err
-	}
-	c.keep(r, now)
-	return r, nil
-}
-
-func (c *CachedStore) keep(r Record, now time.Time) {
+	r, err := c.records.Get(h, func() (Record, error) { return c.store.Load(ctx, h) })
 	r.Data = slices.Clone(r.Data)
-	c.records.Set(r.Hash, cachedRecord{r, now})
+	return r, err
 }
 
 // Save implements [Store].
 func (c *CachedStore) Save(ctx context.Context, r Record) error {
-	s, now := c.shard(r.Hash), c.clock()
-	before := s.count()
-	err := c.store.Save(ctx, r)
-	s.Lock()
-	defer s.Unlock()
-	if err == nil && s.changes == before {
+	return c.records.Change(r.Hash, func() (Record, error) {
+		if err := c.store.Save(ctx, r); err != nil {
+			return Record{}, err
+		}
 		r.Version++
-		c.keep(r, now)
-	} else {
-		c.records.Invalidate(r.Hash)
-	}
-	s.changes++
-	return err
+		r.Data = slices.Clone(r.Data)
+		return r, nil
+	})
 }
 
 // Delete implements [Store].
 func (c *CachedStore) Delete(ctx context.Context, h Hash) error {
 	err := c.store.Delete(ctx, h)
-	s := c.shard(h)
-	s.Lock()
-	defer s.Unlock()
-	s.changes++
-	c.records.Invalidate(h)
+	c.records.Forget(h)
 	return err
 }
 
@@ -139,12 +82,6 @@ func (c *CachedStore) ByUser(ctx context.Context, user string) ([]Record, error)
 // DeleteExpired implements [Store]. It comes seldom: all is read anew.
 func (c *CachedStore) DeleteExpired(ctx context.Context, now time.Time) error {
 	err := c.store.DeleteExpired(ctx, now)
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.Lock()
-		s.changes++
-		s.Unlock()
-	}
-	c.records.InvalidateAll()
+	c.records.ForgetAll()
 	return err
 }

@@ -11,7 +11,7 @@ import (
 // do not edit it to make a build pass.
 var floors = [][]string{
 	{ // the cellar
-		"internal/accept", "internal/assert", "internal/backoff", "internal/brief", "internal/certfile", "internal/connlimit", "internal/ctxkey", "internal/handover", "internal/handshakes", "internal/house", "internal/http1", "internal/latest", "internal/loop",
+		"internal/accept", "internal/assert", "internal/backoff", "internal/believed", "internal/brief", "internal/certfile", "internal/connlimit", "internal/ctxkey", "internal/handover", "internal/handshakes", "internal/house", "internal/http1", "internal/latest", "internal/loop",
 		"internal/memnet", "internal/origin", "internal/owed", "internal/overload", "internal/predictor", "internal/roster", "internal/serverlog", "internal/stdbody", "internal/tlsrecord", "internal/topicname",
 		"internal/upgrade", "internal/waitbody", "internal/wsframe",
 	},
