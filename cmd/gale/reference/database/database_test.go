@@ -1,6 +1,7 @@
 package database_test
 
 import (
+	"crypto/sha256"
 	"io/fs"
 	"slices"
 	"strings"
@@ -43,11 +44,21 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 // newUser stores a user; the first is an admin.
 func newUser(t testing.TB, s *database.Store, name string) models.User {
 	t.Helper()
-	u, err := s.CreateUser(t.Context(), models.User{
+	u, err := create(t, s, models.User{
 		ID: "id-" + name, Name: name, Email: name + "@example.com", PasswordHash: "hash of " + name, Role: models.Viewer, CreatedAt: start,
 	})
 	assert.NoError(t, err)
 	return u
+}
+
+// create stores a user by a link to the address.
+func create(t testing.TB, s *database.Store, u models.User) (models.User, error) {
+	t.Helper()
+	hash := sha256.Sum256([]byte(u.ID + u.Name))
+	assert.NoError(t, s.AddLinks(t.Context(), models.Link{
+		Hash: hash[:], Purpose: models.SignUpLink, Email: u.Email, Name: u.Name, CreatedAt: start, ExpiresAt: start.Add(time.Hour),
+	}))
+	return s.CreateUser(t.Context(), u, hash[:])
 }
 
 // tables returns the names of the application's tables and indexes.

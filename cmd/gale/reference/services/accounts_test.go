@@ -3,13 +3,18 @@ package services_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/mail"
+	"github.com/galeweb/gale/ratelimit"
 )
 
 const password = "correct horse battery"
@@ -17,22 +22,64 @@ const password = "correct horse battery"
 // cheap are costs for tests.
 var cheap = auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1}
 
-func newAccounts(store *users) *services.Accounts {
-	return &services.Accounts{Store: store, Hasher: auth.NewHasher(cheap), Open: true, Now: clock}
+// house is Accounts with what they need, and the mails that they send.
+type house struct {
+	*services.Accounts
+	mails *mail.Memory
 }
 
-func signUp(t *testing.T, a *services.Accounts, name string) models.User {
+func newAccounts(t *testing.T, store *users) *house {
 	t.Helper()
-	u, err := a.SignUp(t.Context(), name, name+"@example.com", password)
+	outbox := &mail.Memory{}
+	h := &house{mails: outbox, Accounts: &services.Accounts{
+		Store: store, SignUps: store, Links: store, Removal: store, Hasher: auth.NewHasher(cheap), Open: true, Now: clock,
+		Throttle: auth.NewThrottle(auth.ThrottleOptions{}), Confirm: auth.NewThrottle(auth.ThrottleOptions{Name: "confirm"}),
+		Mails: services.NewMails(outbox, ratelimit.New(ratelimit.Options{})),
+		Address: func(p models.Purpose, token string) string {
+			return "http://relay.test/" + string(p) + "?token=" + token
+		},
+	}}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { h.Mails.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	return h
+}
+
+// token returns the token in the last mail with the link.
+func (h *house) token(t *testing.T, to string, p models.Purpose) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	link := "/" + string(p) + "?token="
+	m, err := h.mails.Wait(ctx, func(m mail.Message) bool { return m.To[0] == to && strings.Contains(m.Text, link) })
 	assert.NoError(t, err)
+	_, after, _ := strings.Cut(m.Text, link)
+	return strings.Fields(after)[0]
+}
+
+func at(email string) auth.Attempt {
+	return auth.Attempt{Account: email, Addr: netip.MustParseAddr("192.0.2.1")}
+}
+
+func signUp(t *testing.T, h *house, name string) models.User {
+	t.Helper()
+	email := name + "@example.com"
+	u, first, err := h.SignUp(t.Context(), name, email, password)
+	assert.NoError(t, err)
+	if !first {
+		u, err = h.ConfirmSignUp(t.Context(), h.token(t, email, models.SignUpLink), name, password)
+		assert.NoError(t, err)
+	}
 	return u
 }
 
 func TestSignUp(t *testing.T) {
 	t.Parallel()
-	a := newAccounts(&users{})
-	u, err := a.SignUp(t.Context(), "ada", "  Ada@Example.COM ", password)
+	a := newAccounts(t, &users{})
+	u, first, err := a.SignUp(t.Context(), "ada", "  Ada@Example.COM ", password)
 	assert.NoError(t, err)
+	assert.Equal(t, first, true)
 	assert.Equal(t, u.Role, models.Admin)
 	assert.Equal(t, u.Email, "ada@example.com")
 	assert.Equal(t, u.CreatedAt, now.UTC())
@@ -75,7 +122,7 @@ func TestSignUpRefuses(t *testing.T) {
 		{"adalovelace", "ada@example.com", "my adalovelace", []string{"password"}},
 	} {
 		store := &users{}
-		_, err := newAccounts(store).SignUp(t.Context(), bad.name, bad.email, bad.password)
+		_, _, err := newAccounts(t, store).SignUp(t.Context(), bad.name, bad.email, bad.password)
 		wantInvalid(t, err, bad.fields...)
 		assert.Equal(t, len(store.list), 0)
 	}
@@ -83,53 +130,53 @@ func TestSignUpRefuses(t *testing.T) {
 
 func TestSignUpClosed(t *testing.T) {
 	t.Parallel()
-	a := newAccounts(&users{})
+	a := newAccounts(t, &users{})
 	a.Open = false
 	signUp(t, a, "ada") // the first always may
-	_, err := a.SignUp(t.Context(), "bob", "bob@example.com", password)
+	_, _, err := a.SignUp(t.Context(), "bob", "bob@example.com", password)
 	assert.ErrorIs(t, err, services.ErrSignUpClosed)
 	down := errors.New("down")
 	a.Store = &users{err: down}
-	_, err = a.SignUp(t.Context(), "bob", "bob@example.com", password)
+	_, _, err = a.SignUp(t.Context(), "bob", "bob@example.com", password)
 	assert.ErrorIs(t, err, down)
 }
 
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(store)
+	a := newAccounts(t, store)
 	ada := signUp(t, a, "ada")
-	got, err := a.SignIn(t.Context(), " ADA@example.com", password)
+	got, err := a.SignIn(t.Context(), at(" ADA@example.com"), password)
 	assert.NoError(t, err)
 	assert.Equal(t, got, ada)
 	for email, pw := range map[string]string{"ada@example.com": password + "!", "bob@example.com": password, "": ""} {
-		_, err := a.SignIn(t.Context(), email, pw)
+		_, err := a.SignIn(t.Context(), at(email), pw)
 		assert.ErrorIs(t, err, services.ErrCredentials)
 	}
 	store.list[0].Disabled = true
-	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	_, err = a.SignIn(t.Context(), at("ada@example.com"), password)
 	assert.ErrorIs(t, err, services.ErrDisabled)
-	_, err = a.SignIn(t.Context(), "ada@example.com", "wrong password")
+	_, err = a.SignIn(t.Context(), at("ada@example.com"), "wrong password")
 	assert.ErrorIs(t, err, services.ErrCredentials) // a stranger does not learn that it is disabled
 	store.err = errors.New("down")
-	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	_, err = a.SignIn(t.Context(), at("ada@example.com"), password)
 	assert.ErrorIs(t, err, store.err)
 }
 
 func TestSignInRenewsTheHash(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(store)
+	a := newAccounts(t, store)
 	old := signUp(t, a, "ada").PasswordHash
 	dearer := cheap
 	dearer.Time = 2
 	a.Hasher = auth.NewHasher(dearer)
-	u, err := a.SignIn(t.Context(), "ada@example.com", password)
+	u, err := a.SignIn(t.Context(), at("ada@example.com"), password)
 	assert.NoError(t, err)
 	if u.PasswordHash == old || store.list[0].PasswordHash != u.PasswordHash {
 		t.Error("the hash was not renewed")
 	}
-	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	_, err = a.SignIn(t.Context(), at("ada@example.com"), password)
 	assert.NoError(t, err)
 	assert.Equal(t, store.list[0].PasswordHash, u.PasswordHash)
 }
@@ -148,25 +195,25 @@ func (s *meanwhile) UpdateUser(ctx context.Context, id string, change func(*mode
 // A change must not undo what happened since the request began.
 func TestChangesUndoNothing(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*services.Accounts, models.User) error{
-		"rename": func(a *services.Accounts, u models.User) error {
+	for name, change := range map[string]func(*house, models.User) error{
+		"rename": func(a *house, u models.User) error {
 			return a.Rename(context.Background(), u.ID, "countess")
 		},
-		"password": func(a *services.Accounts, u models.User) error {
-			return a.ChangePassword(context.Background(), u, password, "another good one")
+		"password": func(a *house, u models.User) error {
+			return a.ChangePassword(context.Background(), u, at(u.Email), password, "another good one")
 		},
-		"sign in": func(a *services.Accounts, u models.User) error {
+		"sign in": func(a *house, u models.User) error {
 			dearer := cheap
 			dearer.Time = 2
 			a.Hasher = auth.NewHasher(dearer)
-			_, err := a.SignIn(context.Background(), u.Email, password)
+			_, err := a.SignIn(context.Background(), at(u.Email), password)
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store := &users{}
-			a := newAccounts(store)
+			a := newAccounts(t, store)
 			ada := signUp(t, a, "ada")
 			a.Store = &meanwhile{store, func() { store.list[0].Role, store.list[0].Disabled = models.Viewer, true }}
 			assert.NoError(t, change(a, ada))
@@ -180,24 +227,24 @@ func TestChangesUndoNothing(t *testing.T) {
 func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(store)
+	a := newAccounts(t, store)
 	ada := signUp(t, a, "ada")
-	wantInvalid(t, a.ChangePassword(t.Context(), ada, "wrong", "another good one"), "old")
-	wantInvalid(t, a.ChangePassword(t.Context(), ada, "wrong", "short"), "old", "password")
+	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), "wrong", "another good one"), "old")
+	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), "wrong", "short"), "old", "password")
 	assert.Equal(t, store.list[0].PasswordHash, ada.PasswordHash)
-	assert.NoError(t, a.ChangePassword(t.Context(), ada, password, "another good one"))
+	assert.NoError(t, a.ChangePassword(t.Context(), ada, at(ada.Email), password, "another good one"))
 	// A second request that still saw the old password comes too late.
-	wantInvalid(t, a.ChangePassword(t.Context(), ada, password, "yet another one"), "old")
-	_, err := a.SignIn(t.Context(), "ada@example.com", "another good one")
+	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), password, "yet another one"), "old")
+	_, err := a.SignIn(t.Context(), at("ada@example.com"), "another good one")
 	assert.NoError(t, err)
-	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	_, err = a.SignIn(t.Context(), at("ada@example.com"), password)
 	assert.ErrorIs(t, err, services.ErrCredentials)
 }
 
 func TestRenameAndChange(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(store)
+	a := newAccounts(t, store)
 	ada := signUp(t, a, "ada")
 	wantInvalid(t, a.Rename(t.Context(), ada.ID, "Not a name"), "name")
 	assert.NoError(t, a.Rename(t.Context(), ada.ID, "countess"))
