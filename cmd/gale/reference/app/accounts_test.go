@@ -311,7 +311,11 @@ func TestUsersByPages(t *testing.T) {
 		s.furnish()
 		for i := range 60 {
 			name := string(rune('b'+i/26)) + string(rune('a'+i%26))
-			_, err := s.store.CreateUser(t.Context(), models.User{ID: name, Name: name, Email: name + "@example.com", Role: models.Viewer, CreatedAt: s.clock.Now()})
+			hash, now := []byte(name), s.clock.Now()
+			assert.NoError(t, s.store.AddLinks(t.Context(), models.Link{
+				Hash: hash, Purpose: models.SignUpLink, Email: name + "@example.com", Name: name, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+			}))
+			_, err := s.store.CreateUser(t.Context(), models.User{ID: name, Name: name, Role: models.Viewer, CreatedAt: now}, hash)
 			assert.NoError(t, err)
 		}
 		admin := s.signIn("ada")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -24,8 +25,8 @@ import (
 	"github.com/galeweb/gale/session"
 )
 
-// Options are what New builds on. All but Broker, Limits, Metrics, Hasher and Now
-// are needed. [Open] makes them of a configuration.
+// Options are what New builds on. All but Broker, Limits, Metrics, Hasher, Now
+// and Reload are needed. [Open] makes them of a configuration.
 type Options struct {
 	Config  config.Config
 	DB      *db.DB // migrated
@@ -37,6 +38,7 @@ type Options struct {
 	Metrics *obs.Metrics
 	Hasher  auth.HasherOptions
 	Now     func() time.Time
+	Reload  <-chan os.Signal // has the keys read again; defaults to never
 }
 
 // App is relay. It serves HTTP between New and Close.

@@ -21,6 +21,8 @@ import (
 	"github.com/galeweb/gale/drivers/galepgx"
 	"github.com/galeweb/gale/drivers/galesqlite"
 	"github.com/galeweb/gale/galetest"
+	"github.com/galeweb/gale/keyring"
+	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/middleware"
 )
 
@@ -38,6 +40,7 @@ type site struct {
 	clock            *galetest.Clock
 	handler          http.Handler
 	config           config.Config
+	mails            *mail.Memory
 }
 
 // setting changes what a site is built of.
@@ -107,13 +110,19 @@ func openFile(tb testing.TB, path string, o db.Options) *db.DB {
 func (s *site) start(tb testing.TB, settings []setting) {
 	tb.Helper()
 	s.clock = galetest.NewClock(tb, time.Time{})
-	s.config = config.Config{Env: "dev", SignUp: true, SessionLife: 24 * time.Hour, SessionIdle: time.Hour}
+	s.config = config.Config{Env: "dev", SignUp: true, SessionLife: 24 * time.Hour, SessionIdle: time.Hour, PublicURL: public}
+	s.mails = &mail.Memory{}
 	for _, set := range settings {
 		set(tb, s)
 	}
 	s.store = database.New(s.db)
+	set := keyring.NewSet(s.clock.Now().Add(-time.Hour))
+	keys, err := keyring.Open(tb.Context(), keyring.Options{Source: keyring.Text(set.Text()), Clock: s.clock.Now})
+	if err != nil {
+		tb.Fatal(err)
+	}
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: galetest.NewLog(tb).Logger(), Now: s.clock.Now,
+		Config: s.config, DB: s.db, Keys: keys, Mail: s.mails, Logger: galetest.NewLog(tb).Logger(), Now: s.clock.Now,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {
@@ -129,12 +138,44 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	s.handler = middleware.Chain(a.Handler(), middleware.Default(middleware.DefaultOptions{})...)
 }
 
-// signUp makes an account and returns its owner's browser, signed in.
+// signUp makes an account and returns its owner's browser, signed in. The first
+// one is made at once, all others by the link in a mail.
 func (s *site) signUp(name string) *galetest.Client {
 	s.t.Helper()
-	c := s.Stranger().Browser()
-	c.Post("/sign-up", url.Values{"name": {name}, "email": {name + "@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
+	c, email := s.Stranger().Browser(), name+"@example.com"
+	if c.Post("/sign-up", url.Values{"name": {name}, "email": {email}, "password": {password}}).Raw.StatusCode == http.StatusSeeOther {
+		return c
+	}
+	link := s.link(email, "/sign-up/confirm")
+	c.Post("/sign-up/confirm", url.Values{"token": {tokenOf(link)}, "email": {email}, "name": {name}, "password": {password}}).Status(http.StatusSeeOther)
 	return c
+}
+
+// public begins the links in mails.
+const public = "https://relay.test"
+
+// link waits for a mail to an address with a link to a page, and returns the
+// last one's path and query.
+func (s *site) link(to, page string) string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	defer cancel()
+	has := func(m mail.Message) bool { return m.To[0] == to && strings.Contains(m.Text, public+page+"?token=") }
+	_, err := s.mails.Wait(ctx, has)
+	assert.NoError(s.t, err)
+	text := ""
+	for _, m := range s.mails.Messages() {
+		if has(m) {
+			text = m.Text
+		}
+	}
+	_, after, _ := strings.Cut(text, public+page)
+	return page + strings.Fields(after)[0]
+}
+
+func tokenOf(link string) string {
+	_, token, _ := strings.Cut(link, "?token=")
+	return token
 }
 
 // signIn returns a browser that is signed in.
