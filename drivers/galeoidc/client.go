@@ -187,14 +187,15 @@ func hash(value string) string {
 
 // clientRow is one line of oauth_clients.
 type clientRow struct {
-	ID, Name                         string
-	Public                           int64
-	SecretHash, PreviousHash         string
-	PreviousUntil                    int64
-	RedirectURIs, Scopes, GrantTypes string
-	Introspects                      int64
-	CreatedBy                        string
-	CreatedAt                        int64
+	ID, Name                 string
+	Public                   int64
+	SecretHash, PreviousHash string
+	PreviousUntil            int64
+	RedirectURIs             string `db:"redirect_uris"`
+	Scopes, GrantTypes       string
+	Introspects              int64
+	CreatedBy                string
+	CreatedAt                int64
 }
 
 const clientColumns = `id, name, public, secret_hash, previous_hash, previous_until,
@@ -258,9 +259,13 @@ func (s *Store) CreateClient(ctx context.Context, c Client) (Client, string, err
 // accepted for the time of overlap; with 0 it ends at once.
 func (s *Store) RotateSecret(ctx context.Context, id string, overlap time.Duration) (string, error) {
 	secret := random()
+	var until int64
+	if overlap > 0 {
+		until = time.Now().Add(overlap).UnixMilli()
+	}
 	n, err := s.db.Exec(ctx, `UPDATE oauth_clients
 		SET previous_hash = secret_hash, previous_until = $1, secret_hash = $2 WHERE id = $3 AND public = 0`,
-		time.Now().Add(overlap).UnixMilli(), hash(secret), id)
+		until, hash(secret), id)
 	if err != nil {
 		return "", fmt.Errorf("galeoidc: rotate a secret: %w", err)
 	}

@@ -252,15 +252,20 @@ func (c Client) allowed() []string {
 	return c.Scopes
 }
 
-func (c opClient) GetID() string                                      { return c.ID }
-func (c opClient) RedirectURIs() []string                             { return c.Client.RedirectURIs }
-func (c opClient) PostLogoutRedirectURIs() []string                   { return nil }
-func (c opClient) ResponseTypes() []oidc.ResponseType                 { return []oidc.ResponseType{oidc.ResponseTypeCode} }
-func (c opClient) LoginURL(string) string                             { return "" }
-func (c opClient) AccessTokenType() op.AccessTokenType                { return op.AccessTokenTypeJWT }
-func (c opClient) IDTokenLifetime() time.Duration                     { return 0 }
-func (c opClient) DevMode() bool                                      { return false }
-func (c opClient) RestrictAdditionalIdTokenScopes() func([]string) []string { return slices.Clone[[]string] }
+func (c opClient) GetID() string                    { return c.ID }
+func (c opClient) RedirectURIs() []string           { return c.Client.RedirectURIs }
+func (c opClient) PostLogoutRedirectURIs() []string { return nil }
+func (c opClient) ResponseTypes() []oidc.ResponseType {
+	return []oidc.ResponseType{oidc.ResponseTypeCode}
+}
+func (c opClient) LoginURL(string) string              { return "" }
+func (c opClient) AccessTokenType() op.AccessTokenType { return op.AccessTokenTypeJWT }
+func (c opClient) IDTokenLifetime() time.Duration      { return 0 }
+func (c opClient) DevMode() bool                       { return false }
+func (c opClient) RestrictAdditionalIdTokenScopes() func([]string) []string {
+	return slices.Clone[[]string]
+}
+
 func (c opClient) RestrictAdditionalAccessTokenScopes() func([]string) []string {
 	return slices.Clone[[]string]
 }

@@ -101,7 +101,9 @@ type familyRow struct {
 	AuthTime, ExpiresAt, RevokedAt int64
 }
 
-func (f familyRow) valid(now time.Time) bool { return f.RevokedAt == 0 && now.UnixMilli() < f.ExpiresAt }
+func (f familyRow) valid(now time.Time) bool {
+	return f.RevokedAt == 0 && now.UnixMilli() < f.ExpiresAt
+}
 
 // useCode marks the code as used and starts the family; refresh is the hash of
 // the first refresh token, or "". It returns errSpent when it was used before.
@@ -137,7 +139,7 @@ func (s *Store) family(ctx context.Context, id string) (familyRow, error) {
 
 // refreshRow is one line of oauth_refresh.
 type refreshRow struct {
-	Hash, FamilyID      string
+	Hash, FamilyID     string
 	ExpiresAt, SpentAt int64
 }
 
