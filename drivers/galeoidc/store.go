@@ -33,6 +33,9 @@ func (s *Store) addRequest(ctx context.Context, r requestRow) error {
 }
 
 func (s *Store) request(ctx context.Context, id string, now time.Time) (requestRow, error) {
+	if !made(id) {
+		return requestRow{}, ErrNoRequest
+	}
 	r, err := db.Get[requestRow](ctx, s.db, `
 		SELECT id, client_id, redirect_uri, scopes, state, nonce, challenge, user_hint, consent, auth_after, expires_at
 		FROM oauth_requests WHERE id = $1 AND expires_at > $2`, id, now.UnixMilli())
@@ -183,6 +186,9 @@ func (s *Store) revokeToken(ctx context.Context, jti string, expires time.Time) 
 // introspection.
 func (s *Store) Revoked(ctx context.Context, jti string) (bool, error) {
 	family, _, ok := strings.Cut(jti, ".")
+	if !made(family) {
+		return true, nil // not one of ours
+	}
 	if !ok {
 		n, err := db.Get[int64](ctx, s.db, `SELECT count(*) FROM oauth_revoked WHERE jti = $1`, jti)
 		return n > 0, err
