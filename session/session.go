@@ -44,6 +44,17 @@ type Session struct {
 	token   string // cookie to be sent
 	clear   bool   // cookie to be removed
 	sent    bool   // the response header has gone
+
+	sealed *sealedCookie // with a CookieStore only
+}
+
+// storing returns ctx for calls of the store, which may need the cookie.
+func (s *Session) storing(ctx context.Context) context.Context {
+	if s.sealed == nil {
+		return ctx
+	}
+	s.sealed.closed = s.sent
+	return sealedKey.With(ctx, s.sealed)
 }
 
 // From returns the session of the request that ctx belongs to, never nil. It
@@ -66,11 +77,11 @@ func (s *Session) load(ctx context.Context) {
 		return
 	}
 	s.loaded = true
-	h, ok := s.m.cookieHash(s.r)
+	h, ok := s.cookieHash()
 	if !ok {
 		return
 	}
-	rec, err := s.m.o.Store.Load(ctx, h)
+	rec, err := s.m.o.Store.Load(s.storing(ctx), h)
 	if err != nil {
 		if !errors.Is(err, ErrNotFound) {
 			s.err = unavailable(fmt.Errorf("session: load: %w", err))
@@ -149,7 +160,7 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 		return fmt.Errorf("session: sign in: %w", err)
 	}
 	s.m.sweep(ctx, rec.Created)
-	if err := s.m.o.Store.Save(ctx, rec); err != nil {
+	if err := s.m.o.Store.Save(s.storing(ctx), rec); err != nil {
 		return unavailable(fmt.Errorf("session: sign in: %w", err))
 	}
 	if s.rec.Version > 0 {
@@ -162,8 +173,16 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 	rec.Version++
 	s.changes, s.touch = changes{}, false
 	s.adopt(rec)
-	s.token, s.clear = token, false
+	s.give(token)
 	return nil
+}
+
+// give has the response bring a token.
+func (s *Session) give(token string) {
+	s.token, s.clear = token, false
+	if s.sealed != nil {
+		s.sealed.token = token
+	}
 }
 
 // SignOut ends the session, at once in the store, and removes the cookie. What
