@@ -72,7 +72,7 @@ func TestLoopback(t *testing.T) {
 func TestAuthorizeRefusals(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, c *galetest.Client, a *app) {
-		client := a.register(t, nil)
+		client := a.register(t, func(c *galeoidc.Client) { c.Scopes = append(c.Scopes, "ghost") })
 		_ = code(t, c, "ada", ask(client)) // so that nothing but the fault stands between ada and a code
 		none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." +
 			base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"`+issuer+`","aud":"`+client.ID+`","sub":"ada"}`)) + "."
@@ -93,6 +93,7 @@ func TestAuthorizeRefusals(t *testing.T) {
 			"fragment":        {[]string{"response_mode", "form_post"}, "invalid_request"},
 			"more scope":      {[]string{"scope", "openid admin"}, "invalid_scope"},
 			"unknown scope":   {[]string{"scope", "openid nonsense"}, "invalid_scope"},
+			"of no server":    {[]string{"scope", "openid ghost"}, "invalid_scope"},
 			"request object":  {[]string{"request", none}, "request_not_supported"},
 			"request address": {[]string{"request_uri", "https://evil.example/r"}, "request_not_supported"},
 			"unsigned hint":   {[]string{"id_token_hint", none}, "invalid_request"},
@@ -154,22 +155,27 @@ func TestCodeRace(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, c *galetest.Client, a *app) {
 		client := a.register(t, nil)
+		id := authorize(t, c, "ada", ask(client)).Query().Get("request")
+		won := atOnce(http.StatusSeeOther, func() *galetest.Response {
+			return c.With("Cookie", "user=ada").Post("/consent", url.Values{"request": {id}})
+		})
+		assert.Equal(t, len(won), 1)
 		shared := code(t, c, "ada", ask(client))
-		won := atOnce(func() *galetest.Response { return exchange(c, client, shared) })
+		won = atOnce(http.StatusOK, func() *galetest.Response { return exchange(c, client, shared) })
 		assert.Equal(t, len(won), 1)
 		got := ok(t, won[0])
 		assert.True(t, !active(t, c, client, got.AccessToken), "the winner's token is active")
 
 		got = ok(t, exchange(c, client, code(t, c, "ada", ask(client))))
-		won = atOnce(func() *galetest.Response { return refresh(c, client, got.RefreshToken) })
+		won = atOnce(http.StatusOK, func() *galetest.Response { return refresh(c, client, got.RefreshToken) })
 		assert.Equal(t, len(won), 1)
 		refused(t, refresh(c, client, ok(t, won[0]).RefreshToken), 400, "invalid_grant")
 	})
 }
 
-// atOnce sends eight requests together and returns the answers of those that
-// went well.
-func atOnce(send func() *galetest.Response) (won []*galetest.Response) {
+// atOnce sends eight requests together and returns the answers with the
+// status.
+func atOnce(status int, send func() *galetest.Response) (won []*galetest.Response) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for range 8 {
@@ -177,7 +183,7 @@ func atOnce(send func() *galetest.Response) (won []*galetest.Response) {
 			r := send()
 			mu.Lock()
 			defer mu.Unlock()
-			if r.Raw.StatusCode == http.StatusOK {
+			if r.Raw.StatusCode == status {
 				won = append(won, r)
 			}
 		})
@@ -380,13 +386,16 @@ func TestApproveIsBound(t *testing.T) {
 		client := a.register(t, nil)
 		id := authorize(t, c, "ada", ask(client)).Query().Get("request")
 		c.Post("/consent", url.Values{"request": {id}}).Status(http.StatusForbidden) // nobody
+		_, err := a.server.Approve(t.Context(), id, galeoidc.Session{AuthTime: a.clock.Now()})
+		assert.ErrorIs(t, err, galeoidc.ErrLoginRequired)
 		_ = approve(t, c, "ada", id)
 		c.With("Cookie", "user=ada").Post("/consent", url.Values{"request": {id}}).Status(http.StatusNotFound)
 
 		hint := ok(t, exchange(c, client, code(t, c, "ada", ask(client)))).IDToken
 		login := authorize(t, c, "bob", ask(client, "id_token_hint", hint))
 		assert.Equal(t, login.Path, "/login")
-		next, err := url.Parse(login.Query().Get("next"))
+		var next *url.URL
+		next, err = url.Parse(login.Query().Get("next"))
 		assert.NoError(t, err)
 		c.With("Cookie", "user=bob").Post("/consent", url.Values{"request": {next.Query().Get("request")}}).Status(http.StatusForbidden)
 

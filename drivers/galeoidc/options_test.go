@@ -7,7 +7,10 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,6 +18,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/drivers/galesqlite"
@@ -85,6 +90,55 @@ func TestKeyRotation(t *testing.T) {
 		refused(t, post(c, "/oauth/token", client, url.Values{"grant_type": {"client_credentials"}}), 500, "server_error")
 		assert.True(t, !strings.Contains(c.Get("/oauth/jwks").Text(), `"kid"`), "a key of the wrong kind is published")
 	}
+}
+
+// TestCraftedTokens: our own key under claims of another kind is not enough.
+func TestCraftedTokens(t *testing.T) {
+	t.Parallel()
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	assert.NoError(t, err)
+	k := &keys{}
+	k.set(galeoidc.SigningKey{ID: "1", Algorithm: "ES256", Signer: ec})
+	a := newApp(t, galesqlite.Driver(), func(o *galeoidc.Options) { o.Keys = k })
+	c := galetest.Start(t, a, galetest.Options{TLS: true}).Client()
+	client := a.register(t, nil)
+	craft := func(typ string, claims map[string]any, change ...any) string {
+		claims = maps.Clone(claims)
+		for i := 0; i < len(change); i += 2 {
+			claims[change[i].(string)] = change[i+1]
+		}
+		o := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", "1")
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: ec}, o)
+		assert.NoError(t, err)
+		payload, err := json.Marshal(claims)
+		assert.NoError(t, err)
+		signed, err := signer.Sign(payload)
+		assert.NoError(t, err)
+		token, err := signed.CompactSerialize()
+		assert.NoError(t, err)
+		return token
+	}
+	read := func(token string) (claims map[string]any) {
+		payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+		assert.NoError(t, err)
+		assert.NoError(t, json.Unmarshal(payload, &claims))
+		return claims
+	}
+	got := ok(t, exchange(c, client, code(t, c, "ada", ask(client))))
+	access, id := read(got.AccessToken), read(got.IDToken)
+	assert.True(t, active(t, c, client, craft("at+jwt", access)), "the test crafts nothing that counts")
+	assert.True(t, !active(t, c, client, craft("JWT", access)), "an ID token passes as an access token")
+	assert.True(t, !active(t, c, client, craft("at+jwt", access, "iss", "https://evil.example")), "another issuer's token is active")
+	assert.True(t, !active(t, c, client, craft("at+jwt", access, "jti", "x\x00.y")), "a strange jti is active")
+
+	hinted := func(token string) string {
+		return authorize(t, c, "ada", ask(client, "id_token_hint", token)).Query().Get("error")
+	}
+	assert.Equal(t, hinted(craft("JWT", id)), "")
+	assert.Equal(t, hinted(craft("at+jwt", id)), "invalid_request")
+	assert.Equal(t, hinted(craft("JWT", id, "iss", "https://evil.example")), "invalid_request")
+	assert.Equal(t, hinted(craft("JWT", id, "aud", "another client")), "invalid_request")
+	assert.Equal(t, hinted(craft("JWT", id, "sub", "")), "invalid_request")
 }
 
 // TestRingKeys: the same ring has the same keys, another has others.
