@@ -28,7 +28,9 @@
 //	err = devices.Remember(w, r, email)
 //	return web.Redirect(w, r, auth.Next(r, "/"), http.StatusSeeOther)
 //
-// Signing up is [CheckPassword], [Hasher.Hash], storing the user, and SignIn.
+// Signing up is the Check of package strength, or at least [CheckPassword];
+// [Hasher.Hash], storing the user, and SignIn. [Calibrate] finds the costs of a
+// hash for this machine.
 //
 // Concurrency: [Auth], [Hasher], [Throttle] and [Devices] are shared by all
 // requests. Roles and permissions are resolved once a request.
@@ -36,7 +38,8 @@
 // Security: nothing is allowed unless it is listed; a misspelt permission
 // panics at start or is denied. The user is read anew for each request, so a
 // disabled one is out at once and a changed role applies. Signing in changes
-// the session's token. Hashing runs on a bounded number of CPUs. Redirects
+// the session's token. Hashing runs on half the CPUs, whatever is asked of it, and a stored hash
+// that would cost more than seconds is refused. Redirects
 // after signing in stay on this site. For forms keep middleware.CrossOrigin in
 // the chain: cookies alone do not stop other sites from posting. Guesses are
 // bounded by account, by network and in all; who floods an account does not keep

@@ -1,7 +1,10 @@
 package strength_test
 
 import (
+	"crypto/sha1"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/galeweb/gale/auth/strength"
 )
@@ -26,4 +29,29 @@ func Example() {
 	//    auth: password refused: personal
 	// 4 ""
 	//    <nil>
+}
+
+func ExampleOpenList() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	download := filepath.Join(dir, "pwned.txt") // SHA-1:COUNT, ordered by hash
+	line := fmt.Sprintf("%X:3\n", sha1.Sum([]byte("quiet otter sells maps")))
+	if err := os.WriteFile(download, []byte(line), 0o600); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	list, err := strength.OpenList(download)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer list.Close()
+	passwords := strength.New(strength.Options{Breached: []*strength.List{list}})
+	fmt.Println(passwords.Check("quiet otter sells maps"))
+	// Output: auth: password refused: breached
 }
