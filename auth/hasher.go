@@ -27,9 +27,9 @@ type HasherOptions struct {
 	// Threads is the parallelism of one hash. Defaults to 1.
 	Threads uint8
 	// Workers is how many hashes run at once, which bounds the memory at
-	// Workers times MemoryKiB. Defaults to half the CPUs, at least 1: with a
-	// hash on each CPU other requests wait for the scheduler, which takes a CPU
-	// back after 10 ms only.
+	// Workers times MemoryKiB. Defaults to one less than the CPUs, at least
+	// 1: with a hash on each CPU other requests wait for the scheduler, which
+	// takes a CPU back after 10 ms only.
 	Workers int
 	// Queue is how many more may wait; beyond it the answer is [ErrBusy] at
 	// once. Defaults to 8 times Workers, about a quarter of a second.
@@ -63,7 +63,7 @@ func NewHasher(o HasherOptions) *Hasher {
 	if o.Workers < 0 || o.Queue < 0 {
 		panic("auth: HasherOptions.Workers or Queue is negative; leave them 0 for their defaults")
 	}
-	workers := cmp.Or(o.Workers, max(1, runtime.GOMAXPROCS(0)/2))
+	workers := cmp.Or(o.Workers, max(1, runtime.GOMAXPROCS(0)-1))
 	return &Hasher{
 		params:  p,
 		running: make(chan struct{}, workers),
