@@ -23,6 +23,7 @@ type Config struct {
 	DatabaseURL gale.Secret   `env:"DATABASE_URL" default:"sqlite:relay.db" desc:"sqlite:FILE or postgres://…"`
 	PublicURL   string        `env:"PUBLIC_URL" desc:"where people reach relay, such as https://relay.example.com: links in mails begin with it; required in production"`
 	SecretKeys  gale.Secret   `env:"SECRET_KEYS" desc:"keys that sign what browsers keep, made by gale secret new; RELAY_SECRET_KEYS_FILE names a file of them, which is read again when it changes; required in production; default in dev a file beside the database"`
+	AuditKey    gale.Secret   `env:"AUDIT_KEY" desc:"32 random characters or more, which never change: with them the hashes of the audit log cannot be computed by who has only the database; default none"`
 	SMTPURL     gale.Secret   `env:"SMTP_URL" desc:"mail server: smtp://user:password@host (STARTTLS), smtps://… (TLS from the start), or smtp://localhost:25?tls=off; required in production; default in dev the page /dev/outbox"`
 	MailFrom    string        `env:"MAIL_FROM" desc:"author of mails, such as relay <relay@example.com>; default relay@ and the host of PUBLIC_URL"`
 	LimitURL    gale.Secret   `env:"LIMIT_URL" default:"database:" desc:"where failed sign-ins and mails are counted: database:, memory: for one process, or valkey://… for several"`
@@ -80,6 +81,9 @@ func (c Config) Validate() error {
 	}
 	if u, err := url.Parse(c.Public()); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil {
 		bad("PUBLIC_URL must be like https://relay.example.com, without a path")
+	}
+	if n := len(c.AuditKey.Reveal()); n > 0 && n < 32 {
+		bad("AUDIT_KEY has %d characters; use 32 random ones or more", n)
 	}
 	if c.LimitAddr < 0 || c.LimitKey < 0 {
 		bad("LIMIT_ADDR and LIMIT_KEY must not be negative; 0 is no limit")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/strength"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
@@ -32,7 +33,7 @@ func newAccounts(t *testing.T, store *users) *house {
 	t.Helper()
 	outbox := &mail.Memory{}
 	h := &house{mails: outbox, Accounts: &services.Accounts{
-		Store: store, SignUps: store, Links: store, Removal: store, Hasher: auth.NewHasher(cheap), Open: true, Now: clock,
+		Store: store, SignUps: store, Links: store, Removal: store, Hasher: auth.NewHasher(cheap), Passwords: strength.New(strength.Options{}), Open: true, Now: clock,
 		Throttle: auth.NewThrottle(auth.ThrottleOptions{}), Confirm: auth.NewThrottle(auth.ThrottleOptions{Name: "confirm"}),
 		Mails: services.NewMails(outbox, ratelimit.New(ratelimit.Options{})),
 		Address: func(p models.Purpose, token string) string {
