@@ -64,7 +64,7 @@ func NewHasher(o HasherOptions) *Hasher {
 	if o.Workers < 0 || o.Queue < 0 {
 		panic("auth: HasherOptions.Workers or Queue is negative; leave them 0 for their defaults")
 	}
-	workers := cmp.Or(o.Workers, runtime.GOMAXPROCS(0))
+	workers := cmp.Or(o.Workers, max(1, runtime.GOMAXPROCS(0)-1))
 	return &Hasher{
 		params:  p,
 		running: make(chan struct{}, workers),

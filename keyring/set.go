@@ -30,6 +30,12 @@ func NewSet(since time.Time, purposes ...Purpose) Set {
 // Keys returns the keys in the order of the text.
 func (s Set) Keys() []Key { return slices.Clone(s.keys) }
 
+// Same reports whether both are one and the same set, not merely equal ones: a
+// quick test for whoever keeps what it made of the keys.
+func (s Set) Same(t Set) bool {
+	return len(s.keys) == len(t.keys) && (len(s.keys) == 0 || &s.keys[0] == &t.keys[0])
+}
+
 // Find returns the key with the ID.
 func (s Set) Find(id string) (Key, bool) {
 	i := s.index(id)

@@ -23,10 +23,6 @@ var (
 	ErrTooLarge = errors.New("session: too much in the session; keep it in the database and its id here")
 )
 
-// briefKey marks, among the values, a session whose cookie goes with the
-// browser: it must hold for every cookie that the session gets.
-const briefKey = "gale.brief"
-
 var sessionKey = ctxkey.New[*Session]("session.Session")
 
 // Session is the session of one request, made by [Manager.Middleware] and
@@ -42,6 +38,7 @@ type Session struct {
 	loaded  bool
 	err     error  // why the store could not be read
 	rec     Record // as stored; Version 0 when it is not
+	decoded bool   // the next two are
 	stored  data   // what rec.Data holds
 	current data   // stored with changes
 	changes changes
@@ -49,6 +46,17 @@ type Session struct {
 	token   string // cookie to be sent
 	clear   bool   // cookie to be removed
 	sent    bool   // the response header has gone
+
+	sealed *sealedCookie // with a CookieStore only
+}
+
+// storing returns ctx for calls of the store, which may need the cookie.
+func (s *Session) storing(ctx context.Context) context.Context {
+	if s.sealed == nil {
+		return ctx
+	}
+	s.sealed.closed = s.sent
+	return sealedKey.With(ctx, s.sealed)
 }
 
 // From returns the session of the request that ctx belongs to, never nil. It
@@ -71,11 +79,11 @@ func (s *Session) load(ctx context.Context) {
 		return
 	}
 	s.loaded = true
-	h, ok := s.m.cookieHash(s.r)
+	h, ok := s.cookieHash()
 	if !ok {
 		return
 	}
-	rec, err := s.m.o.Store.Load(ctx, h)
+	rec, err := s.m.o.Store.Load(s.storing(ctx), h)
 	if err != nil {
 		if !errors.Is(err, ErrNotFound) {
 			s.err = unavailable(fmt.Errorf("session: load: %w", err))
@@ -93,8 +101,24 @@ func (s *Session) load(ctx context.Context) {
 // adopt makes rec, as the store has it, the state of s.
 func (s *Session) adopt(rec Record) {
 	s.rec = rec
-	s.stored = decode(rec.Data)
-	s.current = s.changes.apply(s.stored)
+	s.decoded = false
+}
+
+// values returns the values with the changes. They are decoded when somebody
+// asks: most requests ask only who is signed in.
+func (s *Session) values() data {
+	if !s.decoded {
+		s.stored, s.decoded = decode(s.rec.Data), true
+		s.current = s.changes.apply(s.stored)
+	}
+	return s.current
+}
+
+// changed has values reflect the changes.
+func (s *Session) changed() {
+	if s.decoded {
+		s.current = s.changes.apply(s.stored)
+	}
 }
 
 // Err returns why the session could not be loaded, or nil. It is a
@@ -144,10 +168,10 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 	case s.sent:
 		return ErrHeaderSent
 	}
-	keep := s.current
+	keep := s.values()
 	if s.rec.User != "" && s.rec.User != user {
 		keep = data{}
-		if brief := s.current.Values[briefKey]; brief != nil {
+		if brief := s.values().Values[briefKey]; brief != nil {
 			keep.Values = map[string]json.RawMessage{briefKey: brief}
 		}
 	}
@@ -157,7 +181,7 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 		return fmt.Errorf("session: sign in: %w", err)
 	}
 	s.m.sweep(ctx, rec.Created)
-	if err := s.m.o.Store.Save(ctx, rec); err != nil {
+	if err := s.m.o.Store.Save(s.storing(ctx), rec); err != nil {
 		return unavailable(fmt.Errorf("session: sign in: %w", err))
 	}
 	if s.rec.Version > 0 {
@@ -170,24 +194,15 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 	rec.Version++
 	s.changes, s.touch = changes{}, false
 	s.adopt(rec)
-	s.token, s.clear = token, false
+	s.give(token)
 	return nil
 }
 
-// EndWithBrowser has the cookie go when the browser is closed, or, when end is
-// false, last as long as the session can, which is the default. Call it before
-// [Session.SignIn], for a sign-in form without and with "remember me". It says
-// how long the browser keeps the cookie and not how long the session is valid: a
-// browser that restores its tabs may keep it, until Options.Idle ends it.
-func (s *Session) EndWithBrowser(end bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch brief := s.current.Values[briefKey] != nil; {
-	case s.writable() != nil || brief == end:
-	case end:
-		s.change(briefKey, json.RawMessage("true"))
-	default:
-		s.change(briefKey, nil)
+// give has the response bring a token.
+func (s *Session) give(token string) {
+	s.token, s.clear = token, false
+	if s.sealed != nil {
+		s.sealed.token = token
 	}
 }
 

@@ -1,0 +1,21 @@
+package galesqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/galeweb/gale/auth/token"
+	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/galetest/conform"
+	"github.com/galeweb/gale/internal/assert"
+)
+
+func TestRefreshStore(t *testing.T) {
+	t.Parallel()
+	conform.RefreshStore(t, func(t *testing.T) token.RefreshStore {
+		d := openURL(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"), db.Options{})
+		_, err := d.Exec(t.Context(), token.Schema)
+		assert.NoError(t, err)
+		return token.NewSQLStore(d)
+	})
+}
