@@ -100,6 +100,7 @@ func New(o Options) (*App, error) {
 		Roles:       func(c models.Caller) []string { return []string{string(c.Role)} },
 		Permissions: services.Permissions(),
 		LoginURL:    "/sign-in",
+		Clock:       o.Now,
 		Authenticators: []auth.Authenticator[models.Caller]{apikey.NewAuthenticator(apikey.Options[models.Caller]{
 			Prefix: services.KeyPrefix, Find: a.findKey, Used: a.keyUsed, Clock: o.Now,
 		})},

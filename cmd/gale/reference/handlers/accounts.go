@@ -31,11 +31,11 @@ func attempt(r *http.Request, devices *auth.Devices, email string) auth.Attempt 
 	return auth.Attempt{Account: email, Addr: middleware.ClientAddr(r.Context()), Device: devices.Known(r, email)}
 }
 
-// enter signs u in. Every way into an account ends here, with all proofs that it
-// asks for.
-func (h *Accounts) enter(w http.ResponseWriter, r *http.Request, u models.User, remember bool) error {
+// enter signs u in, who has proved by the methods to be u. Every way into an
+// account ends here.
+func (h *Accounts) enter(w http.ResponseWriter, r *http.Request, u models.User, remember bool, methods ...auth.Method) error {
 	session.From(r.Context()).EndWithBrowser(!remember)
-	if err := h.Auth.SignIn(r.Context(), models.Caller{User: u}); err != nil {
+	if err := h.Auth.SignIn(r.Context(), models.Caller{User: u}, methods...); err != nil {
 		return err
 	}
 	return h.Devices.Remember(w, r, u.Email)
@@ -60,7 +60,7 @@ func (h *Accounts) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		user, failed := h.Service.SignIn(r.Context(), attempt(r, h.Devices, in.Email), in.Password)
 		if failed == nil {
-			if err := h.enter(w, r, user, in.Remember); err != nil {
+			if err := h.enter(w, r, user, in.Remember, auth.MethodPassword); err != nil {
 				return err
 			}
 			return web.Redirect(w, r, next, http.StatusSeeOther)

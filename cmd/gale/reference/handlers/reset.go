@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
@@ -57,7 +58,7 @@ func (h *Accounts) Reset(w http.ResponseWriter, r *http.Request) error {
 			if err := h.Sessions.RevokeAll(r.Context(), user.ID, ""); err != nil {
 				return err
 			}
-			if err := h.enter(w, r, user, false); err != nil {
+			if err := h.enter(w, r, user, false, auth.MethodMail, auth.MethodPassword); err != nil {
 				return err
 			}
 			session.From(r.Context()).Flash("success", "The new password is set; your other sessions have ended.")

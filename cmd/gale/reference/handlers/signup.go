@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/web"
@@ -31,7 +32,7 @@ func (h *Accounts) SignUp(w http.ResponseWriter, r *http.Request) error {
 		user, first, failed := h.Service.SignUp(r.Context(), in.Name, in.Email, in.Password)
 		switch {
 		case failed == nil && first:
-			if err := h.enter(w, r, user, true); err != nil {
+			if err := h.enter(w, r, user, true, auth.MethodPassword); err != nil {
 				return err
 			}
 			return h.to(w, r, "home")
@@ -78,7 +79,7 @@ func (h *Accounts) ConfirmSignUp(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		user, failed := h.Service.ConfirmSignUp(r.Context(), in.Token, in.Name, in.Password)
 		if failed == nil {
-			if err := h.enter(w, r, user, false); err != nil {
+			if err := h.enter(w, r, user, false, auth.MethodMail, auth.MethodPassword); err != nil {
 				return err
 			}
 			return h.to(w, r, "home")

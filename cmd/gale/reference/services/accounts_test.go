@@ -3,13 +3,18 @@ package services_test
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/galetest"
+	"github.com/galeweb/gale/mail"
+	"github.com/galeweb/gale/ratelimit"
 )
 
 const password = "correct horse battery"
@@ -17,29 +22,75 @@ const password = "correct horse battery"
 // cheap are costs for tests.
 var cheap = auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1}
 
-func newAccounts(store *users) *services.Accounts {
-	return &services.Accounts{Store: store, Hasher: auth.NewHasher(cheap), Open: true, Now: clock}
+// newAccounts returns the service, whose mails go to the outbox at once.
+func newAccounts(t *testing.T, store *users) (*services.Accounts, *galetest.Outbox) {
+	t.Helper()
+	outbox := galetest.NewOutbox(t)
+	outbox.From = "relay@example.com"
+	mails := services.NewMails(outbox, ratelimit.New(ratelimit.Options{}))
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		mails.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done
+	})
+	return &services.Accounts{
+		Store: store, SignUps: store, Links: store, Removal: store, Hasher: auth.NewHasher(cheap),
+		Throttle: auth.NewThrottle(auth.ThrottleOptions{}), Confirm: auth.NewThrottle(auth.ThrottleOptions{Name: "confirm"}),
+		Mails: mails, Open: true, Now: clock,
+		Address: func(p models.Purpose, token string) string {
+			return "https://relay.example.com/" + string(p) + "?token=" + token
+		},
+	}, outbox
 }
 
-func signUp(t *testing.T, a *services.Accounts, name string) models.User {
+// at is an attempt at a password from nowhere in particular.
+func at(email string) auth.Attempt { return auth.Attempt{Account: email} }
+
+var tokenInMail = regexp.MustCompile(`token=([\w-]{43})\n`)
+
+// mailed returns the token of the newest mail to the address with the subject.
+func mailed(t *testing.T, outbox *galetest.Outbox, address, subject string) string {
 	t.Helper()
-	u, err := a.SignUp(t.Context(), name, name+"@example.com", password)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	m, err := outbox.Wait(ctx, func(m mail.Message) bool { return m.IsTo(address) && strings.Contains(m.Subject, subject) })
 	assert.NoError(t, err)
+	if found := tokenInMail.FindStringSubmatch(m.Text); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
+// signUp makes an account, by a link unless it is the first.
+func signUp(t *testing.T, a *services.Accounts, outbox *galetest.Outbox, name string) models.User {
+	t.Helper()
+	u, first, err := a.SignUp(t.Context(), name, name+"@example.com", password)
+	assert.NoError(t, err)
+	if !first {
+		u, err = a.ConfirmSignUp(t.Context(), mailed(t, outbox, name+"@example.com", "Confirm"), name, password)
+		assert.NoError(t, err)
+	}
 	return u
 }
 
 func TestSignUp(t *testing.T) {
 	t.Parallel()
-	a := newAccounts(&users{})
-	u, err := a.SignUp(t.Context(), "ada", "  Ada@Example.COM ", password)
+	a, outbox := newAccounts(t, &users{})
+	u, first, err := a.SignUp(t.Context(), "ada", "  Ada@Example.COM ", password)
 	assert.NoError(t, err)
+	assert.Equal(t, first, true)
 	assert.Equal(t, u.Role, models.Admin)
 	assert.Equal(t, u.Email, "ada@example.com")
 	assert.Equal(t, u.CreatedAt, now.UTC())
 	if u.ID == "" || strings.Contains(u.PasswordHash, password) {
 		t.Errorf("user is %+v", u)
 	}
-	bob := signUp(t, a, "bob")
+	bob := signUp(t, a, outbox, "bob")
 	assert.Equal(t, bob.Role, models.Viewer)
 	if bob.ID == u.ID {
 		t.Error("two users have one id")
@@ -75,7 +126,8 @@ func TestSignUpRefuses(t *testing.T) {
 		{"adalovelace", "ada@example.com", "my adalovelace", []string{"password"}},
 	} {
 		store := &users{}
-		_, err := newAccounts(store).SignUp(t.Context(), bad.name, bad.email, bad.password)
+		a, _ := newAccounts(t, store)
+		_, _, err := a.SignUp(t.Context(), bad.name, bad.email, bad.password)
 		wantInvalid(t, err, bad.fields...)
 		assert.Equal(t, len(store.list), 0)
 	}
@@ -83,53 +135,53 @@ func TestSignUpRefuses(t *testing.T) {
 
 func TestSignUpClosed(t *testing.T) {
 	t.Parallel()
-	a := newAccounts(&users{})
+	a, outbox := newAccounts(t, &users{})
 	a.Open = false
-	signUp(t, a, "ada") // the first always may
-	_, err := a.SignUp(t.Context(), "bob", "bob@example.com", password)
+	signUp(t, a, outbox, "ada") // the first always may
+	_, _, err := a.SignUp(t.Context(), "bob", "bob@example.com", password)
 	assert.ErrorIs(t, err, services.ErrSignUpClosed)
 	down := errors.New("down")
-	a.Store = &users{err: down}
-	_, err = a.SignUp(t.Context(), "bob", "bob@example.com", password)
+	a.Store, a.SignUps = &users{err: down}, &users{err: down}
+	_, _, err = a.SignUp(t.Context(), "bob", "bob@example.com", password)
 	assert.ErrorIs(t, err, down)
 }
 
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(store)
-	ada := signUp(t, a, "ada")
-	got, err := a.SignIn(t.Context(), " ADA@example.com", password)
+	a, outbox := newAccounts(t, store)
+	ada := signUp(t, a, outbox, "ada")
+	got, err := a.SignIn(t.Context(), at(" ADA@example.com"), password)
 	assert.NoError(t, err)
 	assert.Equal(t, got, ada)
 	for email, pw := range map[string]string{"ada@example.com": password + "!", "bob@example.com": password, "": ""} {
-		_, err := a.SignIn(t.Context(), email, pw)
+		_, err := a.SignIn(t.Context(), at(email), pw)
 		assert.ErrorIs(t, err, services.ErrCredentials)
 	}
 	store.list[0].Disabled = true
-	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	_, err = a.SignIn(t.Context(), at("ada@example.com"), password)
 	assert.ErrorIs(t, err, services.ErrDisabled)
-	_, err = a.SignIn(t.Context(), "ada@example.com", "wrong password")
+	_, err = a.SignIn(t.Context(), at("ada@example.com"), "wrong password")
 	assert.ErrorIs(t, err, services.ErrCredentials) // a stranger does not learn that it is disabled
 	store.err = errors.New("down")
-	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	_, err = a.SignIn(t.Context(), at("ada@example.com"), password)
 	assert.ErrorIs(t, err, store.err)
 }
 
 func TestSignInRenewsTheHash(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(store)
-	old := signUp(t, a, "ada").PasswordHash
+	a, outbox := newAccounts(t, store)
+	old := signUp(t, a, outbox, "ada").PasswordHash
 	dearer := cheap
 	dearer.Time = 2
 	a.Hasher = auth.NewHasher(dearer)
-	u, err := a.SignIn(t.Context(), "ada@example.com", password)
+	u, err := a.SignIn(t.Context(), at("ada@example.com"), password)
 	assert.NoError(t, err)
 	if u.PasswordHash == old || store.list[0].PasswordHash != u.PasswordHash {
 		t.Error("the hash was not renewed")
 	}
-	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	_, err = a.SignIn(t.Context(), at("ada@example.com"), password)
 	assert.NoError(t, err)
 	assert.Equal(t, store.list[0].PasswordHash, u.PasswordHash)
 }
@@ -153,21 +205,21 @@ func TestChangesUndoNothing(t *testing.T) {
 			return a.Rename(context.Background(), u.ID, "countess")
 		},
 		"password": func(a *services.Accounts, u models.User) error {
-			return a.ChangePassword(context.Background(), u, password, "another good one")
+			return a.ChangePassword(context.Background(), u, at(u.Email), password, "another good one")
 		},
 		"sign in": func(a *services.Accounts, u models.User) error {
 			dearer := cheap
 			dearer.Time = 2
 			a.Hasher = auth.NewHasher(dearer)
-			_, err := a.SignIn(context.Background(), u.Email, password)
+			_, err := a.SignIn(context.Background(), at(u.Email), password)
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store := &users{}
-			a := newAccounts(store)
-			ada := signUp(t, a, "ada")
+			a, outbox := newAccounts(t, store)
+			ada := signUp(t, a, outbox, "ada")
 			a.Store = &meanwhile{store, func() { store.list[0].Role, store.list[0].Disabled = models.Viewer, true }}
 			assert.NoError(t, change(a, ada))
 			if u := store.list[0]; u.Role != models.Viewer || !u.Disabled {
@@ -180,25 +232,25 @@ func TestChangesUndoNothing(t *testing.T) {
 func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(store)
-	ada := signUp(t, a, "ada")
-	wantInvalid(t, a.ChangePassword(t.Context(), ada, "wrong", "another good one"), "old")
-	wantInvalid(t, a.ChangePassword(t.Context(), ada, "wrong", "short"), "old", "password")
+	a, outbox := newAccounts(t, store)
+	ada := signUp(t, a, outbox, "ada")
+	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), "wrong", "another good one"), "old")
+	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), "wrong", "short"), "old", "password")
 	assert.Equal(t, store.list[0].PasswordHash, ada.PasswordHash)
-	assert.NoError(t, a.ChangePassword(t.Context(), ada, password, "another good one"))
+	assert.NoError(t, a.ChangePassword(t.Context(), ada, at(ada.Email), password, "another good one"))
 	// A second request that still saw the old password comes too late.
-	wantInvalid(t, a.ChangePassword(t.Context(), ada, password, "yet another one"), "old")
-	_, err := a.SignIn(t.Context(), "ada@example.com", "another good one")
+	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), password, "yet another one"), "old")
+	_, err := a.SignIn(t.Context(), at("ada@example.com"), "another good one")
 	assert.NoError(t, err)
-	_, err = a.SignIn(t.Context(), "ada@example.com", password)
+	_, err = a.SignIn(t.Context(), at("ada@example.com"), password)
 	assert.ErrorIs(t, err, services.ErrCredentials)
 }
 
 func TestRenameAndChange(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(store)
-	ada := signUp(t, a, "ada")
+	a, outbox := newAccounts(t, store)
+	ada := signUp(t, a, outbox, "ada")
 	wantInvalid(t, a.Rename(t.Context(), ada.ID, "Not a name"), "name")
 	assert.NoError(t, a.Rename(t.Context(), ada.ID, "countess"))
 	assert.Equal(t, store.list[0].Name, "countess")

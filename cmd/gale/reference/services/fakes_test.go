@@ -37,7 +37,7 @@ type users struct {
 
 	list  []models.User
 	links []models.Link
-	err  error // of every call
+	err   error // of every call
 }
 
 func (s *users) find(is func(models.User) bool) (*models.User, error) {
