@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -24,15 +25,16 @@ import (
 	"github.com/galeweb/gale/session"
 )
 
-// Options are what New builds on. All but Broker, Limits, Metrics, Hasher and Now
+// Options are what New builds on. All but Broker, Limits, Reload, Metrics, Hasher and Now
 // are needed. [Open] makes them of a configuration.
 type Options struct {
 	Config  config.Config
 	DB      *db.DB // migrated
 	Keys    *keyring.Ring
-	Mail    mail.Sender     // in development a *mail.Memory is shown at /dev/outbox
-	Broker  hub.Broker      // defaults to memory
-	Limits  ratelimit.Store // of failed sign-ins and mails; defaults to the database
+	Mail    mail.Sender      // in development a *mail.Memory is shown at /dev/outbox
+	Broker  hub.Broker       // defaults to memory
+	Limits  ratelimit.Store  // of failed sign-ins and mails; defaults to the database
+	Reload  <-chan os.Signal // each has the keys read again; optional
 	Logger  *slog.Logger
 	Metrics *obs.Metrics
 	Hasher  auth.HasherOptions

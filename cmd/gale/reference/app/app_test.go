@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -21,8 +22,13 @@ import (
 	"github.com/galeweb/gale/drivers/galepgx"
 	"github.com/galeweb/gale/drivers/galesqlite"
 	"github.com/galeweb/gale/galetest"
+	"github.com/galeweb/gale/keyring"
+	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/middleware"
 )
+
+// public is where the sites are reached, as their configuration says.
+const public = "https://relay.example.com"
 
 // password is everybody's.
 const password = "correct horse battery"
@@ -38,6 +44,8 @@ type site struct {
 	clock            *galetest.Clock
 	handler          http.Handler
 	config           config.Config
+	outbox           *galetest.Outbox
+	proxies          []netip.Prefix
 }
 
 // setting changes what a site is built of.
@@ -107,13 +115,17 @@ func openFile(tb testing.TB, path string, o db.Options) *db.DB {
 func (s *site) start(tb testing.TB, settings []setting) {
 	tb.Helper()
 	s.clock = galetest.NewClock(tb, time.Time{})
-	s.config = config.Config{Env: "dev", SignUp: true, SessionLife: 24 * time.Hour, SessionIdle: time.Hour}
+	s.config = config.Config{Env: "dev", SignUp: true, SessionLife: 24 * time.Hour, SessionIdle: time.Hour, PublicURL: public}
+	s.outbox = galetest.NewOutbox(tb)
+	s.outbox.From = "relay@example.com"
+	keys, err := keyring.Open(tb.Context(), keyring.Options{Source: keyring.Text(keyring.NewSet(s.clock.Now()).Text())})
+	assert.NoError(tb, err)
 	for _, set := range settings {
 		set(tb, s)
 	}
 	s.store = database.New(s.db)
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: galetest.NewLog(tb).Logger(), Now: s.clock.Now,
+		Config: s.config, DB: s.db, Logger: galetest.NewLog(tb).Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {
@@ -126,15 +138,60 @@ func (s *site) start(tb testing.TB, settings []setting) {
 		}
 	})
 	s.app = a
-	s.handler = middleware.Chain(a.Handler(), middleware.Default(middleware.DefaultOptions{})...)
+	s.handler = middleware.Chain(a.Handler(), middleware.Default(middleware.DefaultOptions{
+		ClientIP: middleware.ClientIPOptions{Trusted: s.proxies},
+	})...)
 }
 
-// signUp makes an account and returns its owner's browser, signed in.
+// signUp makes an account, by the link in the mail unless it is the first, and
+// returns its owner's browser, signed in.
 func (s *site) signUp(name string) *galetest.Client {
 	s.t.Helper()
 	c := s.Stranger().Browser()
-	c.Post("/sign-up", url.Values{"name": {name}, "email": {name + "@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
+	r := c.Post("/sign-up", url.Values{"name": {name}, "email": {name + "@example.com"}, "password": {password}})
+	if r.Raw.StatusCode == http.StatusOK {
+		s.confirm(c, name)
+	} else {
+		r.Status(http.StatusSeeOther)
+	}
 	return c
+}
+
+// confirm makes the account that was asked for.
+func (s *site) confirm(c *galetest.Client, name string) {
+	s.t.Helper()
+	token := s.token(name+"@example.com", "Confirm your mail address")
+	c.Post("/sign-up/confirm", url.Values{"token": {token}, "name": {name}, "password": {password}}).Status(http.StatusSeeOther)
+}
+
+// mail returns the newest mail to an address with the subject, waiting for it.
+func (s *site) mail(address, subject string) mail.Message {
+	s.t.Helper()
+	is := func(m mail.Message) bool { return m.IsTo(address) && m.Subject == subject }
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	defer cancel()
+	m, err := s.outbox.Wait(ctx, is)
+	if err != nil {
+		s.t.Fatalf("no mail %q to %s: %v", subject, address, err)
+	}
+	for _, later := range s.outbox.Messages() {
+		if is(later) {
+			m = later
+		}
+	}
+	return m
+}
+
+var linkInMail = regexp.MustCompile(`(?m)^(https?://\S+)\?token=([\w-]{43})$`)
+
+// token returns that of the link in a mail.
+func (s *site) token(address, subject string) string {
+	s.t.Helper()
+	found := linkInMail.FindStringSubmatch(s.mail(address, subject).Text)
+	if found == nil {
+		s.t.Fatalf("the mail %q has no link", subject)
+	}
+	return found[2]
 }
 
 // signIn returns a browser that is signed in.

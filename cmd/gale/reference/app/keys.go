@@ -7,10 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/config"
@@ -73,18 +71,15 @@ func makeKeys(file string) error {
 	return nil
 }
 
-// keepKeys has new keys picked up: every minute, and on SIGHUP at once.
+// keepKeys has new keys picked up: every minute, and when told at once.
 func (a *App) keepKeys(ctx context.Context) {
 	a.running.Go(func() { _ = a.o.Keys.Run(ctx) }) // returns nil, when told to stop
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
 	a.running.Go(func() {
-		defer signal.Stop(hangup)
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-hangup:
+			case <-a.o.Reload:
 				if err := a.o.Keys.Reload(ctx); err != nil {
 					a.o.Logger.ErrorContext(ctx, "the keys were not read again", "err", err)
 				} else {
