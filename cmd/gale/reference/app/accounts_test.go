@@ -228,7 +228,7 @@ func TestSessions(t *testing.T) {
 		for _, id := range []string{"%00", "%ff", "x"} {
 			here.Post("/profile/sessions/"+id+"/revoke", nil).Status(http.StatusNotFound)
 		}
-		page := here.Get("/profile").Text()
+		page := here.Get("/profile/security").Text()
 		for _, id := range sessions {
 			if strings.Contains(page, "/profile/sessions/"+id+"/revoke") { // all but this one
 				here.Post("/profile/sessions/"+id+"/revoke", nil).Status(http.StatusSeeOther)
@@ -236,6 +236,10 @@ func TestSessions(t *testing.T) {
 		}
 		here.Get("/profile").Status(http.StatusOK)
 		there.Get("/profile").Status(http.StatusSeeOther)
+		there = s.signIn("ada")
+		here.Post("/profile/sessions/revoke", nil).Status(http.StatusSeeOther).HasHeader("Location", "/profile/security")
+		there.Get("/profile").Status(http.StatusSeeOther)
+		here.Get("/profile/security").Status(http.StatusOK).Contains("this one").Contains("Your other sessions have ended.")
 		s.clock.Advance(s.config.SessionIdle + time.Second)
 		here.Get("/profile").Status(http.StatusSeeOther)
 	})
