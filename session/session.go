@@ -23,10 +23,6 @@ var (
 	ErrTooLarge = errors.New("session: too much in the session; keep it in the database and its id here")
 )
 
-// briefKey marks, among the values, a session whose cookie goes with the
-// browser: it must hold for every cookie that the session gets.
-const briefKey = "gale.brief"
-
 var sessionKey = ctxkey.New[*Session]("session.Session")
 
 // Session is the session of one request, made by [Manager.Middleware] and
@@ -200,23 +196,6 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 	s.adopt(rec)
 	s.give(token)
 	return nil
-}
-
-// EndWithBrowser has the cookie go when the browser is closed, or, when end is
-// false, last as long as the session can, which is the default. Call it before
-// [Session.SignIn], for a sign-in form without and with "remember me". It says
-// how long the browser keeps the cookie and not how long the session is valid: a
-// browser that restores its tabs may keep it, until Options.Idle ends it.
-func (s *Session) EndWithBrowser(end bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch brief := s.values().Values[briefKey] != nil; {
-	case s.writable() != nil || brief == end:
-	case end:
-		s.change(briefKey, json.RawMessage("true"))
-	default:
-		s.change(briefKey, nil)
-	}
 }
 
 // give has the response bring a token.

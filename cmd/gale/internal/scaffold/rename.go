@@ -95,5 +95,5 @@ func (p Project) goSource(src []byte) []byte {
 // own folder and not a part of it.
 func leftBehind(name string) bool {
 	ext := path.Ext(name)
-	return path.Base(name) == ".env" || ext == ".db" || strings.HasPrefix(ext, ".db-") || strings.HasPrefix(name, "bin/")
+	return path.Base(name) == ".env" || ext == ".db" || ext == ".keys" || strings.HasPrefix(ext, ".db-") || strings.HasPrefix(name, "bin/")
 }

@@ -80,7 +80,7 @@ func Relay() { relay.Relay(app.X, hub.X, fmt.X) }
 func TestLeftBehind(t *testing.T) {
 	t.Parallel()
 	p := scaffold.Project{Dir: filepath.Join(t.TempDir(), "hello"), Clone: "/gale"}
-	p.Reference = tree("a.txt", "", ".env", "RELAY_SECRET=x", ".env.example", "", ".gitignore", "", "relay.db", "", "relay.db-wal", "", "bin/relay", "", "docs/x.dbml", "")
+	p.Reference = tree("a.txt", "", ".env", "RELAY_SECRET=x", ".env.example", "", ".gitignore", "", "relay.db", "", "relay.db-wal", "", "relay.keys", "", "bin/relay", "", "docs/x.dbml", "")
 	got := slices.Sorted(maps.Keys(files(t, p)))
 	want := []string{".env.example", ".gitignore", "a.txt", "docs/x.dbml", "go.mod", "go.sum"}
 	if diff := cmp.Diff(want, got); diff != "" {

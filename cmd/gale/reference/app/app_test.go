@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -26,6 +27,9 @@ import (
 	"github.com/galeweb/gale/middleware"
 )
 
+// public is where the sites are reached, as their configuration says.
+const public = "https://relay.example.com"
+
 // password is everybody's.
 const password = "correct horse battery"
 
@@ -40,7 +44,8 @@ type site struct {
 	clock            *galetest.Clock
 	handler          http.Handler
 	config           config.Config
-	mails            *mail.Memory
+	outbox           *galetest.Outbox
+	proxies          []netip.Prefix
 }
 
 // setting changes what a site is built of.
@@ -111,18 +116,16 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	tb.Helper()
 	s.clock = galetest.NewClock(tb, time.Time{})
 	s.config = config.Config{Env: "dev", SignUp: true, SessionLife: 24 * time.Hour, SessionIdle: time.Hour, PublicURL: public}
-	s.mails = &mail.Memory{}
+	s.outbox = galetest.NewOutbox(tb)
+	s.outbox.From = "relay@example.com"
+	keys, err := keyring.Open(tb.Context(), keyring.Options{Source: keyring.Text(keyring.NewSet(s.clock.Now()).Text())})
+	assert.NoError(tb, err)
 	for _, set := range settings {
 		set(tb, s)
 	}
 	s.store = database.New(s.db)
-	set := keyring.NewSet(s.clock.Now().Add(-time.Hour))
-	keys, err := keyring.Open(tb.Context(), keyring.Options{Source: keyring.Text(set.Text()), Clock: s.clock.Now})
-	if err != nil {
-		tb.Fatal(err)
-	}
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Keys: keys, Mail: s.mails, Logger: galetest.NewLog(tb).Logger(), Now: s.clock.Now,
+		Config: s.config, DB: s.db, Logger: galetest.NewLog(tb).Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {
@@ -135,47 +138,60 @@ func (s *site) start(tb testing.TB, settings []setting) {
 		}
 	})
 	s.app = a
-	s.handler = middleware.Chain(a.Handler(), middleware.Default(middleware.DefaultOptions{})...)
+	s.handler = middleware.Chain(a.Handler(), middleware.Default(middleware.DefaultOptions{
+		ClientIP: middleware.ClientIPOptions{Trusted: s.proxies},
+	})...)
 }
 
-// signUp makes an account and returns its owner's browser, signed in. The first
-// one is made at once, all others by the link in a mail.
+// signUp makes an account, by the link in the mail unless it is the first, and
+// returns its owner's browser, signed in.
 func (s *site) signUp(name string) *galetest.Client {
 	s.t.Helper()
-	c, email := s.Stranger().Browser(), name+"@example.com"
-	if c.Post("/sign-up", url.Values{"name": {name}, "email": {email}, "password": {password}}).Raw.StatusCode == http.StatusSeeOther {
-		return c
+	c := s.Stranger().Browser()
+	r := c.Post("/sign-up", url.Values{"name": {name}, "email": {name + "@example.com"}, "password": {password}})
+	if r.Raw.StatusCode == http.StatusOK {
+		s.confirm(c, name)
+	} else {
+		r.Status(http.StatusSeeOther)
 	}
-	link := s.link(email, "/sign-up/confirm")
-	c.Post("/sign-up/confirm", url.Values{"token": {tokenOf(link)}, "email": {email}, "name": {name}, "password": {password}}).Status(http.StatusSeeOther)
 	return c
 }
 
-// public begins the links in mails.
-const public = "https://relay.test"
-
-// link waits for a mail to an address with a link to a page, and returns the
-// last one's path and query.
-func (s *site) link(to, page string) string {
+// confirm makes the account that was asked for.
+func (s *site) confirm(c *galetest.Client, name string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
-	defer cancel()
-	has := func(m mail.Message) bool { return m.To[0] == to && strings.Contains(m.Text, public+page+"?token=") }
-	_, err := s.mails.Wait(ctx, has)
-	assert.NoError(s.t, err)
-	text := ""
-	for _, m := range s.mails.Messages() {
-		if has(m) {
-			text = m.Text
-		}
-	}
-	_, after, _ := strings.Cut(text, public+page)
-	return page + strings.Fields(after)[0]
+	token := s.token(name+"@example.com", "Confirm your mail address")
+	c.Post("/sign-up/confirm", url.Values{"token": {token}, "name": {name}, "password": {password}}).Status(http.StatusSeeOther)
 }
 
-func tokenOf(link string) string {
-	_, token, _ := strings.Cut(link, "?token=")
-	return token
+// mail returns the newest mail to an address with the subject, waiting for it.
+func (s *site) mail(address, subject string) mail.Message {
+	s.t.Helper()
+	is := func(m mail.Message) bool { return m.IsTo(address) && m.Subject == subject }
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	defer cancel()
+	m, err := s.outbox.Wait(ctx, is)
+	if err != nil {
+		s.t.Fatalf("no mail %q to %s: %v", subject, address, err)
+	}
+	for _, later := range s.outbox.Messages() {
+		if is(later) {
+			m = later
+		}
+	}
+	return m
+}
+
+var linkInMail = regexp.MustCompile(`(?m)^(https?://\S+)\?token=([\w-]{43})$`)
+
+// token returns that of the link in a mail.
+func (s *site) token(address, subject string) string {
+	s.t.Helper()
+	found := linkInMail.FindStringSubmatch(s.mail(address, subject).Text)
+	if found == nil {
+		s.t.Fatalf("the mail %q has no link", subject)
+	}
+	return found[2]
 }
 
 // signIn returns a browser that is signed in.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
@@ -13,8 +16,8 @@ import (
 )
 
 // Open opens all that the configuration names: the database, which it brings up
-// to date, the broker, the keys, what counts limits, what sends mail. The
-// function that it returns closes them, and is to be called after the
+// to date, the broker, the keys, what counts limits, what sends mail; it
+// has SIGHUP read the keys again. The function that it returns closes them, and is to be called after the
 // application's Close.
 func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *obs.Metrics) (Options, func(context.Context) error, error) {
 	o := Options{Config: cfg, Logger: logger, Metrics: metrics}
@@ -48,8 +51,14 @@ func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *
 		if o.Keys, err = OpenKeys(ctx, cfg, logger, metrics); err != nil {
 			return err
 		}
-		o.Mail, err = OpenMail(cfg)
-		return err
+		if o.Mail, err = OpenMail(cfg); err != nil {
+			return err
+		}
+		hangup := make(chan os.Signal, 1)
+		signal.Notify(hangup, syscall.SIGHUP)
+		opened = append(opened, func(context.Context) error { signal.Stop(hangup); return nil })
+		o.Reload = hangup
+		return nil
 	}()
 	if err != nil {
 		return Options{}, nil, errors.Join(err, closeAll(ctx))

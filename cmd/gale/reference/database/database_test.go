@@ -1,7 +1,7 @@
 package database_test
 
 import (
-	"crypto/sha256"
+	"errors"
 	"io/fs"
 	"slices"
 	"strings"
@@ -11,11 +11,13 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/db/migrate"
 	"github.com/galeweb/gale/drivers/galepgx"
 	"github.com/galeweb/gale/drivers/galesqlite"
 	"github.com/galeweb/gale/galetest"
+	"github.com/galeweb/gale/ratelimit"
 	"github.com/galeweb/gale/session"
 )
 
@@ -41,24 +43,29 @@ func storeTest(t *testing.T, body func(t *testing.T, s *database.Store)) {
 // start is the present of these tests; microseconds are what is kept.
 var start = time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 
-// newUser stores a user; the first is an admin.
+// newUser stores a user, by a link unless it is the first, who is an admin.
 func newUser(t testing.TB, s *database.Store, name string) models.User {
 	t.Helper()
-	u, err := create(t, s, models.User{
-		ID: "id-" + name, Name: name, Email: name + "@example.com", PasswordHash: "hash of " + name, Role: models.Viewer, CreatedAt: start,
-	})
+	u, err := create(t, s, models.User{ID: "id-" + name, Name: name, Email: name + "@example.com", PasswordHash: "hash of " + name})
 	assert.NoError(t, err)
 	return u
 }
 
-// create stores a user by a link to the address.
 func create(t testing.TB, s *database.Store, u models.User) (models.User, error) {
 	t.Helper()
-	hash := sha256.Sum256([]byte(u.ID + u.Name))
-	assert.NoError(t, s.AddLinks(t.Context(), models.Link{
-		Hash: hash[:], Purpose: models.SignUpLink, Email: u.Email, Name: u.Name, CreatedAt: start, ExpiresAt: start.Add(time.Hour),
-	}))
-	return s.CreateUser(t.Context(), u, hash[:])
+	u.Role, u.CreatedAt = models.Viewer, start
+	created, err := s.CreateUser(t.Context(), u, nil)
+	if !errors.Is(err, services.ErrNotFirst) {
+		return created, err
+	}
+	l := link(models.SignUpLink, "", u.Email, "link of "+u.ID+" "+u.Name)
+	assert.NoError(t, s.AddLinks(t.Context(), l))
+	return s.CreateUser(t.Context(), u, l.Hash)
+}
+
+// link returns a link that works for an hour.
+func link(p models.Purpose, user, email, hash string) models.Link {
+	return models.Link{Hash: []byte(hash), Purpose: p, UserID: user, Email: email, CreatedAt: start, ExpiresAt: start.Add(time.Hour)}
 }
 
 // tables returns the names of the application's tables and indexes.
@@ -110,5 +117,21 @@ func TestSessionTable(t *testing.T) {
 		got, err := store.Load(t.Context(), r.Hash)
 		assert.NoError(t, err)
 		assert.Equal(t, got.User, "u")
+	})
+}
+
+// TestLimitsTable does so for ratelimit.Schema.
+func TestLimitsTable(t *testing.T) {
+	onEach(t, nil, func(t *testing.T, d *db.DB) {
+		text, err := fs.ReadFile(database.Migrations(), "00004_links.sql")
+		assert.NoError(t, err)
+		if !strings.Contains(string(text), ratelimit.Schema) {
+			t.Error("00004_links.sql does not have ratelimit.Schema word for word; copy it, in a new migration if this one was released")
+		}
+		assert.NoError(t, database.Migrate(t.Context(), d))
+		limits := ratelimit.New(ratelimit.Options{Store: ratelimit.NewSQLStore(d), OnFailure: ratelimit.FailClosed})
+		res, err := limits.Allow(t.Context(), ratelimit.Limit{Name: "test", Rate: 1, Per: time.Hour}, "key")
+		assert.NoError(t, err)
+		assert.Equal(t, res.Allowed, true)
 	})
 }

@@ -44,7 +44,7 @@ func TestOneAdminOfManyAtOnce(t *testing.T) {
 		roles := make([]models.Role, 8)
 		for i := range roles {
 			wg.Go(func() {
-				u, err := create(t, s, models.User{ID: fmt.Sprint(i), Name: fmt.Sprint("u", i), Email: fmt.Sprint(i, "@example.com"), Role: models.Viewer, CreatedAt: start})
+				u, err := create(t, s, models.User{ID: fmt.Sprint(i), Name: fmt.Sprint("u", i), Email: fmt.Sprint(i, "@example.com")})
 				if err != nil {
 					t.Error(err)
 				}
@@ -65,9 +65,9 @@ func TestOneAdminOfManyAtOnce(t *testing.T) {
 func TestNameAndAddressAreUnique(t *testing.T) {
 	storeTest(t, func(t *testing.T, s *database.Store) {
 		ada := newUser(t, s, "ada")
-		_, err := create(t, s, models.User{ID: "2", Name: "ada", Email: "other@example.com", Role: models.Viewer, CreatedAt: start})
+		_, err := create(t, s, models.User{ID: "2", Name: "ada", Email: "other@example.com"})
 		taken(t, err, "name")
-		_, err = create(t, s, models.User{ID: "2", Name: "other", Email: ada.Email, Role: models.Viewer, CreatedAt: start})
+		_, err = create(t, s, models.User{ID: "2", Name: "other", Email: ada.Email})
 		taken(t, err, "email")
 		// What failed left nothing, not even a number.
 		assert.Equal(t, newUser(t, s, "other").Role, models.Viewer)
@@ -83,7 +83,7 @@ func TestNameOfAnotherStaysTaken(t *testing.T) {
 			return err
 		}
 		assert.NoError(t, rename(ada.ID, "countess"))
-		_, err := create(t, s, models.User{ID: "2", Name: "ada", Email: "mallory@example.com", Role: models.Viewer, CreatedAt: start})
+		_, err := create(t, s, models.User{ID: "2", Name: "ada", Email: "mallory@example.com"})
 		taken(t, err, "name")
 		mallory := newUser(t, s, "mallory")
 		taken(t, rename(mallory.ID, "ada"), "name")

@@ -3,17 +3,16 @@ package services_test
 import (
 	"context"
 	"errors"
-	"net/netip"
+	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/galeweb/gale/auth"
-	"github.com/galeweb/gale/auth/strength"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/ratelimit"
 )
@@ -23,53 +22,57 @@ const password = "correct horse battery"
 // cheap are costs for tests.
 var cheap = auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1}
 
-// house is Accounts with what they need, and the mails that they send.
-type house struct {
-	*services.Accounts
-	mails *mail.Memory
-}
-
-func newAccounts(t *testing.T, store *users) *house {
+// newAccounts returns the service, whose mails go to the outbox at once.
+func newAccounts(t *testing.T, store *users) (*services.Accounts, *galetest.Outbox) {
 	t.Helper()
-	outbox := &mail.Memory{}
-	h := &house{mails: outbox, Accounts: &services.Accounts{
-		Store: store, SignUps: store, Links: store, Removal: store, Hasher: auth.NewHasher(cheap), Passwords: strength.New(strength.Options{}), Open: true, Now: clock,
+	outbox := galetest.NewOutbox(t)
+	outbox.From = "relay@example.com"
+	mails := services.NewMails(outbox, ratelimit.New(ratelimit.Options{}))
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		mails.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done
+	})
+	return &services.Accounts{
+		Store: store, SignUps: store, Links: store, Removal: store, Hasher: auth.NewHasher(cheap),
 		Throttle: auth.NewThrottle(auth.ThrottleOptions{}), Confirm: auth.NewThrottle(auth.ThrottleOptions{Name: "confirm"}),
-		Mails: services.NewMails(outbox, ratelimit.New(ratelimit.Options{})),
+		Mails: mails, Open: true, Now: clock,
 		Address: func(p models.Purpose, token string) string {
-			return "http://relay.test/" + string(p) + "?token=" + token
+			return "https://relay.example.com/" + string(p) + "?token=" + token
 		},
-	}}
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { h.Mails.Run(ctx) })
-	t.Cleanup(func() { stop(); running.Wait() })
-	return h
+	}, outbox
 }
 
-// token returns the token in the last mail with the link.
-func (h *house) token(t *testing.T, to string, p models.Purpose) string {
+// at is an attempt at a password from nowhere in particular.
+func at(email string) auth.Attempt { return auth.Attempt{Account: email} }
+
+var tokenInMail = regexp.MustCompile(`token=([\w-]{43})\n`)
+
+// mailed returns the token of the newest mail to the address with the subject.
+func mailed(t *testing.T, outbox *galetest.Outbox, address, subject string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	link := "/" + string(p) + "?token="
-	m, err := h.mails.Wait(ctx, func(m mail.Message) bool { return m.To[0] == to && strings.Contains(m.Text, link) })
+	m, err := outbox.Wait(ctx, func(m mail.Message) bool { return m.IsTo(address) && strings.Contains(m.Subject, subject) })
 	assert.NoError(t, err)
-	_, after, _ := strings.Cut(m.Text, link)
-	return strings.Fields(after)[0]
+	if found := tokenInMail.FindStringSubmatch(m.Text); found != nil {
+		return found[1]
+	}
+	return ""
 }
 
-func at(email string) auth.Attempt {
-	return auth.Attempt{Account: email, Addr: netip.MustParseAddr("192.0.2.1")}
-}
-
-func signUp(t *testing.T, h *house, name string) models.User {
+// signUp makes an account, by a link unless it is the first.
+func signUp(t *testing.T, a *services.Accounts, outbox *galetest.Outbox, name string) models.User {
 	t.Helper()
-	email := name + "@example.com"
-	u, first, err := h.SignUp(t.Context(), name, email, password)
+	u, first, err := a.SignUp(t.Context(), name, name+"@example.com", password)
 	assert.NoError(t, err)
 	if !first {
-		u, err = h.ConfirmSignUp(t.Context(), h.token(t, email, models.SignUpLink), name, password)
+		u, err = a.ConfirmSignUp(t.Context(), mailed(t, outbox, name+"@example.com", "Confirm"), name, password)
 		assert.NoError(t, err)
 	}
 	return u
@@ -77,7 +80,7 @@ func signUp(t *testing.T, h *house, name string) models.User {
 
 func TestSignUp(t *testing.T) {
 	t.Parallel()
-	a := newAccounts(t, &users{})
+	a, outbox := newAccounts(t, &users{})
 	u, first, err := a.SignUp(t.Context(), "ada", "  Ada@Example.COM ", password)
 	assert.NoError(t, err)
 	assert.Equal(t, first, true)
@@ -87,7 +90,7 @@ func TestSignUp(t *testing.T) {
 	if u.ID == "" || strings.Contains(u.PasswordHash, password) {
 		t.Errorf("user is %+v", u)
 	}
-	bob := signUp(t, a, "bob")
+	bob := signUp(t, a, outbox, "bob")
 	assert.Equal(t, bob.Role, models.Viewer)
 	if bob.ID == u.ID {
 		t.Error("two users have one id")
@@ -123,7 +126,8 @@ func TestSignUpRefuses(t *testing.T) {
 		{"adalovelace", "ada@example.com", "my adalovelace", []string{"password"}},
 	} {
 		store := &users{}
-		_, _, err := newAccounts(t, store).SignUp(t.Context(), bad.name, bad.email, bad.password)
+		a, _ := newAccounts(t, store)
+		_, _, err := a.SignUp(t.Context(), bad.name, bad.email, bad.password)
 		wantInvalid(t, err, bad.fields...)
 		assert.Equal(t, len(store.list), 0)
 	}
@@ -131,13 +135,13 @@ func TestSignUpRefuses(t *testing.T) {
 
 func TestSignUpClosed(t *testing.T) {
 	t.Parallel()
-	a := newAccounts(t, &users{})
+	a, outbox := newAccounts(t, &users{})
 	a.Open = false
-	signUp(t, a, "ada") // the first always may
+	signUp(t, a, outbox, "ada") // the first always may
 	_, _, err := a.SignUp(t.Context(), "bob", "bob@example.com", password)
 	assert.ErrorIs(t, err, services.ErrSignUpClosed)
 	down := errors.New("down")
-	a.Store = &users{err: down}
+	a.Store, a.SignUps = &users{err: down}, &users{err: down}
 	_, _, err = a.SignUp(t.Context(), "bob", "bob@example.com", password)
 	assert.ErrorIs(t, err, down)
 }
@@ -145,8 +149,8 @@ func TestSignUpClosed(t *testing.T) {
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(t, store)
-	ada := signUp(t, a, "ada")
+	a, outbox := newAccounts(t, store)
+	ada := signUp(t, a, outbox, "ada")
 	got, err := a.SignIn(t.Context(), at(" ADA@example.com"), password)
 	assert.NoError(t, err)
 	assert.Equal(t, got, ada)
@@ -167,8 +171,8 @@ func TestSignIn(t *testing.T) {
 func TestSignInRenewsTheHash(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(t, store)
-	old := signUp(t, a, "ada").PasswordHash
+	a, outbox := newAccounts(t, store)
+	old := signUp(t, a, outbox, "ada").PasswordHash
 	dearer := cheap
 	dearer.Time = 2
 	a.Hasher = auth.NewHasher(dearer)
@@ -196,14 +200,14 @@ func (s *meanwhile) UpdateUser(ctx context.Context, id string, change func(*mode
 // A change must not undo what happened since the request began.
 func TestChangesUndoNothing(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*house, models.User) error{
-		"rename": func(a *house, u models.User) error {
+	for name, change := range map[string]func(*services.Accounts, models.User) error{
+		"rename": func(a *services.Accounts, u models.User) error {
 			return a.Rename(context.Background(), u.ID, "countess")
 		},
-		"password": func(a *house, u models.User) error {
+		"password": func(a *services.Accounts, u models.User) error {
 			return a.ChangePassword(context.Background(), u, at(u.Email), password, "another good one")
 		},
-		"sign in": func(a *house, u models.User) error {
+		"sign in": func(a *services.Accounts, u models.User) error {
 			dearer := cheap
 			dearer.Time = 2
 			a.Hasher = auth.NewHasher(dearer)
@@ -214,8 +218,8 @@ func TestChangesUndoNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store := &users{}
-			a := newAccounts(t, store)
-			ada := signUp(t, a, "ada")
+			a, outbox := newAccounts(t, store)
+			ada := signUp(t, a, outbox, "ada")
 			a.Store = &meanwhile{store, func() { store.list[0].Role, store.list[0].Disabled = models.Viewer, true }}
 			assert.NoError(t, change(a, ada))
 			if u := store.list[0]; u.Role != models.Viewer || !u.Disabled {
@@ -228,8 +232,8 @@ func TestChangesUndoNothing(t *testing.T) {
 func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(t, store)
-	ada := signUp(t, a, "ada")
+	a, outbox := newAccounts(t, store)
+	ada := signUp(t, a, outbox, "ada")
 	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), "wrong", "another good one"), "old")
 	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), "wrong", "short"), "old", "password")
 	assert.Equal(t, store.list[0].PasswordHash, ada.PasswordHash)
@@ -245,8 +249,8 @@ func TestChangePassword(t *testing.T) {
 func TestRenameAndChange(t *testing.T) {
 	t.Parallel()
 	store := &users{}
-	a := newAccounts(t, store)
-	ada := signUp(t, a, "ada")
+	a, outbox := newAccounts(t, store)
+	ada := signUp(t, a, outbox, "ada")
 	wantInvalid(t, a.Rename(t.Context(), ada.ID, "Not a name"), "name")
 	assert.NoError(t, a.Rename(t.Context(), ada.ID, "countess"))
 	assert.Equal(t, store.list[0].Name, "countess")

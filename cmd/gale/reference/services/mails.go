@@ -30,6 +30,9 @@ const (
 	mailPause = 20 * time.Second
 )
 
+// errUnsent is that of a letter that is not to be tried again.
+var errUnsent = errors.New("services: mail not sent")
+
 // mailLimit bounds what strangers can have sent to one address. Who is kept out
 // by it has five links in the mailbox that work.
 var mailLimit = ratelimit.Limit{Name: "mail", Rate: 5, Per: time.Hour}
@@ -41,15 +44,17 @@ type Mails struct {
 	sender mail.Sender
 	limits *ratelimit.Limiter
 	jobs   chan func(context.Context) error
+
+	stopping chan struct{} // closed when Run is to end
 }
 
-// NewMails returns a queue; call Run to have it worked on.
+// NewMails returns a queue; call Run, once, to have it worked on.
 func NewMails(sender mail.Sender, limits *ratelimit.Limiter) *Mails {
-	return &Mails{sender, limits, make(chan func(context.Context) error, mailQueue)}
+	return &Mails{sender, limits, make(chan func(context.Context) error, mailQueue), make(chan struct{})}
 }
 
-// Later has job run, and its error logged. It does not wait: when too many jobs
-// do, it returns ErrBusy.
+// Later has job run, again when it fails, and its error logged. It does not wait:
+// when too many jobs do, it returns ErrBusy.
 func (m *Mails) Later(job func(context.Context) error) error {
 	select {
 	case m.jobs <- job:
@@ -66,20 +71,21 @@ func (m *Mails) Run(ctx context.Context) {
 	defer cut()
 	var wg sync.WaitGroup
 	for range mailWorkers {
-		wg.Go(func() { m.work(working, ctx.Done()) })
+		wg.Go(func() { m.work(working) })
 	}
 	<-ctx.Done()
+	close(m.stopping)
 	end := time.AfterFunc(mailGrace, cut)
 	defer end.Stop()
 	wg.Wait()
 }
 
-func (m *Mails) work(ctx context.Context, stop <-chan struct{}) {
+func (m *Mails) work(ctx context.Context) {
 	for {
 		select {
 		case job := <-m.jobs:
 			m.do(ctx, job)
-		case <-stop:
+		case <-m.stopping:
 			for {
 				select {
 				case job := <-m.jobs:
@@ -93,8 +99,24 @@ func (m *Mails) work(ctx context.Context, stop <-chan struct{}) {
 }
 
 func (m *Mails) do(ctx context.Context, job func(context.Context) error) {
-	if err := job(ctx); err != nil {
+	err := m.retry(func() error { return job(ctx) }, func(err error) bool { return !errors.Is(err, errUnsent) })
+	if err != nil {
 		obs.Logger(ctx).WarnContext(ctx, "a mail was not sent", "err", err)
+	}
+}
+
+// retry tries what may succeed later. It does not wait once relay stops.
+func (m *Mails) retry(f func() error, passing func(error) bool) error {
+	for try := 1; ; try++ {
+		err := f()
+		if err == nil || try == mailTries || !passing(err) {
+			return err
+		}
+		select {
+		case <-time.After(mailPause):
+		case <-m.stopping:
+			return err
+		}
 	}
 }
 
@@ -105,23 +127,19 @@ func (m *Mails) allowed(ctx context.Context, l letter) error {
 	}
 	res, err := m.limits.Allow(ctx, mailLimit, l.to)
 	if err == nil && !res.Allowed {
-		err = fmt.Errorf("too many were asked for: %q", l.subject)
+		err = fmt.Errorf("%w: too many were asked for: %q", errUnsent, l.subject)
 	}
 	return err
 }
 
 func (m *Mails) send(ctx context.Context, l letter) error {
-	for try := 1; ; try++ {
-		err := m.sender.Send(ctx, mail.Message{To: []string{l.to}, Subject: l.subject, Text: l.text})
-		if err == nil || try == mailTries || !errors.Is(err, mail.ErrTemporary) {
-			return err
-		}
-		select {
-		case <-time.After(mailPause):
-		case <-ctx.Done():
-			return err
-		}
+	err := m.retry(func() error {
+		return m.sender.Send(ctx, mail.Message{To: []string{l.to}, Subject: l.subject, Text: l.text})
+	}, func(err error) bool { return errors.Is(err, mail.ErrTemporary) })
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errUnsent, err)
 	}
+	return err
 }
 
 // mailLink stores a link and sends the letter that has it.

@@ -1,0 +1,242 @@
+package app_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/galetest"
+)
+
+const (
+	confirmSubject = "Confirm your mail address"
+	resetSubject   = "Set a new password"
+)
+
+// canSignIn reports whether the password opens the account.
+func (s *site) canSignIn(email, password string) bool {
+	s.t.Helper()
+	r := s.Stranger().Browser().Post("/sign-in", url.Values{"email": {email}, "password": {password}})
+	return r.Raw.StatusCode == http.StatusSeeOther
+}
+
+// There is no account until the link is followed, and opening it is not enough:
+// mail servers open links.
+func TestSignUpByMail(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		c := s.Stranger().Browser()
+		c.Get("/sign-up").Status(http.StatusOK).Contains("Send me a link")
+		c.Post("/sign-up", url.Values{"name": {"bob"}, "email": {"bob@example.com"}, "password": {password}}).
+			Status(http.StatusOK).Contains("Look into your mail").Contains("/dev/outbox")
+		token := s.token("bob@example.com", confirmSubject)
+		assert.Equal(t, s.canSignIn("bob@example.com", password), false)
+		scanner := s.Stranger().Browser()
+		for range 3 {
+			page := scanner.Get("/sign-up/confirm?token=" + token).Status(http.StatusOK)
+			page.Contains("bob@example.com").HasHeader("Cache-Control", "no-store").HasHeader("Referrer-Policy", "no-referrer")
+			scanner.Do(scanner.NewRequest(http.MethodHead, "/sign-up/confirm?token="+token, nil)).Status(http.StatusOK)
+		}
+		assert.Equal(t, s.canSignIn("bob@example.com", password), false)
+		form := url.Values{"token": {token}, "name": {"bobby"}, "password": {password}}
+		c.Post("/sign-up/confirm", form).Status(http.StatusSeeOther).HasHeader("Location", "/")
+		c.Get("/profile").Status(http.StatusOK).Contains("bob@example.com").Contains("<h1>bobby</h1>").Contains("· viewer ·")
+		c.Post("/sign-up/confirm", form).Status(http.StatusNotFound).Contains("This link does not work")
+		c.Get("/sign-up/confirm?token=" + token).Status(http.StatusNotFound)
+		assert.Equal(t, s.canSignIn("bob@example.com", password), true)
+	})
+}
+
+// Who signs up with another's address knows no password of the account that its
+// owner then makes.
+func TestSignUpForAnother(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		s.Stranger().Browser().Post("/sign-up", url.Values{"name": {"eve"}, "email": {"victim@example.com"}, "password": {"password of eve"}}).Status(http.StatusOK)
+		token := s.token("victim@example.com", confirmSubject)
+		s.Stranger().Browser().Post("/sign-up/confirm", url.Values{"token": {token}, "name": {"victim"}, "email": {"eve@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
+		assert.Equal(t, s.canSignIn("victim@example.com", "password of eve"), false)
+		assert.Equal(t, s.canSignIn("eve@example.com", password), false)
+		assert.Equal(t, s.canSignIn("victim@example.com", password), true)
+	})
+}
+
+func TestLinksExpire(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		c := s.Stranger().Browser()
+		c.Post("/sign-up", url.Values{"name": {"bob"}, "email": {"bob@example.com"}}).Status(http.StatusOK)
+		c.Post("/reset", url.Values{"email": {"ada@example.com"}}).Status(http.StatusOK)
+		signUp, reset := s.token("bob@example.com", confirmSubject), s.token("ada@example.com", resetSubject)
+		s.clock.Advance(time.Hour)
+		c.Get("/sign-up/confirm?token=" + signUp).Status(http.StatusOK)
+		c.Get("/reset/confirm?token=" + reset).Status(http.StatusNotFound)
+		c.Post("/reset/confirm", url.Values{"token": {reset}, "password": {"another good one"}}).Status(http.StatusNotFound)
+		s.clock.Advance(23 * time.Hour)
+		c.Post("/sign-up/confirm", url.Values{"token": {signUp}, "name": {"bob"}, "password": {password}}).Status(http.StatusNotFound)
+		assert.Equal(t, s.canSignIn("ada@example.com", password), true)
+	})
+}
+
+func TestReset(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		before := s.signUp("ada")
+		c := s.Stranger().Browser()
+		c.Get("/sign-in").Contains("Forgot your password?")
+		c.Get("/reset").Status(http.StatusOK)
+		c.Post("/reset", url.Values{"email": {" ADA@example.com"}}).Status(http.StatusOK)
+		token := s.token("ada@example.com", resetSubject)
+		before.Post("/profile/email", url.Values{"email": {"new@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
+		other := s.token("new@example.com", "Confirm your new mail address")
+		c.Get("/reset/confirm?token=" + token).Status(http.StatusOK).Contains("ada@example.com").HasHeader("Referrer-Policy", "no-referrer")
+		c.Post("/reset/confirm", url.Values{"token": {token}, "password": {"another good one"}}).Status(http.StatusSeeOther)
+		c.Get("/profile").Status(http.StatusOK).Contains("The new password is set")
+		before.Get("/profile").Status(http.StatusSeeOther)
+		s.mail("ada@example.com", "Your password was changed")
+		c.Get("/email/new?token=" + other).Status(http.StatusNotFound) // it ended with the password
+		c.Post("/reset/confirm", url.Values{"token": {token}, "password": {"a third good one"}}).Status(http.StatusNotFound)
+		assert.Equal(t, s.canSignIn("ada@example.com", password), false)
+		assert.Equal(t, s.canSignIn("ada@example.com", "another good one"), true)
+	})
+}
+
+func TestChangeOfAddress(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		c := s.signUp("bob")
+		const toNew, toOld = "Confirm your new mail address", "Your mail address is to be changed"
+		ask := func(email string) {
+			t.Helper()
+			c.Post("/profile/email", url.Values{"email": {email}, "password": {password}}).Status(http.StatusSeeOther)
+		}
+		mailbox := s.Stranger().Browser() // not signed in
+		answer := func(end, token, answer string) *galetest.Response {
+			return mailbox.Post("/email/"+end, url.Values{"token": {token}, "answer": {answer}})
+		}
+		ask("robert@example.com")
+		newToken, oldToken := s.token("robert@example.com", toNew), s.token("bob@example.com", toOld)
+		for range 2 { // opening it changes nothing
+			mailbox.Get("/email/new?token=" + newToken).Status(http.StatusOK).Contains("robert@example.com")
+			mailbox.Get("/email/old?token=" + oldToken).Status(http.StatusOK).Contains("robert@example.com")
+		}
+		answer("old", newToken, "allow").Status(http.StatusNotFound) // the link of the other end
+		answer("new", newToken, "perhaps").Status(http.StatusUnprocessableEntity)
+		answer("new", newToken, "allow").Status(http.StatusOK).Contains("once the mail to the old address is answered")
+		c.Get("/profile").Contains("bob@example.com")
+		answer("new", newToken, "allow").Status(http.StatusNotFound)
+		answer("old", oldToken, "allow").Status(http.StatusOK).Contains("Your mail address is changed")
+		c.Get("/profile").Contains("robert@example.com")
+		s.mail("bob@example.com", "Your mail address was changed")
+		assert.Equal(t, s.canSignIn("bob@example.com", password), false)
+		assert.Equal(t, s.canSignIn("robert@example.com", password), true)
+
+		// The owner of the old mailbox stops what a thief has begun.
+		ask("eve@example.com")
+		newToken, oldToken = s.token("eve@example.com", toNew), s.token("robert@example.com", toOld)
+		answer("new", newToken, "allow").Status(http.StatusOK)
+		answer("old", oldToken, "stop").Status(http.StatusOK).Contains("The change is stopped")
+		c.Get("/profile").Contains("robert@example.com")
+
+		// Another's address: the answer is the same, and only its owner learns.
+		ask("ada@example.com")
+		s.mail("ada@example.com", "This mail address has an account")
+	})
+}
+
+func TestExportAndDeletion(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.furnish()
+		s.user("bob", models.Operator)
+		c, elsewhere := s.signIn("bob"), s.signIn("bob")
+		plain, _ := s.key(c, "sensor")
+		program := s.Stranger().Bearer(plain)
+		for range 3 {
+			program.Post("/api/v1/channels/open/packets", `{"kind":"k","payload":{"a":1}}`).Status(http.StatusCreated)
+		}
+		c.Post("/channels", url.Values{"name": {"bobs"}, "title": {"Bob's"}}).Status(http.StatusSeeOther)
+		c.Post("/profile/name", url.Values{"name": {"bobby"}}).Status(http.StatusSeeOther)
+		c.Post("/api/v1/channels/bobs/packets", `{"kind":"k","payload":{"b":"</script>"}}`).Status(http.StatusCreated)
+		// Of others, whose names look like his.
+		s.signIn("ada").Post("/profile/name", url.Values{"name": {"bob-2"}}).Status(http.StatusSeeOther)
+		s.signIn("ada").Post("/api/v1/channels/open/packets", `{"kind":"k","payload":{"of":"another"}}`).Status(http.StatusCreated)
+
+		r := c.Get("/profile/export").Status(http.StatusOK).HasHeader("Content-Type", "application/json").HasHeader("Cache-Control", "no-store")
+		var out struct {
+			Name, Email, Role string
+			Keys              []struct{ Name string }
+			Sessions          []struct {
+				Address string `json:"address"`
+			}
+			Channels []struct{ Name string }
+			Packets  []struct{ Channel, Sender string }
+		}
+		assert.NoError(t, json.Unmarshal([]byte(r.Text()), &out))
+		assert.Equal(t, []string{out.Name, out.Email, out.Role}, []string{"bobby", "bob@example.com", "operator"})
+		assert.Equal(t, []int{len(out.Keys), len(out.Sessions), len(out.Channels), len(out.Packets)}, []int{1, 3, 1, 4})
+		assert.Equal(t, out.Packets[3].Channel, "bobs")
+		for _, secret := range []string{"argon2", plain, "hash", "another"} {
+			if strings.Contains(r.Text(), secret) {
+				t.Errorf("the export has %q", secret)
+			}
+		}
+
+		c.Post("/profile/delete", url.Values{"name": {"bobby"}, "password": {"wrong"}}).Status(http.StatusUnprocessableEntity)
+		c.Post("/profile/delete", url.Values{"name": {"bob"}, "password": {password}}).Status(http.StatusUnprocessableEntity)
+		c.Post("/profile/delete", url.Values{"name": {"bobby"}, "password": {password}}).Status(http.StatusSeeOther)
+		s.mail("bob@example.com", "Your account was deleted")
+		for _, gone := range []*galetest.Client{c, elsewhere} {
+			gone.Get("/profile").Status(http.StatusSeeOther)
+		}
+		program.Get("/api/v1/channels").Status(http.StatusUnauthorized)
+		assert.Equal(t, s.canSignIn("bob@example.com", password), false)
+		all := stored(s.signIn("ada"), "open")
+		assert.Equal(t, len(all), 4) // the channel keeps what was sent
+		assert.Equal(t, all[0].Sender, "bob/sensor")
+		s.Stranger().Browser().Post("/sign-up", url.Values{"name": {"bob"}, "email": {"eve@example.com"}}).
+			Status(http.StatusUnprocessableEntity).Contains("Is taken already") // nobody sends under it again
+		s.signIn("ada").Post("/profile/delete", url.Values{"name": {"bob-2"}, "password": {password}}).
+			Status(http.StatusConflict).Contains("The last admin must stay one.")
+	})
+}
+
+func TestRememberMe(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		for remember, want := range map[string]bool{"true": true, "": false} {
+			form := url.Values{"email": {"ada@example.com"}, "password": {password}}
+			if remember != "" {
+				form.Set("remember", remember)
+			}
+			r := s.Stranger().Browser().Post("/sign-in", form).Status(http.StatusSeeOther)
+			for _, c := range r.Raw.Cookies() {
+				if c.Name == "__Host-session" && (c.MaxAge > 0) != want {
+					t.Errorf("remember %q: the cookie lasts %d s", remember, c.MaxAge)
+				}
+			}
+		}
+	})
+}
+
+func TestOutbox(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		s.Stranger().Browser().Get("/dev/outbox").Status(http.StatusOK).Contains("No mail yet")
+		s.signUp("bob")
+		s.Stranger().Browser().Get("/dev/outbox").Status(http.StatusOK).Contains(`<a href="` + public + "/sign-up/confirm?token=")
+	})
+}
+
+func TestNoOutboxInProduction(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		c := s.Stranger().Browser()
+		c.Get("/dev/outbox").Status(http.StatusNotFound)
+		page := c.Post("/sign-up", url.Values{"name": {"bob"}, "email": {"bob@example.com"}}).Status(http.StatusOK).Text()
+		assert.Equal(t, strings.Contains(page, "outbox"), false)
+	}, func(_ testing.TB, s *site) { s.config.Env = "production" })
+}
