@@ -430,7 +430,9 @@ func tryCutTail(k *kit) {
 func tryOldHead(k *kit) {
 	k.fill(2)
 	k.raw(`CREATE TABLE state_copy AS SELECT * FROM audit_state`)
-	k.fill(2)
+	k.fill(1)
+	k.raw(`CREATE TABLE other_past AS SELECT * FROM audit_state`)
+	k.fill(1)
 	head := k.head()
 	k.unlock()
 	k.raw(`DELETE FROM audit_log WHERE seq > 2`)
@@ -438,8 +440,13 @@ func tryOldHead(k *kit) {
 	k.raw(`INSERT INTO audit_state SELECT * FROM state_copy`)
 	k.holds()
 	k.broken(k.log.VerifyHead(k.Context(), head), 3, "an older copy")
-	k.fill(3)
+	k.fill(2)
 	k.broken(k.log.VerifyHead(k.Context(), head), 4, "an older copy that went on")
+	k.raw(`DELETE FROM audit_log WHERE seq > 3`)
+	// The state of one past with the records of another, both genuine.
+	k.raw(`DELETE FROM audit_state`)
+	k.raw(`INSERT INTO audit_state SELECT * FROM other_past`)
+	k.broken(k.log.Verify(k.Context(), 0, 0), 3, "the state of another past")
 }
 
 func tryChangedHead(k *kit) {
