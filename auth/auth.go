@@ -112,7 +112,7 @@ type identity[U any] struct {
 	user       U
 	known      bool
 	credential string
-	proof      proof // of a session
+	session    *session.Session // nil for a credential
 	rights     rights
 }
 

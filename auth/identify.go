@@ -104,5 +104,5 @@ func (a *Auth[U]) bySession(ctx context.Context) (id identity[U], half *pending[
 	if err != nil || !a.o.Active(u) {
 		return id, nil, err
 	}
-	return identity[U]{user: u, known: true, credential: bySession, proof: readProof(s)}, nil, nil
+	return identity[U]{user: u, known: true, credential: bySession, session: s}, nil, nil
 }

@@ -69,6 +69,14 @@ func readProof(s *session.Session) proof {
 	return p
 }
 
+// proof returns what the user has proved. Most requests do not ask.
+func (id identity[U]) proof() proof {
+	if id.session == nil {
+		return proof{}
+	}
+	return readProof(id.session)
+}
+
 // with returns p with methods proved at now.
 func (p proof) with(now time.Time, methods ...Method) proof {
 	p.At = now.UnixMilli()
@@ -229,7 +237,7 @@ func (a *Auth[U]) SignIn(ctx context.Context, u U, methods ...Method) error {
 	if err := a.enter(ctx, s, id, proved); err != nil {
 		return fmt.Errorf("auth: sign in: %w", err)
 	}
-	a.become(ctx, p, identity[U]{user: u, known: true, credential: bySession, proof: proved})
+	a.become(ctx, p, identity[U]{user: u, known: true, credential: bySession, session: s})
 	return nil
 }
 
@@ -262,13 +270,13 @@ func (a *Auth[U]) SignOut(ctx context.Context) error {
 
 // Methods returns by what the user of the session has proved who they are,
 // since signing in, the first proved first; none for who came by a credential.
-func (a *Auth[U]) Methods(ctx context.Context) []Method { return a.identity(ctx).proof.list() }
+func (a *Auth[U]) Methods(ctx context.Context) []Method { return a.identity(ctx).proof().list() }
 
 // AuthenticatedAt returns when the user of the session last proved who they
 // are, by [Auth.SignIn] or [Auth.Confirm]: the auth_time of OpenID Connect. It
 // is the zero time when that is not known, and for who came by a credential.
 func (a *Auth[U]) AuthenticatedAt(ctx context.Context) time.Time {
-	at, ok := a.identity(ctx).proof.since(nil)
+	at, ok := a.identity(ctx).proof().since(nil)
 	if !ok {
 		return time.Time{}
 	}

@@ -27,9 +27,9 @@ func (a *Auth[U]) Confirm(ctx context.Context, method Method) error {
 	case id.credential != bySession:
 		return sessionRequired(id.credential)
 	}
-	id.proof.User = a.o.ID(id.user)
-	id.proof = id.proof.with(a.o.Clock(), method)
-	err := s.Put(proofKey, id.proof)
+	proved := id.proof()
+	proved.User = a.o.ID(id.user)
+	err := s.Put(proofKey, proved.with(a.o.Clock(), method))
 	if err == nil {
 		err = s.Renew(ctx)
 	}
@@ -65,7 +65,7 @@ func (a *Auth[U]) RequireRecent(maxAge time.Duration, methods ...Method) func(ht
 		return guard(decision, func(w http.ResponseWriter, r *http.Request) {
 			a.principal(r.Context(), "a guard")
 			id := a.identity(r.Context())
-			at, ok := id.proof.since(methods)
+			at, ok := id.proof().since(methods)
 			switch {
 			case !id.known:
 				a.demandSignIn(w, r)

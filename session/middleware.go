@@ -56,6 +56,9 @@ func (m *Manager) Middleware(next http.Handler) http.Handler {
 
 // finish saves what is left. keep reports whether the response may stand.
 func (s *Session) finish() (keep bool, err error) {
+	if s.changes.empty() && !s.touch {
+		return true, nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.r.Context()), saveTimeout)
 	defer cancel()
 	if s.err != nil {

@@ -75,7 +75,7 @@ func (s *Session) save(ctx context.Context) error {
 // saveNew stores a session that has no cookie yet. A session whose values were
 // all taken back is not begun.
 func (s *Session) saveNew(ctx context.Context) error {
-	if s.current.empty() {
+	if s.values().empty() {
 		s.changes = changes{}
 		return nil
 	}
@@ -84,7 +84,7 @@ func (s *Session) saveNew(ctx context.Context) error {
 	}
 	rec, token := s.begin("")
 	var err error
-	if rec.Data, err = s.current.encode(); err != nil {
+	if rec.Data, err = s.values().encode(); err != nil {
 		return fmt.Errorf("session: save: %w", err)
 	}
 	s.m.sweep(ctx, rec.Created)

@@ -37,6 +37,7 @@ type Session struct {
 	loaded  bool
 	err     error  // why the store could not be read
 	rec     Record // as stored; Version 0 when it is not
+	decoded bool   // the next two are
 	stored  data   // what rec.Data holds
 	current data   // stored with changes
 	changes changes
@@ -99,8 +100,24 @@ func (s *Session) load(ctx context.Context) {
 // adopt makes rec, as the store has it, the state of s.
 func (s *Session) adopt(rec Record) {
 	s.rec = rec
-	s.stored = decode(rec.Data)
-	s.current = s.changes.apply(s.stored)
+	s.decoded = false
+}
+
+// values returns the values with the changes. They are decoded when somebody
+// asks: most requests ask only who is signed in.
+func (s *Session) values() data {
+	if !s.decoded {
+		s.stored, s.decoded = decode(s.rec.Data), true
+		s.current = s.changes.apply(s.stored)
+	}
+	return s.current
+}
+
+// changed has values reflect the changes.
+func (s *Session) changed() {
+	if s.decoded {
+		s.current = s.changes.apply(s.stored)
+	}
 }
 
 // Err returns why the session could not be loaded, or nil. It is a
@@ -150,7 +167,7 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 	case s.sent:
 		return ErrHeaderSent
 	}
-	keep := s.current
+	keep := s.values()
 	if s.rec.User != "" && s.rec.User != user {
 		keep = data{}
 	}
