@@ -53,8 +53,6 @@ func TestCalibrationEndsWithTheContext(t *testing.T) {
 
 func TestCalibrateMeasures(t *testing.T) {
 	t.Parallel()
-	// A target below any hash leaves the defaults; one far above does not.
-	assert.Equal(t, Calibrate(t.Context(), 1, 0), HasherOptions{MemoryKiB: defaultMemory, Time: defaultTime, Threads: 1})
 	assert.True(t, Calibrate(t.Context(), time.Hour, 0).Time > defaultTime, "an hour buys nothing")
 }
 

@@ -14,9 +14,8 @@ import (
 // What hashes of other software may make us spend: as much as the dearest one
 // of argon2id.
 const (
-	maxBcrypt       = 14 // 2^14 rounds: about 1 s on one core
-	maxScryptMemory = maxMemory << 10
-	maxScryptWork   = 1 << 21 // N*r*p: about 1 s
+	maxBcrypt     = 14      // 2^14 rounds: about 1 s on one core
+	maxScryptWork = 1 << 21 // N*r*p: about 1 s, and 128 N r bytes are at most 256 MiB
 )
 
 // bcryptHash is a hash as crypt(3) writes it.
@@ -59,7 +58,7 @@ func (scryptHash) costs(params) bool { return false }
 func (s scryptHash) checked() (stored, error) {
 	switch {
 	case s.n < 2 || s.n&(s.n-1) != 0 || s.n > maxScryptWork || s.r < 1 || s.r > 1<<10 || s.p < 1 || s.p > 1<<10 ||
-		128*s.n*s.r > maxScryptMemory || s.n*s.r*s.p > maxScryptWork:
+		s.n*s.r*s.p > maxScryptWork:
 		return nil, fmt.Errorf("%w: scrypt's costs N=%d, r=%d, p=%d are out of bounds", errEncoded, s.n, s.r, s.p)
 	case len(s.salt) < 8 || len(s.salt) > 64 || len(s.key) < 16 || len(s.key) > 64:
 		return nil, fmt.Errorf("%w: scrypt's salt or key", errEncoded)

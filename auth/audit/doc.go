@@ -60,9 +60,9 @@
 // # Limits
 //
 // A record has at most 16 details; a field that is too long ends in "…", control
-// and format characters and what is not UTF-8 become U+FFFD. One chain takes some
-// thousand appends a second on SQLite, and fewer on Postgres by network; it is no
-// place for each request. The key is for the life of the log: with another key
-// the records of before no longer verify. A change within a table other than
-// these two is not seen.
+// and format characters and what is not UTF-8 become U+FFFD. One chain takes as
+// many appends as the database makes commits one after the other, some hundred to
+// some thousand a second: it is no place for each request. The key is for the
+// life of the log: with another key the records of before no longer verify. A
+// change in other tables is not seen.
 package audit

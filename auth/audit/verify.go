@@ -23,7 +23,8 @@ var ErrRetained = errors.New("audit: retention has removed the records up to tha
 // [*BrokenError] that names the first that is missing or wrong. From 0 it begins
 // with the oldest, and to 0 it ends with the newest and then looks at the head
 // too. Beginning later it trusts the hash of the record before. Appends and
-// retention may go on meanwhile. Some 200,000 records take a second.
+// retention may go on meanwhile. A hundred thousand records take
+// about a second.
 func (l *Log) Verify(ctx context.Context, from, to int64) error {
 	v := verifier{log: l, from: from, to: to, seq: from - 1}
 	for !v.done {

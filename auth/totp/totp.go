@@ -282,8 +282,8 @@ func (t *TOTP) confirmed(ctx context.Context, user string) ([]Record, error) {
 	return out, nil
 }
 
-// match returns the first step not yet used at which the authenticator shows the
-// code. It looks at every step whatever it finds.
+// match returns the step at which the authenticator shows the code, used or not.
+// It looks at every step whatever it finds.
 func (t *TOTP) match(r Record, code string) (step int64, ok bool, err error) {
 	secret, err := t.o.Sealer.Open(r.Sealed, []byte(r.User))
 	if err != nil {
@@ -296,7 +296,7 @@ func (t *TOTP) match(r Record, code string) (step int64, ok bool, err error) {
 		if err != nil {
 			return 0, false, fmt.Errorf("totp: code of %s: %w", r.ID, err)
 		}
-		if subtle.ConstantTimeCompare([]byte(want), []byte(code)) == 1 && s > r.LastStep {
+		if subtle.ConstantTimeCompare([]byte(want), []byte(code)) == 1 {
 			step, ok = s, true
 		}
 	}

@@ -32,10 +32,3 @@ func TestRecoveryStore(t *testing.T) {
 		return recovery.NewSQLStore(withSchema(t, recovery.Schema))
 	})
 }
-
-func TestAuditLog(t *testing.T) {
-	t.Parallel()
-	conform.AuditLog(t, func(t *testing.T) *db.DB {
-		return galetest.DB(t, galetest.DBOptions{Driver: galesqlite.Driver()})
-	})
-}

@@ -1,4 +1,4 @@
-package conform
+package audittest
 
 import (
 	"context"
@@ -13,57 +13,61 @@ import (
 
 	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/drivers/galepgx"
+	"github.com/galeweb/gale/drivers/galesqlite"
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/internal/assert"
 )
 
-// AuditLog runs the suite of [audit.Log] on a database: that it keeps and finds
-// records, that many writers make one chain, and that every way to tamper with
-// the tables shows. open returns an empty database and registers its closing
-// with t.Cleanup.
-func AuditLog(t *testing.T, open func(t *testing.T) *db.DB) {
-	t.Helper()
-	for name, test := range map[string]func(*auditKit){
-		"RoundTrip":        auditRoundTrip,
-		"Lists":            auditLists,
-		"Export":           auditExport,
-		"WithTheChange":    auditWithTheChange,
-		"ClientHangsUp":    auditClientHangsUp,
-		"OneChain":         auditOneChain,
-		"AppendOnly":       auditAppendOnly,
-		"ChangedColumns":   auditChangedColumns,
-		"Removed":          auditRemoved,
-		"Inserted":         auditInserted,
-		"Swapped":          auditSwapped,
-		"CutTail":          auditCutTail,
-		"OldHead":          auditOldHead,
-		"ChangedHead":      auditChangedHead,
-		"ComputedAnew":     auditComputedAnew,
-		"Ranges":           auditRanges,
-		"Retention":        auditRetention,
-		"RetentionForged":  auditRetentionForged,
-		"RetentionBatches": auditRetentionBatches,
+func TestMain(m *testing.M) { galetest.Main(m) }
+
+// TestLog runs on both databases: that the log keeps and finds records, that many
+// writers make one chain, and that every way to tamper with the tables shows.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]func(*kit){
+		"RoundTrip":        tryRoundTrip,
+		"Lists":            tryLists,
+		"Export":           tryExport,
+		"WithTheChange":    tryWithTheChange,
+		"ClientHangsUp":    tryClientHangsUp,
+		"OneChain":         tryOneChain,
+		"AppendOnly":       tryAppendOnly,
+		"ChangedColumns":   tryChangedColumns,
+		"Removed":          tryRemoved,
+		"Inserted":         tryInserted,
+		"Swapped":          trySwapped,
+		"CutTail":          tryCutTail,
+		"OldHead":          tryOldHead,
+		"ChangedHead":      tryChangedHead,
+		"ComputedAnew":     tryComputedAnew,
+		"Ranges":           tryRanges,
+		"Retention":        tryRetention,
+		"RetentionForged":  tryRetentionForged,
+		"RetentionBatches": tryRetentionBatches,
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(newAuditKit(t, open(t)))
-		})
+		for _, driver := range []db.Driver{galesqlite.Driver(), galepgx.Driver()} {
+			t.Run(name+"/"+driver.Schemes()[0], func(t *testing.T) {
+				t.Parallel()
+				test(newKit(t, galetest.DB(t, galetest.DBOptions{Driver: driver})))
+			})
+		}
 	}
 }
 
 var (
-	auditBase = time.Date(2026, 11, 28, 12, 0, 0, 123_456_000, time.UTC)
-	auditKey  = []byte(strings.Repeat("k", 32))
+	start = time.Date(2026, 11, 28, 12, 0, 0, 123_456_000, time.UTC)
+	key   = []byte(strings.Repeat("k", 32))
 )
 
-type auditKit struct {
+type kit struct {
 	*testing.T
 	db    *db.DB
 	clock *galetest.Clock
 	log   *audit.Log
 }
 
-func newAuditKit(t *testing.T, d *db.DB) *auditKit {
+func newKit(t *testing.T, d *db.DB) *kit {
 	t.Helper()
 	schema := audit.SchemaSQLite
 	if d.Dialect() == db.Postgres {
@@ -71,20 +75,20 @@ func newAuditKit(t *testing.T, d *db.DB) *auditKit {
 	}
 	_, err := d.Exec(t.Context(), schema)
 	assert.NoError(t, err)
-	k := &auditKit{T: t, db: d, clock: galetest.NewClock(t, auditBase)}
-	k.log = k.with(auditKey)
+	k := &kit{T: t, db: d, clock: galetest.NewClock(t, start)}
+	k.log = k.with(key)
 	return k
 }
 
 // with returns another log on the same tables, as another process has it.
-func (k *auditKit) with(key []byte) *audit.Log {
+func (k *kit) with(secret []byte) *audit.Log {
 	return audit.New(audit.Options{
-		DB: k.db, Key: key, Clock: k.clock.Now, Timeout: time.Minute,
+		DB: k.db, Key: secret, Clock: k.clock.Now, Timeout: time.Minute,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 }
 
-func (k *auditKit) append(r audit.Record) audit.Entry {
+func (k *kit) append(r audit.Record) audit.Entry {
 	k.Helper()
 	e, err := k.log.Append(k.Context(), r)
 	assert.NoError(k, err)
@@ -92,7 +96,7 @@ func (k *auditKit) append(r audit.Record) audit.Entry {
 }
 
 // fill appends n records, a second apart.
-func (k *auditKit) fill(n int) {
+func (k *kit) fill(n int) {
 	k.Helper()
 	for i := range n {
 		k.append(audit.Record{
@@ -103,7 +107,7 @@ func (k *auditKit) fill(n int) {
 	}
 }
 
-func (k *auditKit) head() audit.Head {
+func (k *kit) head() audit.Head {
 	k.Helper()
 	h, err := k.log.Head(k.Context())
 	assert.NoError(k, err)
@@ -111,7 +115,7 @@ func (k *auditKit) head() audit.Head {
 }
 
 // holds checks that the log verifies, and against a head if one is given.
-func (k *auditKit) holds(heads ...audit.Head) {
+func (k *kit) holds(heads ...audit.Head) {
 	k.Helper()
 	assert.NoError(k, k.log.Verify(k.Context(), 0, 0))
 	for _, h := range heads {
@@ -120,7 +124,7 @@ func (k *auditKit) holds(heads ...audit.Head) {
 }
 
 // broken checks that err names the record.
-func (k *auditKit) broken(err error, seq int64, what string) {
+func (k *kit) broken(err error, seq int64, what string) {
 	k.Helper()
 	b, ok := errors.AsType[*audit.BrokenError](err)
 	if !ok || b.Seq != seq {
@@ -129,7 +133,7 @@ func (k *auditKit) broken(err error, seq int64, what string) {
 }
 
 // unlock drops the triggers, as the owner of the database can.
-func (k *auditKit) unlock() {
+func (k *kit) unlock() {
 	k.Helper()
 	names := map[string]string{"audit_log_no_update": "audit_log", "audit_log_no_delete": "", "audit_state_no_delete": "audit_state"}
 	if k.db.Dialect() == db.Postgres {
@@ -147,13 +151,13 @@ func (k *auditKit) unlock() {
 	}
 }
 
-func (k *auditKit) raw(sql string, args ...any) {
+func (k *kit) raw(sql string, args ...any) {
 	k.Helper()
 	_, err := k.db.Exec(k.Context(), sql, args...)
 	assert.NoError(k, err)
 }
 
-func auditRoundTrip(k *auditKit) {
+func tryRoundTrip(k *kit) {
 	k.holds(k.head())
 	assert.Equal(k, k.head(), audit.Head{})
 	full := audit.Record{
@@ -162,7 +166,7 @@ func auditRoundTrip(k *auditKit) {
 	}
 	e := k.append(full)
 	assert.Equal(k, e.Seq, 1)
-	assert.Equal(k, e.At, auditBase)
+	assert.Equal(k, e.At, start)
 	assert.Equal(k, e.Detail, map[string]string{"b": "<&>", "a": "é\ufffd\ufffd\ufffd"})
 	bare := k.append(audit.Record{Action: "a", Outcome: audit.Error})
 	assert.Equal(k, bare.Seq, 2)
@@ -174,7 +178,7 @@ func auditRoundTrip(k *auditKit) {
 	k.holds(k.head(), audit.Head{Seq: 1, Hash: e.Hash}, audit.Head{})
 }
 
-func auditLists(k *auditKit) {
+func tryLists(k *kit) {
 	for i, r := range []audit.Record{
 		{Actor: audit.Actor{ID: "ann"}, Action: "signin", Outcome: audit.OK},
 		{Actor: audit.Actor{ID: "bob"}, Action: "signin.totp", Outcome: audit.Refused},
@@ -198,9 +202,9 @@ func auditLists(k *auditKit) {
 		"under":   {audit.Filter{Action: "sign_n"}, "5"},
 		"target":  {audit.Filter{Target: "x"}, "3"},
 		"outcome": {audit.Filter{Outcome: audit.OK}, "5 3 1"},
-		"from":    {audit.Filter{From: auditBase.Add(2 * time.Minute)}, "5 4 3"},
-		"to":      {audit.Filter{To: auditBase.Add(2 * time.Minute)}, "2 1"},
-		"both":    {audit.Filter{Actor: "ann", Action: "signin", From: auditBase, To: auditBase.Add(time.Hour)}, "4 1"},
+		"from":    {audit.Filter{From: start.Add(2 * time.Minute)}, "5 4 3"},
+		"to":      {audit.Filter{To: start.Add(2 * time.Minute)}, "2 1"},
+		"both":    {audit.Filter{Actor: "ann", Action: "signin", From: start, To: start.Add(time.Hour)}, "4 1"},
 		"sql":     {audit.Filter{Actor: "' OR 1=1 --", Action: "' OR 1=1 --", Target: "\x00", Outcome: "\xff"}, ""},
 	} {
 		for _, limit := range []int{0, 1, 2, 3} {
@@ -226,7 +230,7 @@ func auditLists(k *auditKit) {
 	assert.ErrorIs(k, err, db.ErrBadCursor)
 }
 
-func auditExport(k *auditKit) {
+func tryExport(k *kit) {
 	const n = 1203 // two full batches and some
 	assert.NoError(k, k.db.Tx(k.Context(), func(ctx context.Context, tx *db.Tx) error {
 		for i := range n {
@@ -240,12 +244,12 @@ func auditExport(k *auditKit) {
 	var all strings.Builder
 	assert.NoError(k, k.log.Export(k.Context(), &all, audit.Filter{}))
 	assert.Equal(k, strings.Count(all.String(), "\n"), n)
-	head, err := audit.Check(strings.NewReader(all.String()), auditKey)
+	head, err := audit.Check(strings.NewReader(all.String()), key)
 	assert.NoError(k, err)
 	assert.Equal(k, head, k.head())
 
 	_, rest, _ := strings.Cut(all.String(), "\n")
-	head, err = audit.Check(strings.NewReader(rest), auditKey) // as after retention
+	head, err = audit.Check(strings.NewReader(rest), key) // as after retention
 	assert.NoError(k, err)
 	assert.Equal(k, head, k.head())
 
@@ -260,7 +264,7 @@ type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
-func auditWithTheChange(k *auditKit) {
+func tryWithTheChange(k *kit) {
 	k.raw(`CREATE TABLE things (name TEXT NOT NULL)`)
 	change := func(end error) error {
 		return k.db.Tx(k.Context(), func(ctx context.Context, tx *db.Tx) error {
@@ -288,9 +292,9 @@ func auditWithTheChange(k *auditKit) {
 	assert.Equal(k, k.head().Seq, 2)
 }
 
-// auditClientHangsUp is one who closes the connection before his failure is
+// tryClientHangsUp is one who closes the connection before his failure is
 // written down.
-func auditClientHangsUp(k *auditKit) {
+func tryClientHangsUp(k *kit) {
 	ctx, cancel := context.WithCancel(k.Context())
 	cancel()
 	_, err := k.log.Append(ctx, audit.Record{Action: "signin", Outcome: audit.Refused})
@@ -298,10 +302,10 @@ func auditClientHangsUp(k *auditKit) {
 	assert.Equal(k, k.head().Seq, 1)
 }
 
-// auditOneChain has eight writers of two logs, while others verify and cut.
-func auditOneChain(k *auditKit) {
+// tryOneChain has eight writers of two logs, while another verifies.
+func tryOneChain(k *kit) {
 	const each = 12
-	logs := []*audit.Log{k.log, k.with(auditKey)}
+	logs := []*audit.Log{k.log, k.with(key)}
 	var wg sync.WaitGroup
 	for w := range 8 {
 		wg.Go(func() {
@@ -322,7 +326,7 @@ func auditOneChain(k *auditKit) {
 	k.holds(k.head())
 }
 
-func auditAppendOnly(k *auditKit) {
+func tryAppendOnly(k *kit) {
 	k.fill(3)
 	head := k.head()
 	attacks := []string{
@@ -339,7 +343,7 @@ func auditAppendOnly(k *auditKit) {
 	k.holds(head)
 }
 
-func auditChangedColumns(k *auditKit) {
+func tryChangedColumns(k *kit) {
 	k.fill(4)
 	k.unlock()
 	for column, value := range map[string]any{
@@ -359,7 +363,7 @@ func auditChangedColumns(k *auditKit) {
 	k.broken(k.log.Verify(k.Context(), 0, 0), 2, "moved text")
 }
 
-func auditRemoved(k *auditKit) {
+func tryRemoved(k *kit) {
 	k.fill(4)
 	head := k.head()
 	k.unlock()
@@ -378,7 +382,7 @@ func auditRemoved(k *auditKit) {
 	assert.True(k, err != nil, "a log without its state goes on")
 }
 
-func auditInserted(k *auditKit) {
+func tryInserted(k *kit) {
 	k.fill(3)
 	k.unlock()
 	insert := func(seq string) {
@@ -396,7 +400,7 @@ func auditInserted(k *auditKit) {
 	k.broken(k.log.Verify(k.Context(), 0, 0), 3, "between two")
 }
 
-func auditSwapped(k *auditKit) {
+func trySwapped(k *kit) {
 	k.fill(4)
 	k.unlock()
 	k.raw(`UPDATE audit_log SET seq = 9 WHERE seq = 2`)
@@ -405,7 +409,7 @@ func auditSwapped(k *auditKit) {
 	k.broken(k.log.Verify(k.Context(), 0, 0), 2, "swapped")
 }
 
-func auditCutTail(k *auditKit) {
+func tryCutTail(k *kit) {
 	k.fill(4)
 	head := k.head()
 	k.unlock()
@@ -422,11 +426,13 @@ func auditCutTail(k *auditKit) {
 	k.broken(k.log.Verify(k.Context(), 0, 0), 3, "appended after it")
 }
 
-// auditOldHead is a whole older copy put back, which only a kept head shows.
-func auditOldHead(k *auditKit) {
+// tryOldHead is a whole older copy put back, which only a kept head shows.
+func tryOldHead(k *kit) {
 	k.fill(2)
 	k.raw(`CREATE TABLE state_copy AS SELECT * FROM audit_state`)
-	k.fill(2)
+	k.fill(1)
+	k.raw(`CREATE TABLE other_past AS SELECT * FROM audit_state`)
+	k.fill(1)
 	head := k.head()
 	k.unlock()
 	k.raw(`DELETE FROM audit_log WHERE seq > 2`)
@@ -434,11 +440,16 @@ func auditOldHead(k *auditKit) {
 	k.raw(`INSERT INTO audit_state SELECT * FROM state_copy`)
 	k.holds()
 	k.broken(k.log.VerifyHead(k.Context(), head), 3, "an older copy")
-	k.fill(3)
+	k.fill(2)
 	k.broken(k.log.VerifyHead(k.Context(), head), 4, "an older copy that went on")
+	k.raw(`DELETE FROM audit_log WHERE seq > 3`)
+	// The state of one past with the records of another, both genuine.
+	k.raw(`DELETE FROM audit_state`)
+	k.raw(`INSERT INTO audit_state SELECT * FROM other_past`)
+	k.broken(k.log.Verify(k.Context(), 0, 0), 3, "the state of another past")
 }
 
-func auditChangedHead(k *auditKit) {
+func tryChangedHead(k *kit) {
 	k.fill(2)
 	for _, sql := range []string{
 		`UPDATE audit_state SET seq = 1`, `UPDATE audit_state SET hash = ''`, `UPDATE audit_state SET cut_seq = 1`,
@@ -458,9 +469,9 @@ func auditChangedHead(k *auditKit) {
 	}
 }
 
-// auditComputedAnew is the owner of the database, who computes a chain without
+// tryComputedAnew is the owner of the database, who computes a chain without
 // the key: it verifies nowhere but with his.
-func auditComputedAnew(k *auditKit) {
+func tryComputedAnew(k *kit) {
 	k.fill(2)
 	head := k.head()
 	k.unlock()
@@ -485,7 +496,7 @@ func auditComputedAnew(k *auditKit) {
 	k.broken(open.VerifyHead(k.Context(), head), 2, "computed anew")
 }
 
-func auditRanges(k *auditKit) {
+func tryRanges(k *kit) {
 	k.fill(6)
 	for _, r := range [][2]int64{{0, 0}, {1, 6}, {2, 0}, {3, 4}, {6, 6}, {7, 0}, {0, 3}} {
 		assert.NoError(k, k.log.Verify(k.Context(), r[0], r[1]))
@@ -500,15 +511,15 @@ func auditRanges(k *auditKit) {
 	k.broken(k.log.Verify(k.Context(), 4, 4), 4, "the range itself")
 }
 
-func auditRetention(k *auditKit) {
+func tryRetention(k *kit) {
 	k.fill(6)
 	early, late := audit.Head{Seq: 2}, k.head()
-	n, err := k.log.Retain(k.Context(), auditBase)
+	n, err := k.log.Retain(k.Context(), start)
 	assert.NoError(k, err)
 	assert.Equal(k, n, 0) // nothing is older, and no record says so
 	assert.Equal(k, k.head(), late)
 
-	n, err = k.log.Retain(k.Context(), auditBase.Add(4*time.Second))
+	n, err = k.log.Retain(k.Context(), start.Add(4*time.Second))
 	assert.NoError(k, err)
 	assert.Equal(k, n, 4)
 	k.holds(late, k.head())
@@ -529,8 +540,8 @@ func auditRetention(k *auditKit) {
 	assert.Equal(k, k.head().Seq, 10)
 }
 
-// auditRetentionForged cuts the oldest by hand and sets the state to it.
-func auditRetentionForged(k *auditKit) {
+// tryRetentionForged cuts the oldest by hand and sets the state to it.
+func tryRetentionForged(k *kit) {
 	k.fill(4)
 	k.raw(`UPDATE audit_state SET cut_seq = 2, cut_hash = (SELECT hash FROM audit_log WHERE seq = 2)`)
 	k.raw(`DELETE FROM audit_log WHERE seq <= 2`) // the trigger believes the state
@@ -539,7 +550,7 @@ func auditRetentionForged(k *auditKit) {
 	k.broken(err, 4, "retention after it")
 }
 
-func auditRetentionBatches(k *auditKit) {
+func tryRetentionBatches(k *kit) {
 	const n = 2100
 	assert.NoError(k, k.db.Tx(k.Context(), func(ctx context.Context, tx *db.Tx) error {
 		for range n {
