@@ -97,7 +97,7 @@ func New(o Options) (*App, error) {
 	a.audit = audit.New(audit.Options{DB: o.DB, Key: []byte(o.Config.AuditKey.Reveal()), Metrics: o.Metrics.Registry(), Clock: o.Now})
 	a.hub = hub.New(a.hubOptions())
 	a.sessions = session.New(session.Options{
-		Store: session.NewCachedStore(session.CachedOptions{Store: session.NewSQLStore(o.DB), Clock: o.Now}), Idle: o.Config.SessionIdle, Lifetime: o.Config.SessionLife, Clock: o.Now,
+		Store: a.sessionStore(), Idle: o.Config.SessionIdle, Lifetime: o.Config.SessionLife, Clock: o.Now,
 		Addr:  func(r *http.Request) string { return middleware.ClientAddr(r.Context()).String() },
 		Ended: a.sessionEnded,
 	})
@@ -132,6 +132,16 @@ func New(o Options) (*App, error) {
 	a.running.Go(func() { _ = a.stored.Run(ctx) }) // returns nil, when told to stop
 	a.keepKeys(ctx)
 	return a, nil
+}
+
+// sessionStore keeps sessions in the database and, where the configuration says
+// so, those in use in memory for a moment.
+func (a *App) sessionStore() session.Store {
+	var store session.Store = session.NewSQLStore(a.o.DB)
+	if age := a.o.Config.SessionCache; age > 0 {
+		store = session.NewCachedStore(session.CachedOptions{Store: store, Age: age, Clock: a.o.Now})
+	}
+	return store
 }
 
 // Handler serves relay, without the default middleware that gale.Run adds.
