@@ -59,7 +59,7 @@ func (c Config) Public() string {
 	if c.PublicURL != "" {
 		return strings.TrimSuffix(c.PublicURL, "/")
 	}
-	if host, port, err := net.SplitHostPort(c.Addr); err == nil && port != "0" && host != "unix" {
+	if host, port, err := net.SplitHostPort(c.Addr); err == nil && port != "0" && !strings.HasPrefix(c.Addr, "unix:") {
 		if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 			host = "127.0.0.1"
 		}

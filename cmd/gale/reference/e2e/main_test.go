@@ -15,6 +15,7 @@ import (
 
 	"github.com/galeweb/gale/cmd/gale/reference/e2e"
 	"github.com/galeweb/gale/galetest"
+	"github.com/galeweb/gale/mail"
 )
 
 // browser is shared, because one takes a second to start; every tab has a
@@ -229,4 +230,26 @@ func quote(s string) string {
 		panic(err)
 	}
 	return string(b)
+}
+
+// follow opens the link in the newest mail to the address, on the page that
+// shows mails in development.
+func (r *site) follow(b *tab, address string) {
+	r.t.Helper()
+	_, err := r.Mails.Wait(r.t.Context(), func(m mail.Message) bool { return m.IsTo(address) })
+	b.must(err)
+	b.visit(r.URL+"/dev/outbox", 200)
+	link := value[string](b, fmt.Sprintf(`[...document.querySelectorAll("article.mail")].find(m => m.textContent.includes(%q)).querySelector("a").href`, address))
+	_, path, _ := strings.Cut(link, "8080")
+	b.visit(r.URL+path, 200)
+}
+
+// join makes a further account in b.
+func (r *site) join(b *tab, name, address string) {
+	r.t.Helper()
+	b.visit(r.URL+"/sign-up", 200)
+	b.submit("main form button", "#name", name, "#email", address)
+	b.sees("Look into your mail")
+	r.follow(b, address)
+	b.submit("main form button", "#password", password)
 }

@@ -2,11 +2,15 @@ package e2e_test
 
 import (
 	"context"
+	"crypto/sha256"
 	_ "embed"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/cmd/gale/reference/e2e"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
 )
 
 // look returns what is wrong with the page that a tab shows.
@@ -19,6 +23,11 @@ var look string
 // complain of, so that the security policy of the headers holds too.
 func TestPages(t *testing.T) {
 	t.Parallel()
+	if browser == nil {
+		open(t, e2e.View{}) // skips
+	}
+	r := serve(t)
+	r.populate()
 	signedOut := []page{
 		{path: "/"},
 		{path: "/sign-in"},
@@ -26,13 +35,24 @@ func TestPages(t *testing.T) {
 		{path: "/api"},
 		{path: "/sign-up", do: func(b *tab) {
 			value[bool](b, "document.querySelector('main form').noValidate = true")
-			b.submit("main form button", "#name", "No Good", "#email", "nowhere", "#password", "short")
+			b.submit("main form button", "#name", "No Good", "#email", "nowhere")
 			b.sees("Must look like name@example.com")
 		}},
 		{path: "/sign-in", do: func(b *tab) {
 			b.submit("main form button", "#email", "nobody@example.com", "#password", "wrong")
 			b.sees("Wrong mail address or password.")
 		}},
+		{path: "/reset"},
+		{path: "/reset", do: func(b *tab) {
+			b.submit("main form button", "#email", "nobody-with-a-long-name-at-all@"+strings.Repeat("mail.", 12)+"example.com")
+			b.sees("Look into your mail")
+		}},
+		{path: "/reset/confirm?token=none", status: 404},
+		{path: "/dev/outbox"},
+		{path: "/sign-up/confirm?token=" + r.link(models.SignUpLink)},
+		{path: "/reset/confirm?token=" + r.link(models.ResetLink)},
+		{path: "/email/new?token=" + r.link(models.NewEmailLink)},
+		{path: "/email/old?token=" + r.link(models.OldEmailLink)},
 		{path: "/channels/boiler", do: follow},
 		{path: "/channels/empty", do: follow},
 		{path: "/channels/" + longName, do: follow},
@@ -44,6 +64,16 @@ func TestPages(t *testing.T) {
 	signedIn := []page{
 		{path: "/"},
 		{path: "/profile"},
+		{path: "/profile/security"},
+		{path: "/profile/account"},
+		{path: "/profile/security", do: func(b *tab) {
+			b.submit("form[action='/profile/password'] button", "#old", password, "#password", "short")
+			b.sees("at least 8")
+		}},
+		{path: "/profile/account", do: func(b *tab) {
+			b.submit("form[action='/profile/delete'] button", "#name", "nobody", "#delete-password", password)
+			b.sees("Is not your name")
+		}},
 		{path: "/admin/users"},
 		{path: "/channels/boiler", do: follow},
 		{path: "/channels/empty", do: follow},
@@ -56,11 +86,6 @@ func TestPages(t *testing.T) {
 			b.sees("Must be 1 to 64")
 		}},
 	}
-	if browser == nil {
-		open(t, e2e.View{}) // skips
-	}
-	r := serve(t)
-	r.populate()
 	for name, view := range map[string]e2e.View{
 		"desktop light": {},
 		"desktop dark":  {Dark: true},
@@ -91,8 +116,7 @@ func TestErrorPages(t *testing.T) {
 	b, viewer := open(t, e2e.View{}), open(t, e2e.Phone())
 	r := serve(t)
 	r.prepare(b, "boiler")
-	viewer.visit(r.URL+"/sign-up", 200)
-	viewer.submit("main form button", "#name", longUser, "#email", "long@example.com", "#password", password)
+	r.join(viewer, longUser, "long@example.com")
 	page{path: "/admin/users", status: 403}.check(viewer, r.URL)
 	if _, err := r.DB.Exec(context.WithoutCancel(t.Context()), "ALTER TABLE channels RENAME TO lost"); err != nil {
 		t.Fatal(err)
@@ -145,8 +169,24 @@ func (r *site) populate() {
 		"words": strings.Repeat("some words ", 200), "word": strings.Repeat("x", 2000),
 	}})
 	b.submit("nav form button")
-	b.visit(r.URL+"/sign-up", 200)
-	b.submit("main form button", "#name", longUser, "#email", longUser+"@"+strings.Repeat("mail.", 12)+"example.com", "#password", password)
+	r.join(b, longUser, longUser+"@"+strings.Repeat("mail.", 12)+"example.com")
+}
+
+// link stores a link that works and returns its token.
+func (r *site) link(p models.Purpose) string {
+	r.t.Helper()
+	token := string(p)
+	hash := sha256.Sum256([]byte(token))
+	u, err := database.New(r.DB).UserByEmail(r.t.Context(), email)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_, err = r.DB.Exec(r.t.Context(), `INSERT INTO mail_links (hash, purpose, user_id, email, name, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		hash[:], p, u.ID, "somebody-new@"+strings.Repeat("mail.", 12)+"example.com", "newcomer", time.Now(), time.Now().Add(time.Hour))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return token
 }
 
 // page is one to look at.

@@ -17,6 +17,8 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/keyring"
+	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/obs"
 )
 
@@ -25,6 +27,8 @@ type Server struct {
 	URL  string // http://127.0.0.1:port
 	Addr string // 127.0.0.1:port
 	DB   *db.DB
+
+	Mails *mail.Memory // what was mailed
 
 	log  logBuffer
 	stop context.CancelFunc
@@ -39,7 +43,8 @@ type Options struct {
 	Now      func() time.Time // defaults to time.Now
 }
 
-// Serve starts relay. Stop ends it.
+// Serve starts relay, for development: its mails are in Mails, with links to the
+// port 8080 where Addr leaves the port open. Stop ends it.
 func Serve(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{done: make(chan struct{})}
 	logger := slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -50,9 +55,14 @@ func Serve(ctx context.Context, o Options) (*Server, error) {
 	if err := database.Migrate(obs.WithLogger(ctx, logger), s.DB); err != nil {
 		return nil, errors.Join(err, s.DB.Close())
 	}
+	keys, err := keyring.Open(ctx, keyring.Options{Source: keyring.Text(keyring.NewSet(time.Now()).Text())})
+	if err != nil {
+		return nil, errors.Join(err, s.DB.Close())
+	}
+	s.Mails = &mail.Memory{From: "relay@example.com"}
 	built, err := app.New(app.Options{
-		Config: config.Config{SignUp: true, SessionLife: time.Hour, SessionIdle: time.Hour},
-		DB:     s.DB, Logger: logger, Now: o.Now,
+		Config: config.Config{SignUp: true, SessionLife: time.Hour, SessionIdle: time.Hour, Addr: o.Addr},
+		DB:     s.DB, Keys: keys, Mail: s.Mails, Logger: logger, Now: o.Now,
 		Hasher: auth.HasherOptions{MemoryKiB: 64, Time: 1}, // passwords of an hour need no better
 	})
 	if err != nil {

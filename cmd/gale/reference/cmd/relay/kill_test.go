@@ -193,9 +193,18 @@ func furnish(p *process) string {
 		return p.must(status, http.MethodPost, path, "application/x-www-form-urlencoded", cookie, body)
 	}
 	header, _ := post(http.StatusSeeOther, "/sign-up", "", "name=ada&email=ada%40example.com&password=correct+horse+battery")
-	value, _, _ := strings.Cut(header.Get("Set-Cookie"), ";")
-	cookie := "Cookie: " + value
+	cookie := sessionCookie(header)
 	post(http.StatusSeeOther, "/channels", cookie, "name=open&title=Open&public=true")
 	_, page := post(http.StatusCreated, "/profile/keys", cookie, "name=probe")
 	return "Authorization: Bearer " + regexp.MustCompile(`pkt_[A-Za-z0-9_]{40,}`).FindString(page)
+}
+
+// sessionCookie returns, as a header, the cookie that an answer sets.
+func sessionCookie(header http.Header) string {
+	for _, c := range (&http.Response{Header: header}).Cookies() {
+		if c.Name == "__Host-session" {
+			return "Cookie: " + c.Name + "=" + c.Value
+		}
+	}
+	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -15,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/galeweb/gale/keyring"
 )
 
 // child is set in the environment of the processes that the tests start: they
@@ -140,6 +143,16 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// expect waits for something else than before.
+func (o *output) expect(want string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.want, o.found, o.once = want, make(chan struct{}), sync.Once{}
+	if strings.Contains(o.buf.String(), want) {
+		close(o.found)
+	}
+}
+
 func (o *output) text() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -192,6 +205,15 @@ func TestBadConfiguration(t *testing.T) {
 		{[]string{"RELAY_TRUSTED_PROXIES=10.0.0.0/8,everybody"}, []string{"TRUSTED_PROXIES", "everybody"}},
 		{[]string{"RELAY_SESSION_IDLE=2h", "RELAY_SESSION_LIFE=1h"}, []string{"SESSION_IDLE"}},
 		{[]string{"RELAY_DATABASE_URL=mysql://u:hunter2@h/d"}, []string{"relay: "}},
+		// Nothing that production needs is made up.
+		{[]string{"RELAY_ENV=production"}, []string{"gale secret new", "PUBLIC_URL", "SMTP_URL"}},
+		{[]string{"RELAY_PUBLIC_URL=https://relay.example.com/path"}, []string{"PUBLIC_URL"}},
+		{[]string{"RELAY_PUBLIC_URL=javascript:alert(1)"}, []string{"PUBLIC_URL"}},
+		{[]string{"RELAY_SMTP_URL=https://u:hunter2@mail.example.com"}, []string{"SMTP_URL"}},
+		{[]string{"RELAY_SMTP_URL=smtp://u:hunter2@mail.example.com?tls=off"}, []string{"SMTP_URL", "tls=off"}},
+		{[]string{"RELAY_SECRET_KEYS=gale1.hunter2"}, []string{"key"}},
+		{[]string{"RELAY_LIMIT_URL=mysql://u:hunter2@h"}, []string{"LIMIT_URL"}},
+		{[]string{"RELAY_LIMIT_ADDR=-1"}, []string{"LIMIT_ADDR"}},
 		{[]string{"RELAY_DATABASE_URL=sqlite:no/such/folder/relay.db"}, []string{"does not exist"}},
 	} {
 		cmd := command(t, append(bad.settings, "RELAY_ADDR=127.0.0.1:0")...)
@@ -208,4 +230,87 @@ func TestBadConfiguration(t *testing.T) {
 			t.Errorf("the password is told: %s", text)
 		}
 	}
+}
+
+// Keys are made once in development, and nobody else can read them.
+func TestKeysOfDevelopment(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, "sqlite:"+filepath.Join(dir, "x.db"))
+	file := filepath.Join(dir, "relay.keys")
+	first, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file has mode %v, %v", info.Mode(), err)
+	}
+	p.kill()
+	start(t, "sqlite:"+filepath.Join(dir, "x.db"))
+	second, err := os.ReadFile(file)
+	if err != nil || !bytes.Equal(first, second) {
+		t.Errorf("the second start has other keys, %v", err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, ".keys-*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("drafts are left: %v, %v", left, err)
+	}
+}
+
+// After a rotation and SIGHUP the process has the new keys and knows the old.
+func TestReloadOfKeys(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "keys")
+	set := keyring.NewSet(time.Now().Add(-time.Hour))
+	write := func() {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(file+".new", []byte(set.Lines().Reveal()), 0o600), os.Rename(file+".new", file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write()
+	p := start(t, "sqlite:relay.db", "RELAY_SECRET_KEYS_FILE="+file)
+	known := func(header http.Header) string {
+		for _, c := range (&http.Response{Header: header}).Cookies() {
+			if c.Name == "__Host-device" {
+				return c.Value
+			}
+		}
+		return ""
+	}
+	const form = "application/x-www-form-urlencoded"
+	header, _ := p.must(http.StatusSeeOther, http.MethodPost, "/sign-up", form, "", "name=ada&email=ada%40example.com&password=correct+horse+battery")
+	old := known(header)
+	set, _ = set.Rotate(keyring.Signing, time.Now().Add(-time.Minute))
+	write()
+	p.log.expect("the keys were read again")
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	<-p.log.found
+	for range 6 { // strangers use up the guesses
+		_, _, _, err := p.do(http.MethodPost, "/sign-in", form, "", "email=ada%40example.com&password=wrong+horse+battery")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const right = "email=ada%40example.com&password=correct+horse+battery"
+	p.must(http.StatusTooManyRequests, http.MethodPost, "/sign-in", form, "", right)
+	header, _ = p.must(http.StatusSeeOther, http.MethodPost, "/sign-in", form, "Cookie: __Host-device="+old, right)
+	if renewed := known(header); renewed == "" || keyOf(t, set, renewed) == keyOf(t, set, old) {
+		t.Errorf("the cookie is signed by the old key: %q", renewed)
+	}
+}
+
+// keyOf returns the id of the key of set that signed the cookie.
+func keyOf(t *testing.T, set keyring.Set, cookie string) string {
+	t.Helper()
+	for _, k := range set.Keys() {
+		if strings.Contains(cookie, k.ID) {
+			return k.ID
+		}
+	}
+	t.Fatalf("no key of the set has signed %q", cookie)
+	return ""
 }

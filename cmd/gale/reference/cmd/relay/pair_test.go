@@ -59,7 +59,7 @@ func testPair(t *testing.T, a, b *process) {
 	defer cancel()
 	key := furnish(a)
 	header, _ := b.must(http.StatusSeeOther, http.MethodPost, "/sign-in", "application/x-www-form-urlencoded", "", "email=ada%40example.com&password=correct+horse+battery")
-	session, _, _ := strings.Cut(header.Get("Set-Cookie"), ";")
+	session := strings.TrimPrefix(sessionCookie(header), "Cookie: ")
 
 	presence := make(chan hubclient.Presence, 100)
 	here := a.watch(ctx, "", hubclient.SubscribeOptions{Presence: func(p hubclient.Presence) { presence <- p }})
