@@ -1,3 +1,5 @@
+//go:build unix
+
 package token_test
 
 import (
@@ -89,7 +91,7 @@ func dialEngine(b *testing.B, h http.Handler) net.Conn {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	assert.NoError(b, err)
-	srv := &engine.Server{Handler: h, Logger: slog.New(slog.DiscardHandler)}
+	srv := &engine.Server{Handler: h, ErrorLog: slog.New(slog.DiscardHandler)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
