@@ -87,8 +87,8 @@ screenshots: ## take the pictures of relay in docs/img with headless Chromium
 	cd cmd/gale && go run ./internal/screenshots -out ../../docs/img
 
 .PHONY: generate
-generate: ## build the hub's browser client, hub/browser/dist, from its TypeScript
-	go run ./cmd/gale/internal/hubclient
+generate: ## build what gale serves to browsers from its TypeScript: hub/browser/dist, auth/passkey/browser/dist
+	go run ./cmd/gale/internal/clientjs
 
 .PHONY: tidy
 tidy: ## go mod tidy in each module, against this working tree

@@ -11,17 +11,6 @@ import (
 	"time"
 )
 
-// Signer signs what clients keep, so that they cannot make it up; a
-// keyring.Signer is one. It must be used for nothing else: bind it to a purpose
-// of its own. It is safe for concurrent use.
-type Signer interface {
-	// Sign returns a text of A-Z, a-z, 0-9 and ".-_=" that holds payload.
-	Sign(payload []byte) (string, error)
-	// Verify returns the payload, or an error for a text that Sign has not
-	// made.
-	Verify(signed string) ([]byte, error)
-}
-
 // DevicesOptions configure [Devices].
 type DevicesOptions struct {
 	// Signer signs the cookie. Required.
@@ -41,7 +30,7 @@ type DevicesOptions struct {
 // nobody in. It is safe for concurrent use.
 type Devices struct {
 	o      DevicesOptions
-	cookie string
+	cookie signedCookie
 }
 
 // Device is a browser; the zero value is one that is not known.
@@ -67,11 +56,7 @@ func NewDevices(o DevicesOptions) *Devices {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	d := &Devices{o: o, cookie: "__Host-device"}
-	if o.Insecure {
-		d.cookie = "device"
-	}
-	return d
+	return &Devices{o, newSignedCookie("device", o.Signer, o.Lifetime, o.Insecure)}
 }
 
 // deviceEntry is one account in the cookie: 28 bytes.
@@ -129,30 +114,16 @@ func (d *Devices) Remember(w http.ResponseWriter, r *http.Request, account strin
 		payload = append(payload, e.account[:]...)
 		payload = binary.BigEndian.AppendUint32(payload, e.since)
 	}
-	value, err := d.o.Signer.Sign(payload)
-	if err != nil {
+	if err := d.cookie.set(w, payload); err != nil {
 		return fmt.Errorf("auth: remember a device: %w", err)
 	}
-	c := &http.Cookie{
-		Name: d.cookie, Value: value, Path: "/", MaxAge: int(d.o.Lifetime / time.Second),
-		Secure: !d.o.Insecure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
-	if err := c.Valid(); err != nil {
-		return fmt.Errorf("auth: remember a device: the Signer's text is no cookie value: %w", err)
-	}
-	http.SetCookie(w, c)
 	return nil
 }
 
-// entries returns what the cookie of r says, without what is too old. Of two
-// cookies one was planted, and nothing says which: they count as none.
+// entries returns what the cookie of r says, without what is too old.
 func (d *Devices) entries(r *http.Request) []deviceEntry {
-	cookies := r.CookiesNamed(d.cookie)
-	if len(cookies) != 1 {
-		return nil
-	}
-	payload, err := d.o.Signer.Verify(cookies[0].Value)
-	if err != nil || len(payload) == 0 || payload[0] != deviceFormat || (len(payload)-1)%deviceEntryLen != 0 {
+	payload := d.cookie.get(r)
+	if len(payload) == 0 || payload[0] != deviceFormat || (len(payload)-1)%deviceEntryLen != 0 {
 		return nil
 	}
 	now := d.o.Clock()

@@ -169,6 +169,33 @@ func TestWiringMistakesPanic(t *testing.T) {
 		"ever be granted": func() {
 			auth.New(auth.Options[user]{Sessions: sessions, Find: find, ID: id, Permissions: map[string][]string{"a": {"b"}}})
 		},
+		"PermissionsOf without": func() {
+			auth.New(auth.Options[user]{
+				Sessions: sessions, Find: find, ID: id, Roles: func(user) []string { return nil },
+				PermissionsOf: func(string) map[string]bool { return nil },
+			})
+		},
+		"ConfirmURL is not a URL": func() {
+			auth.New(auth.Options[user]{Sessions: sessions, Find: find, ID: id, ConfirmURL: "%zz"})
+		},
+		"a positive age":        func() { s.auth.RequireRecent(0) },
+		"Begin outside":         func() { _ = s.auth.Begin(t.Context(), user{}, auth.MethodPassword) },
+		"Confirm outside":       func() { _ = s.auth.Confirm(t.Context(), auth.MethodPassword) },
+		"a guard outside of":    func() { serve(s.auth.SessionOnly(http.NotFoundHandler())) },
+		"a guard outside of Id": func() { serve(s.auth.RequireRecent(1)(http.NotFoundHandler())) },
+		"Begin without Options.": func() {
+			serve(s.auth.Identify(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				_ = s.auth.Begin(r.Context(), s.users["alice"], auth.MethodPassword)
+			})))
+		},
+		"empty Method": func() {
+			serve(s.auth.Identify(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				_ = s.auth.SignIn(r.Context(), s.users["alice"], "")
+			})))
+		},
+		"RequireRecent without Options.Sessions": func() {
+			auth.New(auth.Options[user]{ID: id, Authenticators: []auth.Authenticator[user]{keyed{s}}}).RequireRecent(1)
+		},
 		"LoginURL is not a URL":   func() { auth.New(auth.Options[user]{Sessions: sessions, Find: find, ID: id, LoginURL: "%zz"}) },
 		`permission "posts.raed"`: func() { s.auth.Require("posts.read", "posts.raed") },
 		`permission "*"`:          func() { s.auth.Require("*") },

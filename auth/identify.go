@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -31,17 +32,19 @@ func (a *Auth[U]) Identify(next http.Handler) http.Handler {
 			return
 		}
 		p := &principal[U]{}
-		u, ok, err := a.byCredential(r)
-		if err == nil && !ok && a.o.Sessions != nil {
-			u, ok, err = a.bySession(r)
+		id, err := a.byCredential(r)
+		var half *pending[U]
+		if err == nil && !id.known && a.o.Sessions != nil {
+			id, half, err = a.bySession(ctx)
 		}
 		if err != nil {
 			web.Fail(w, r, err)
 			return
 		}
-		if ok {
-			a.set(ctx, p, u, true)
+		if id.known {
+			a.become(ctx, p, id)
 		}
+		p.pending = half
 		next.ServeHTTP(w, r.WithContext(a.key.With(ctx, p)))
 	})
 	if a.o.Sessions == nil {
@@ -50,22 +53,26 @@ func (a *Auth[U]) Identify(next http.Handler) http.Handler {
 	return a.o.Sessions.Middleware(h)
 }
 
-func (a *Auth[U]) byCredential(r *http.Request) (u U, ok bool, err error) {
+func (a *Auth[U]) byCredential(r *http.Request) (id identity[U], err error) {
 	for _, au := range a.o.Authenticators {
-		if u, ok, err = au.Authenticate(r.Context(), r); err != nil || ok {
+		if id.user, id.known, err = au.Authenticate(r.Context(), r); err != nil || id.known {
+			id.credential = "credential"
+			if named, ok := au.(interface{ Name() string }); ok {
+				id.credential = named.Name()
+			}
 			break
 		}
 	}
 	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch {
 	case err != nil:
-		return u, false, err
-	case ok && !a.o.Active(u):
-		return u, false, refused(ErrInactive)
-	case !ok && len(a.o.Authenticators) > 0 && strings.EqualFold(scheme, "Bearer"):
-		return u, false, refused(errors.New("auth: a bearer token that no Authenticator knows"))
+		return identity[U]{}, err
+	case id.known && !a.o.Active(id.user):
+		return identity[U]{}, refused(ErrInactive)
+	case !id.known && len(a.o.Authenticators) > 0 && strings.EqualFold(scheme, "Bearer"):
+		return identity[U]{}, refused(errors.New("auth: a bearer token that no Authenticator knows"))
 	}
-	return u, ok, nil
+	return id, nil
 }
 
 // refused is the answer to a credential that is wrong, RFC 6750 section 3.1.
@@ -79,22 +86,23 @@ func refused(err error) error {
 	}
 }
 
-func (a *Auth[U]) bySession(r *http.Request) (u U, ok bool, err error) {
-	ctx := r.Context()
+// bySession returns who is signed in or, where nobody is, who has begun to.
+func (a *Auth[U]) bySession(ctx context.Context) (id identity[U], half *pending[U], err error) {
 	s := session.From(ctx)
 	if err := s.Err(); err != nil {
-		return u, false, err
+		return id, nil, err
 	}
-	id := s.User()
-	if id == "" {
-		return u, false, nil
+	user := s.User()
+	if user == "" {
+		half, err = a.resume(ctx, s)
+		return id, half, err
 	}
-	u, err = a.o.Find(ctx, id)
+	u, err := a.o.Find(ctx, user)
 	if errors.Is(err, ErrNoUser) {
-		return u, false, s.SignOut(ctx)
+		return id, nil, s.SignOut(ctx)
 	}
-	if err != nil {
-		return u, false, err
+	if err != nil || !a.o.Active(u) {
+		return id, nil, err
 	}
-	return u, a.o.Active(u), nil
+	return identity[U]{user: u, known: true, credential: bySession, session: s}, nil, nil
 }

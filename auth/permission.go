@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"maps"
+	"slices"
 )
 
 // all in a list of permissions stands for every one that is listed anywhere.
@@ -32,28 +33,50 @@ func resolve(permissions map[string][]string) (known map[string]bool, granted ma
 	return known, granted
 }
 
-// grants returns what u may do.
-func (a *Auth[U]) grants(u U) map[string]bool {
-	grants := map[string]bool{}
+// rights are what a user may do.
+type rights struct {
+	known   map[string]bool
+	roles   []map[string]bool // what each role grants; shared, so only read
+	scopes  []string
+	limited bool // to scopes
+}
+
+func (a *Auth[U]) rights(u U) rights {
+	r := rights{known: a.known}
 	for _, role := range a.o.Roles(u) {
-		maps.Copy(grants, a.granted[role])
+		r.roles = append(r.roles, a.permissionsOf(role))
 	}
-	return grants
+	if a.o.Scopes != nil {
+		r.scopes, r.limited = a.o.Scopes(u)
+	}
+	return r
+}
+
+func (a *Auth[U]) permissionsOf(role string) map[string]bool {
+	if a.o.PermissionsOf != nil {
+		return a.o.PermissionsOf(role)
+	}
+	return a.granted[role]
+}
+
+func (r rights) allow(permission string) bool {
+	return r.within(permission) &&
+		slices.ContainsFunc(r.roles, func(role map[string]bool) bool { return role[permission] })
+}
+
+// within reports whether neither a spelling nor a scope forbids permission.
+func (r rights) within(permission string) bool {
+	return r.known[permission] && (!r.limited || slices.Contains(r.scopes, permission) || slices.Contains(r.scopes, all))
 }
 
 // Allows reports whether u has the permission, for those who are not making a
 // request: the watchers of a topic, a job. It does not ask Options.Active.
-func (a *Auth[U]) Allows(u U, permission string) bool { return a.grants(u)[permission] }
+func (a *Auth[U]) Allows(u U, permission string) bool { return a.rights(u).allow(permission) }
 
-// Can reports whether the user of the request has the permission. Nobody has
-// one that [Options].Permissions does not list, not even by "*": what is
-// misspelt is denied.
+// Can reports whether the user of the request has the permission, by a role
+// and within the scopes of the credential. Nobody has one that
+// [Options].Permissions does not list, not even by "*": what is misspelt is
+// denied.
 func (a *Auth[U]) Can(ctx context.Context, permission string) bool {
-	p, ok := a.key.Value(ctx)
-	if !ok {
-		return false
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.grants[permission]
+	return a.identity(ctx).rights.allow(permission)
 }

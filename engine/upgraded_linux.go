@@ -218,7 +218,15 @@ func (c *conn) tend() (over bool, cause error) {
 		}
 		// Due may have had something to say.
 	}
-	switch c.protocol.Ending() {
+	how := c.protocol.Ending()
+	if how != upgrade.Open {
+		// Another goroutine may have said something, and decided on the end, since
+		// Output was asked.
+		if _, err := c.speak(); err != nil {
+			return true, err
+		}
+	}
+	switch how {
 	case upgrade.EndClose:
 		return !c.owesOutput() && c.saidBye(), nil
 	case upgrade.EndLinger:

@@ -254,6 +254,27 @@ func TestUpgradedEndLinger(t *testing.T) {
 	})
 }
 
+// What is said and ended between the server's last look at the output and its
+// question for the end goes out.
+func TestUpgradedSaidBeforeTheEnd(t *testing.T) {
+	parties(t, func(t *testing.T, p *party, mode engine.Mode) {
+		for _, how := range []upgrade.Ending{upgrade.EndLinger, upgrade.EndClose} {
+			var once sync.Once
+			p.prepare = func(k *talker, _ *http.Request) {
+				k.onEnding = func() {
+					once.Do(func() {
+						k.say("last words")
+						k.end(how)
+					})
+				}
+			}
+			g := p.hold(t, &engine.Server{Mode: mode}).enter()
+			g.gets("last words")
+			g.atEnd()
+		}
+	})
+}
+
 // The time that Due asks for comes, again and again, and without news.
 func TestUpgradedDue(t *testing.T) {
 	parties(t, func(t *testing.T, p *party, mode engine.Mode) {

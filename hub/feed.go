@@ -117,13 +117,15 @@ func (h *Hub) release(f *feed) {
 	}
 }
 
-// add is false when the hub is being drained.
+// add is false when the hub is being drained. From here on messages reach s, so
+// it is reset: what came before its history would go out ahead of it.
 func (f *feed) add(s subscriber) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
 		return false
 	}
+	s.reset()
 	switch s := s.(type) {
 	case *remote:
 		s.place = int32(len(f.remotes))
@@ -161,7 +163,6 @@ var errUnsettled = errors.New("hub: the stream was interrupted again and again")
 // join adds s and has it begin with what the history has for it, so that
 // nothing is missing between the two. On an error s has left.
 func (f *feed) join(ctx context.Context, s subscriber, from *Position, recent int) (History, error) {
-	s.reset() // before anything can be delivered to it
 	if !f.add(s) {
 		f.h.release(f)
 		return History{}, ErrClosed

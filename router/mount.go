@@ -24,8 +24,20 @@ func (r *Router) Mount(prefix string, h http.Handler) *Route {
 	if full == "" {
 		return r.add("", "", "/", h)
 	}
-	return r.add("", "", prefix+"/", strip(strings.Count(full, "/"), h))
+	stripped := strip(strings.Count(full, "/"), h)
+	if d, ok := h.(Decider); ok {
+		return r.add("", "", prefix+"/", decided{stripped, d})
+	}
+	return r.add("", "", prefix+"/", stripped)
 }
+
+// decided is a mounted handler that decides as what is within.
+type decided struct {
+	http.Handler
+	within Decider
+}
+
+func (d decided) Decision() string { return d.within.Decision() }
 
 // strip cuts the first segments off the URL. It counts rather than compares,
 // since /%61dmin/ is /admin/ too.

@@ -20,6 +20,7 @@ type Route struct {
 	name     string
 	location string
 	handler  http.Handler
+	decision string
 	params   bool // there are path values to set
 }
 
@@ -56,6 +57,31 @@ type RouteInfo struct {
 	Name string
 	// Location is where the route was registered, "file:line".
 	Location string
+	// Decision says who may make the request, in the words of the guards around
+	// the handler, the outermost first, with "; " between: "signed in;
+	// permission posts.write". It is empty when there is none. See [Decider].
+	Decision string
+}
+
+// Decider is a handler that decides who gets past it, such as what the guards
+// of package auth return. The router recognises it as the handler of a route,
+// or as what a middleware given to [Router.Use] returns. It does not look into
+// a middleware that wraps a Decider in a handler of its own, since that may
+// well let some requests past it.
+type Decider interface {
+	http.Handler
+	// Decision says in a few words who is let through.
+	Decision() string
+}
+
+// decide puts what h decides, if it does, in front of what those within do. A
+// middleware that returns what it was given decides nothing twice.
+func decide(h http.Handler, inner []string) []string {
+	d, ok := h.(Decider)
+	if !ok || len(inner) > 0 && inner[0] == d.Decision() {
+		return inner
+	}
+	return append([]string{d.Decision()}, inner...)
 }
 
 // Routes returns all routes of the router, those of every group included, in
@@ -64,7 +90,7 @@ func (r *Router) Routes() iter.Seq[RouteInfo] {
 	return func(yield func(RouteInfo) bool) {
 		for _, t := range r.table.routes {
 			p := t.pattern
-			if !yield(RouteInfo{p.method, p.host, p.path, t.text, t.name, t.location}) {
+			if !yield(RouteInfo{p.method, p.host, p.path, t.text, t.name, t.location, t.decision}) {
 				return
 			}
 		}
@@ -109,7 +135,9 @@ func (r *Router) add(method, host, path string, h http.Handler) *Route {
 	}
 	r.table.checkConflict(t)
 	r.seal()
-	t.handler = r.wrap(h)
+	var decisions []string
+	t.handler, decisions = r.wrap(h)
+	t.decision = strings.Join(decisions, "; ")
 	r.table.add(t)
 	return t
 }

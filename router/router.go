@@ -158,13 +158,16 @@ func (r *Router) seal() {
 	}
 }
 
-// wrap returns h within the middlewares of r.
-func (r *Router) wrap(h http.Handler) http.Handler {
+// wrap returns h within the middlewares of r, and what h and they have decided,
+// the outermost first.
+func (r *Router) wrap(h http.Handler) (wrapped http.Handler, decisions []string) {
+	decisions = decide(h, nil)
 	for _, m := range slices.Backward(r.middlewares) {
 		h = m(h)
 		if h == nil {
 			panic("router: a middleware returned a nil handler; return next to add nothing")
 		}
+		decisions = decide(h, decisions)
 	}
-	return h
+	return h, decisions
 }

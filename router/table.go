@@ -36,7 +36,7 @@ func (t *table) mustNotServe() {
 // middlewares.
 func (t *table) begin() {
 	t.start.Do(func() {
-		t.fallback = t.root.wrap(http.HandlerFunc(serveMiss))
+		t.fallback, _ = t.root.wrap(http.HandlerFunc(serveMiss))
 		t.serving.Store(true)
 	})
 }

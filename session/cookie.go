@@ -41,30 +41,35 @@ func hashToken(token string) (h Hash, ok bool) {
 	return sha256.Sum256([]byte(token)), true
 }
 
-// cookieHash returns the hash of the token that r brings. A request with two
-// session cookies has one that somebody planted, and nothing says which (RFC
-// 6265, section 4.2.2): it gets neither.
-func (m *Manager) cookieHash(r *http.Request) (h Hash, ok bool) {
-	cookies := r.CookiesNamed(m.o.Cookie)
+// cookieHash returns the hash of the token that the request brings. A request
+// with two session cookies has one that somebody planted, and nothing says which
+// (RFC 6265, section 4.2.2): it gets neither.
+func (s *Session) cookieHash() (h Hash, ok bool) {
+	cookies := s.r.CookiesNamed(s.m.o.Cookie)
 	if len(cookies) != 1 {
 		return Hash{}, false
 	}
-	return hashToken(cookies[0].Value)
+	token := cookies[0].Value
+	if s.sealed != nil {
+		token, s.sealed.in, _ = strings.Cut(token, ".")
+		s.sealed.token = token
+	}
+	return hashToken(token)
 }
 
-// setCookie sends token, or removes the cookie when token is "". It lasts as
+// setCookie sends value, or removes the cookie when value is "". It lasts as
 // long as the session can; the server ends it sooner when it idles.
-func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, token string, end time.Duration) {
+func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, value string, end time.Duration) {
 	c := &http.Cookie{
 		Name:     m.o.Cookie,
-		Value:    token,
+		Value:    value,
 		Path:     "/",
 		MaxAge:   -1,
 		Secure:   !m.o.Insecure,
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode,
 	}
-	if token != "" {
+	if value != "" {
 		// Rounded up: the server, not the cookie, is exact, and a cookie must
 		// not go before its session.
 		c.MaxAge = int((end + time.Second - 1) / time.Second)

@@ -23,7 +23,10 @@
 // are signed in ([Manager.List]) and end it ([Manager.Revoke]). SameSite=Lax
 // is not all of CSRF protection: keep middleware.CrossOrigin in the chain.
 //
-// Limits: 4 KiB of values a session. A WebSocket's handshake sends no header
+// A [CookieStore] keeps the values encrypted in the cookie instead, and nothing
+// but who, when and where on the server, so that sessions can be ended there too.
+//
+// Limits: 4 KiB of values a session, 2 KiB in a cookie. A WebSocket's handshake sends no header
 // through the Writer, so that a session cannot begin there. The [MemoryStore]
 // is bounded and for one process.
 package session

@@ -48,12 +48,20 @@ func (m *Manager) Revoke(ctx context.Context, user, id string) error {
 	if err != nil {
 		return err
 	}
+	found := false
 	for _, r := range recs {
-		if r.ID == id {
-			return m.end(ctx, r)
+		if r.ID != id {
+			continue
+		}
+		found = true // and on: a Renew that failed half-way leaves two
+		if err := m.end(ctx, r); err != nil {
+			return err
 		}
 	}
-	return fmt.Errorf("session: revoke: %w", ErrNotFound)
+	if !found {
+		return fmt.Errorf("session: revoke: %w", ErrNotFound)
+	}
+	return nil
 }
 
 // RevokeAll ends every session of user except the one called except, which may

@@ -43,8 +43,9 @@ type Options struct {
 	// also over plain HTTP, Safari does not. Anyone on the network can take
 	// over such a session.
 	Insecure bool
-	// MaxBytes bounds the values of one session, encoded. Defaults to 4 KiB:
-	// a session is read on most requests, so keep ids in it, not objects.
+	// MaxBytes bounds the values of one session, encoded. Defaults to 4 KiB, and
+	// to 2 KiB with a [CookieStore], the most that fits there: a session is read
+	// on most requests, so keep ids in it, not objects.
 	MaxBytes int
 	// Addr returns the client's address for the user's list of sessions.
 	// Defaults to the host of RemoteAddr; behind a proxy give the address that
@@ -63,6 +64,7 @@ type Manager struct {
 	o         Options
 	nextSweep atomic.Int64 // Unix nanoseconds
 	warned    atomic.Bool
+	sealed    bool // Store is a CookieStore
 }
 
 // New returns a manager. It panics when an option makes no sense.
@@ -70,7 +72,12 @@ func New(o Options) *Manager {
 	o.Idle = cmp.Or(o.Idle, 12*time.Hour)
 	o.Lifetime = cmp.Or(o.Lifetime, 30*24*time.Hour)
 	o.TouchEvery = cmp.Or(o.TouchEvery, min(time.Minute, o.Idle/4))
-	o.MaxBytes = cmp.Or(o.MaxBytes, 4<<10)
+	_, sealed := o.Store.(*CookieStore)
+	maxBytes := 4 << 10
+	if sealed {
+		maxBytes = cookieBytes
+	}
+	o.MaxBytes = cmp.Or(o.MaxBytes, maxBytes)
 	if o.Cookie == "" {
 		o.Cookie = hostPrefix + "session"
 		if o.Insecure {
@@ -80,6 +87,8 @@ func New(o Options) *Manager {
 	switch {
 	case o.Idle < 0 || o.Lifetime < 0 || o.TouchEvery < 0 || o.MaxBytes < 0:
 		panic("session: an option is negative; leave it 0 for its default")
+	case sealed && o.MaxBytes > cookieBytes:
+		panic("session: Options.MaxBytes is more than fits into a cookie; at most 2048 with a CookieStore")
 	case o.TouchEvery >= o.Idle:
 		panic("session: Options.TouchEvery is not below Idle, so that sessions in use would end; lower it")
 	case !o.Insecure && !strings.HasPrefix(o.Cookie, hostPrefix):
@@ -98,7 +107,7 @@ func New(o Options) *Manager {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	return &Manager{o: o}
+	return &Manager{o: o, sealed: sealed}
 }
 
 func remoteHost(r *http.Request) string {

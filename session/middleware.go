@@ -40,6 +40,9 @@ func (m *Manager) Middleware(next http.Handler) http.Handler {
 			w = ww
 		}
 		s := &Session{m: m, w: ww, r: r}
+		if m.sealed {
+			s.sealed = &sealedCookie{}
+		}
 		ww.OnHeader(s.beforeHeader)
 		next.ServeHTTP(w, r.WithContext(sessionKey.With(r.Context(), s)))
 		if ww.Written() {
@@ -53,6 +56,9 @@ func (m *Manager) Middleware(next http.Handler) http.Handler {
 
 // finish saves what is left. keep reports whether the response may stand.
 func (s *Session) finish() (keep bool, err error) {
+	if s.changes.empty() && !s.touch {
+		return true, nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.r.Context()), saveTimeout)
 	defer cancel()
 	if s.err != nil {
@@ -109,7 +115,11 @@ func (s *Session) header() {
 	addVary(h, "Cookie")
 	switch {
 	case s.token != "":
-		s.m.setCookie(s.w, s.r, s.token, s.rec.Created.Add(s.m.o.Lifetime).Sub(s.m.now()))
+		value := s.token
+		if s.sealed != nil && s.sealed.out != "" {
+			value += "." + s.sealed.out
+		}
+		s.m.setCookie(s.w, s.r, value, s.rec.Created.Add(s.m.o.Lifetime).Sub(s.m.now()))
 		h.Set("Cache-Control", "no-store")
 	case s.clear:
 		s.m.setCookie(s.w, s.r, "", 0)

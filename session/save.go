@@ -33,6 +33,7 @@ func (s *Session) save(ctx context.Context) error {
 		return s.saveNew(ctx)
 	}
 	rec := s.rec
+	ctx = s.storing(ctx)
 	for range saveAttempts {
 		merged := s.changes.apply(decode(rec.Data))
 		if err := s.m.fits(merged); err != nil {
@@ -48,7 +49,13 @@ func (s *Session) save(ctx context.Context) error {
 			rec.Version++
 			s.changes, s.touch = changes{}, false
 			s.adopt(rec)
+			if s.sealed != nil {
+				s.token = s.sealed.token // the same, with other values
+			}
 			return nil
+		}
+		if errors.Is(err, ErrHeaderSent) || errors.Is(err, ErrTooLarge) {
+			return err
 		}
 		if !errors.Is(err, ErrConflict) {
 			return unavailable(fmt.Errorf("session: save: %w", err))
@@ -68,7 +75,7 @@ func (s *Session) save(ctx context.Context) error {
 // saveNew stores a session that has no cookie yet. A session whose values were
 // all taken back is not begun.
 func (s *Session) saveNew(ctx context.Context) error {
-	if s.current.empty() {
+	if s.values().empty() {
 		s.changes = changes{}
 		return nil
 	}
@@ -77,16 +84,16 @@ func (s *Session) saveNew(ctx context.Context) error {
 	}
 	rec, token := s.begin("")
 	var err error
-	if rec.Data, err = s.current.encode(); err != nil {
+	if rec.Data, err = s.values().encode(); err != nil {
 		return fmt.Errorf("session: save: %w", err)
 	}
 	s.m.sweep(ctx, rec.Created)
-	if err := s.m.o.Store.Save(ctx, rec); err != nil {
+	if err := s.m.o.Store.Save(s.storing(ctx), rec); err != nil {
 		return unavailable(fmt.Errorf("session: save: %w", err))
 	}
 	rec.Version++
 	s.changes = changes{}
 	s.adopt(rec)
-	s.token, s.clear = token, false
+	s.give(token)
 	return nil
 }

@@ -37,6 +37,7 @@ type Session struct {
 	loaded  bool
 	err     error  // why the store could not be read
 	rec     Record // as stored; Version 0 when it is not
+	decoded bool   // the next two are
 	stored  data   // what rec.Data holds
 	current data   // stored with changes
 	changes changes
@@ -44,6 +45,17 @@ type Session struct {
 	token   string // cookie to be sent
 	clear   bool   // cookie to be removed
 	sent    bool   // the response header has gone
+
+	sealed *sealedCookie // with a CookieStore only
+}
+
+// storing returns ctx for calls of the store, which may need the cookie.
+func (s *Session) storing(ctx context.Context) context.Context {
+	if s.sealed == nil {
+		return ctx
+	}
+	s.sealed.closed = s.sent
+	return sealedKey.With(ctx, s.sealed)
 }
 
 // From returns the session of the request that ctx belongs to, never nil. It
@@ -66,11 +78,11 @@ func (s *Session) load(ctx context.Context) {
 		return
 	}
 	s.loaded = true
-	h, ok := s.m.cookieHash(s.r)
+	h, ok := s.cookieHash()
 	if !ok {
 		return
 	}
-	rec, err := s.m.o.Store.Load(ctx, h)
+	rec, err := s.m.o.Store.Load(s.storing(ctx), h)
 	if err != nil {
 		if !errors.Is(err, ErrNotFound) {
 			s.err = unavailable(fmt.Errorf("session: load: %w", err))
@@ -88,8 +100,24 @@ func (s *Session) load(ctx context.Context) {
 // adopt makes rec, as the store has it, the state of s.
 func (s *Session) adopt(rec Record) {
 	s.rec = rec
-	s.stored = decode(rec.Data)
-	s.current = s.changes.apply(s.stored)
+	s.decoded = false
+}
+
+// values returns the values with the changes. They are decoded when somebody
+// asks: most requests ask only who is signed in.
+func (s *Session) values() data {
+	if !s.decoded {
+		s.stored, s.decoded = decode(s.rec.Data), true
+		s.current = s.changes.apply(s.stored)
+	}
+	return s.current
+}
+
+// changed has values reflect the changes.
+func (s *Session) changed() {
+	if s.decoded {
+		s.current = s.changes.apply(s.stored)
+	}
 }
 
 // Err returns why the session could not be loaded, or nil. It is a
@@ -139,7 +167,7 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 	case s.sent:
 		return ErrHeaderSent
 	}
-	keep := s.current
+	keep := s.values()
 	if s.rec.User != "" && s.rec.User != user {
 		keep = data{}
 	}
@@ -149,7 +177,7 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 		return fmt.Errorf("session: sign in: %w", err)
 	}
 	s.m.sweep(ctx, rec.Created)
-	if err := s.m.o.Store.Save(ctx, rec); err != nil {
+	if err := s.m.o.Store.Save(s.storing(ctx), rec); err != nil {
 		return unavailable(fmt.Errorf("session: sign in: %w", err))
 	}
 	if s.rec.Version > 0 {
@@ -162,8 +190,16 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 	rec.Version++
 	s.changes, s.touch = changes{}, false
 	s.adopt(rec)
-	s.token, s.clear = token, false
+	s.give(token)
 	return nil
+}
+
+// give has the response bring a token.
+func (s *Session) give(token string) {
+	s.token, s.clear = token, false
+	if s.sealed != nil {
+		s.sealed.token = token
+	}
 }
 
 // SignOut ends the session, at once in the store, and removes the cookie. What

@@ -11,7 +11,7 @@ import (
 // stored it.
 func Get[T any](s *Session, key string) (v T, ok bool) {
 	s.mu.Lock()
-	raw, ok := s.current.Values[key]
+	raw, ok := s.values().Values[key]
 	s.mu.Unlock()
 	if !ok {
 		return v, false
@@ -41,7 +41,7 @@ func (s *Session) Put(key string, v any) error {
 		return err
 	}
 	c := changes{values: map[string]json.RawMessage{key: raw}}
-	if err := s.m.fits(c.apply(s.current)); err != nil {
+	if err := s.m.fits(c.apply(s.values())); err != nil {
 		return fmt.Errorf("put %q: %w", key, err)
 	}
 	s.change(key, raw)
@@ -52,7 +52,7 @@ func (s *Session) Put(key string, v any) error {
 func (s *Session) Delete(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil && s.current.Values[key] != nil {
+	if s.err == nil && s.values().Values[key] != nil {
 		s.change(key, nil)
 	}
 }
@@ -62,7 +62,7 @@ func (s *Session) change(key string, raw json.RawMessage) {
 		s.changes.values = map[string]json.RawMessage{}
 	}
 	s.changes.values[key] = raw
-	s.current = s.changes.apply(s.stored)
+	s.changed()
 }
 
 // writable returns why the session cannot be changed, or nil.
@@ -108,9 +108,9 @@ func (s *Session) Flash(kind, message string) {
 		return
 	}
 	s.changes.added = append(s.changes.added, flash{rand.Text(), Flash{clip(kind, maxFlash), clip(message, maxFlash)}})
-	s.current = s.changes.apply(s.stored)
-	for len(s.current.Flashes) > maxFlashes {
-		s.show(s.current.Flashes[0].ID)
+	s.changed()
+	for len(s.values().Flashes) > maxFlashes {
+		s.show(s.values().Flashes[0].ID)
 	}
 }
 
@@ -122,7 +122,7 @@ func (s *Session) Flashes() []Flash {
 		return nil
 	}
 	var all []Flash
-	for _, f := range s.current.Flashes {
+	for _, f := range s.values().Flashes {
 		all = append(all, f.Flash)
 		s.show(f.ID)
 	}
@@ -134,10 +134,10 @@ func (s *Session) show(id string) {
 	for i, f := range s.changes.added {
 		if f.ID == id {
 			s.changes.added = append(s.changes.added[:i:i], s.changes.added[i+1:]...)
-			s.current = s.changes.apply(s.stored)
+			s.changed()
 			return
 		}
 	}
 	s.changes.shown = append(s.changes.shown, id)
-	s.current = s.changes.apply(s.stored)
+	s.changed()
 }

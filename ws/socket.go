@@ -159,6 +159,9 @@ func (s *socket) write() {
 	buf := s.c.h.buffer()
 	defer s.c.h.putBuffer(buf)
 	for {
+		// Asked first: a close frame that is queued as the connection breaks, by
+		// the reader, goes out before our half is shut.
+		how := (*protocol)(s.c).Ending()
 		out := s.c.output((*buf)[:0])
 		s.arm(s.c.due(s.Now()))
 		if len(out) > 0 {
@@ -168,7 +171,10 @@ func (s *socket) write() {
 			}
 			continue
 		}
-		switch (*protocol)(s.c).Ending() {
+		if how == upgrade.Open && (*protocol)(s.c).Ending() != how {
+			continue
+		}
+		switch how {
 		case upgrade.EndClose:
 			s.hangUp()
 			return

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/galeweb/gale/internal/believed"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/web"
 )
@@ -20,6 +21,11 @@ var ErrNotFound = errors.New("apikey: not found")
 type Record struct {
 	// Hash is [Key].Hash.
 	Hash []byte
+	// Previous is the Hash from before [Rotate], which is accepted until
+	// PreviousUntil, so that all who hold the key can be given the new one.
+	// Optional.
+	Previous      []byte
+	PreviousUntil time.Time
 	// Expires ends the key; the zero time means never.
 	Expires time.Time
 	// Revoked is true once the owner has ended the key.
@@ -31,8 +37,15 @@ type Options[U any] struct {
 	// Prefix is the one given to [New]. Required.
 	Prefix string
 	// Find returns the key with an id and its owner, or [ErrNotFound]. It is
-	// called before the key is proved, so it must not count as use. Required.
+	// called before the key is proved, so it must not count as use. What scopes
+	// the key has belongs in U, for auth.Options.Scopes. Required.
 	Find func(ctx context.Context, id string) (Record, U, error)
+	// FindAge is how long what Find has returned is believed, of the keys asked
+	// for last: another process that revokes a key or changes its owner is
+	// noticed here after so long, and this one at once when it calls
+	// [Authenticator.Forget]. Requests then share U, so nobody may change what
+	// it points to. Defaults to 0: each request asks.
+	FindAge time.Duration
 	// Used is told the id of each key that was accepted, to note when it was
 	// last used; best not more than once a minute. An error is only logged.
 	// Optional.
@@ -43,7 +56,19 @@ type Options[U any] struct {
 
 // Authenticator accepts keys from "Authorization: Bearer" and "X-API-Key". It
 // is an auth.Authenticator and safe for concurrent use.
-type Authenticator[U any] struct{ o Options[U] }
+type Authenticator[U any] struct {
+	o     Options[U]
+	found *believed.Cache[string, owned[U]] // nil without FindAge
+}
+
+// owned is what Options.Find returns.
+type owned[U any] struct {
+	rec   Record
+	owner U
+}
+
+// maxFound bounds the keys that are kept.
+const maxFound = 10_000
 
 // NewAuthenticator returns an Authenticator. It panics when an option is
 // missing.
@@ -57,7 +82,52 @@ func NewAuthenticator[U any](o Options[U]) *Authenticator[U] {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	return &Authenticator[U]{o}
+	if o.FindAge < 0 {
+		panic("apikey: Options.FindAge is negative; leave it 0 to ask for each request")
+	}
+	a := &Authenticator[U]{o: o}
+	if o.FindAge > 0 {
+		a.found = believed.New[string, owned[U]](maxFound, o.FindAge, o.Clock)
+	}
+	return a
+}
+
+// Name is what auth.Auth.Credential says: "apikey".
+func (*Authenticator[U]) Name() string { return "apikey" }
+
+// Forget has the key with an id read anew for the next request, after it or its
+// owner was changed, where Options.FindAge is set. It may be called by any
+// goroutine.
+func (a *Authenticator[U]) Forget(id string) {
+	if a.found != nil {
+		a.found.Forget(id)
+	}
+}
+
+// ForgetAll is Forget of every key, for owners with keys that are not at hand.
+func (a *Authenticator[U]) ForgetAll() {
+	if a.found != nil {
+		a.found.ForgetAll()
+	}
+}
+
+func (a *Authenticator[U]) find(ctx context.Context, id string) (Record, U, error) {
+	if a.found == nil {
+		return a.o.Find(ctx, id)
+	}
+	o, err := a.found.Get(id, func() (o owned[U], err error) {
+		o.rec, o.owner, err = a.o.Find(ctx, id)
+		return o, err
+	})
+	return o.rec, o.owner, err
+}
+
+// proves reports whether the key is the one that r is the record of, in a time
+// that does not depend on how far it is.
+func (r Record) proves(k Key, now time.Time) bool {
+	current := subtle.ConstantTimeCompare(r.Hash, k.Hash)
+	previous := subtle.ConstantTimeCompare(r.Previous, k.Hash)
+	return current == 1 || previous == 1 && now.Before(r.PreviousUntil)
 }
 
 // Authenticate returns the owner of the key in r; ok is false when there is
@@ -74,11 +144,11 @@ func (a *Authenticator[U]) Authenticate(ctx context.Context, r *http.Request) (u
 	if err != nil {
 		return u, false, refused("invalid_key", "The API key is not valid.", err)
 	}
-	rec, owner, err := a.o.Find(ctx, k.ID)
+	rec, owner, err := a.find(ctx, k.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return u, false, fmt.Errorf("apikey: find %s: %w", k.ID, err)
 	}
-	if err != nil || subtle.ConstantTimeCompare(rec.Hash, k.Hash) != 1 {
+	if err != nil || !rec.proves(k, a.o.Clock()) {
 		return u, false, refused("invalid_key", "The API key is not valid.", errors.Join(errors.New("apikey: no such key: "+k.ID), err))
 	}
 	if rec.Revoked {

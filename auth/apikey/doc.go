@@ -16,12 +16,13 @@
 // enough for random secrets. Guessing: 2^256 secrets; a guess with a wrong
 // checksum never reaches the database. Leaks: keys in URLs are not accepted,
 // Key prints without its secret, and the prefix lets scanners find one in a
-// repository. Theft: a key can be revoked and can expire; both hold from the
-// next request on. Timing: hashes are compared in constant time, and a key
+// repository. Theft: a key can be revoked, rotated ([Rotate]: the old
+// secret works for as long as the owner says) and can expire; all hold from the
+// next request on, or Options.FindAge later. Timing: hashes are compared in constant time, and a key
 // that never existed is answered as one with a wrong secret. Confusion: a
 // request with two credentials is refused.
 //
-// Limits: who sends a key has all rights of its owner; narrower ones are the
-// application's to model in U and Options.Roles. Throttling is package
+// Limits: who sends a key has all rights of its owner, unless the application
+// keeps scopes with it and auth.Options.Scopes tells them. Throttling is package
 // ratelimit's.
 package apikey

@@ -40,9 +40,25 @@ func New(prefix string) (Key, error) {
 	if !validPrefix(prefix) {
 		return Key{}, fmt.Errorf("apikey: prefix %q; use 2 to %d lower-case letters and digits, a letter first", prefix, maxPrefix)
 	}
-	id := random(idLen)
+	return generate(prefix, random(idLen)), nil
+}
+
+// Rotate returns a new secret for the key with an id, which keeps its name,
+// scopes and owner. Store its Hash, and the hash of before as [Record].Previous
+// with the time until which it is still accepted.
+func Rotate(prefix, id string) (Key, error) {
+	if !validPrefix(prefix) {
+		return Key{}, fmt.Errorf("apikey: prefix %q; use the one given to New", prefix)
+	}
+	if len(id) != idLen || !isBase62(id) {
+		return Key{}, fmt.Errorf("%w: %q is no id of a key", ErrMalformed, id)
+	}
+	return generate(prefix, id), nil
+}
+
+func generate(prefix, id string) Key {
 	body := prefix + "_" + id + "_" + random(secretLen)
-	return newKey(body+checksum(body), id), nil
+	return newKey(body+checksum(body), id)
 }
 
 func newKey(plain, id string) Key {

@@ -45,6 +45,9 @@ func NewAuthenticator[U any](o AuthenticatorOptions[U]) *Authenticator[U] {
 	return &Authenticator[U]{o}
 }
 
+// Name is what [auth.Auth.Credential] says: "token".
+func (*Authenticator[U]) Name() string { return "token" }
+
 // Authenticate returns the user of the token in r; ok is false when there is
 // none. A bearer token that has not the two dots of a JWT, such as an API key,
 // is left to other authenticators. Every refusal is the same 401; keys that

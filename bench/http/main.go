@@ -17,13 +17,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/galeweb/gale/bench/internal/load"
 	"github.com/galeweb/gale/bench/internal/pick"
 )
 
 func main() {
 	log.SetFlags(0)
-	if slices.Equal(os.Args[1:], []string{loaderArg}) {
-		obey(os.Stdin, os.Stdout)
+	if slices.Equal(os.Args[1:], []string{load.Arg}) {
+		load.Obey(os.Stdin, os.Stdout)
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

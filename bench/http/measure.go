@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/galeweb/gale/bench/http/internal/load"
+	"github.com/galeweb/gale/bench/internal/load"
 )
 
 // figures are what one round of one work on one peer gave. Which are set
@@ -28,7 +28,7 @@ func (b *bench) measure(ctx context.Context, w work, p peer) (f figures, err err
 		return figures{}, err
 	}
 	defer s.Kill()
-	l, err := b.startLoader(ctx)
+	l, err := b.startLoad(ctx)
 	if err != nil {
 		return figures{}, err
 	}
@@ -39,7 +39,7 @@ func (b *bench) measure(ctx context.Context, w work, p peer) (f figures, err err
 	case allocs:
 		return b.allocs(s, l, w)
 	}
-	r, err := l.order(order{Run: &load.Spec{Addr: s.addr, PID: s.PID(), Streams: w.streams, WarmUp: b.warmUp, Measured: b.measured * time.Duration(w.length)}})
+	r, err := l.Order(load.Order{Run: &load.Spec{Addr: s.addr, PID: s.PID(), Streams: w.streams, WarmUp: b.warmUp, Measured: b.measured * time.Duration(w.length)}})
 	if err != nil {
 		return figures{}, err
 	}
@@ -60,18 +60,18 @@ func underLoadFigures(r load.Result) (figures, error) {
 }
 
 // idle measures the memory that connections cost which were used once.
-func (b *bench) idle(ctx context.Context, s server, l loader, w work) (figures, error) {
+func (b *bench) idle(ctx context.Context, s server, l load.Loader, w work) (figures, error) {
 	hold := load.Hold{Addr: s.addr, Request: get("/plain", host), Body: hello, TLS: w.tls}
 	// What the first connections make the server load and allocate is not theirs.
 	warm := hold
 	warm.Connections = 100
 	before, err := b.settled(s, func() error {
-		first, err := b.startLoader(ctx)
+		first, err := b.startLoad(ctx)
 		if err != nil {
 			return err
 		}
 		defer first.Kill()
-		_, err = first.order(order{Hold: &warm})
+		_, err = first.Order(load.Order{Hold: &warm})
 		return err
 	})
 	if err != nil {
@@ -79,7 +79,7 @@ func (b *bench) idle(ctx context.Context, s server, l loader, w work) (figures, 
 	}
 	hold.Connections = w.connections / b.idleShare
 	after, err := b.settled(s, func() error {
-		_, err := l.order(order{Hold: &hold})
+		_, err := l.Order(load.Order{Hold: &hold})
 		return err
 	})
 	return figures{bytes: float64(after-before) / float64(hold.Connections)}, err
@@ -100,16 +100,16 @@ func (b *bench) settled(s server, do func() error) (int64, error) {
 }
 
 // allocs counts what the server allocates while it answers.
-func (b *bench) allocs(s server, l loader, w work) (figures, error) {
+func (b *bench) allocs(s server, l load.Loader, w work) (figures, error) {
 	spec := load.Spec{Addr: s.addr, PID: s.PID(), Streams: w.streams, Measured: b.measured}
-	if _, err := l.order(order{Run: &spec}); err != nil { // fills the pools
+	if _, err := l.Order(load.Order{Run: &spec}); err != nil { // fills the pools
 		return figures{}, err
 	}
 	objects, bytes, err := s.allocated()
 	if err != nil {
 		return figures{}, err
 	}
-	r, err := l.order(order{Run: &spec})
+	r, err := l.Order(load.Order{Run: &spec})
 	if err != nil {
 		return figures{}, err
 	}

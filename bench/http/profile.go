@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/galeweb/gale/bench/http/internal/load"
+	"github.com/galeweb/gale/bench/internal/load"
 )
 
 // profile runs the first load on the first peer and writes the functions that
@@ -31,7 +31,7 @@ func (b *bench) profile(ctx context.Context, out io.Writer, length time.Duration
 		return err
 	}
 	defer s.Kill()
-	l, err := b.startLoader(ctx)
+	l, err := b.startLoad(ctx)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (b *bench) profile(ctx context.Context, out io.Writer, length time.Duration
 		_, err := s.Ask(fmt.Sprintf("profile %s %v", file, length))
 		done <- err
 	}()
-	r, err := l.order(order{Run: &load.Spec{Addr: s.addr, PID: s.PID(), Streams: w.streams, WarmUp: b.warmUp, Measured: length + time.Second}})
+	r, err := l.Order(load.Order{Run: &load.Spec{Addr: s.addr, PID: s.PID(), Streams: w.streams, WarmUp: b.warmUp, Measured: length + time.Second}})
 	if err = errors.Join(err, <-done); err != nil {
 		return err
 	}

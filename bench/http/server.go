@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/galeweb/gale/bench/internal/launch"
+	"github.com/galeweb/gale/bench/internal/load"
 )
 
 // server is a peer that runs.
@@ -49,6 +50,10 @@ func (b *bench) start(ctx context.Context, p peer, tls bool) (server, error) {
 		return server{}, err
 	}
 	return server{process, p, addr}, nil
+}
+
+func (b *bench) startLoad(ctx context.Context) (load.Loader, error) {
+	return load.Start(ctx, b.cores.Load, filepath.Join(b.temp, "load.log"))
 }
 
 // binary returns the program of p in the temporary folder.

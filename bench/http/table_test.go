@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/galeweb/gale/bench/http/internal/load"
+	"github.com/galeweb/gale/bench/internal/load"
 	"github.com/galeweb/gale/bench/internal/stats"
 )
 

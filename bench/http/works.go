@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/galeweb/gale/bench/http/internal/load"
+	"github.com/galeweb/gale/bench/internal/load"
 )
 
 // work is one thing to measure.

@@ -46,7 +46,9 @@ type Protocol interface {
 	Due(now int64) (next int64)
 
 	// Ending says what becomes of the connection once Output has nothing more.
-	// It is asked after anything else was called.
+	// It is asked after anything else was called. When it is not Open, Output is
+	// asked once more before anything is done about it, so that what was said
+	// before the end, by whichever goroutine, is sent before it.
 	Ending() Ending
 
 	// Ended is called last: the connection is closed. cause is why: io.EOF when

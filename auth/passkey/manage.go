@@ -1,0 +1,51 @@
+package passkey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// List returns the credentials of a user, the oldest first.
+func (p *Passkeys) List(ctx context.Context, user string) ([]Credential, error) {
+	all, err := p.o.Store.ByUser(ctx, user)
+	if err != nil {
+		return nil, fmt.Errorf("passkey: list credentials: %w", err)
+	}
+	return all, nil
+}
+
+// Rename gives the user's credential another name. It returns [ErrNotFound] when
+// it is not the user's and [ErrName] when the name has more than 64 characters
+// or such that are not text.
+func (p *Passkeys) Rename(ctx context.Context, user, id, name string) error {
+	name, err := cleanName(name)
+	if err != nil {
+		return err
+	}
+	for range maxTries {
+		c, err := p.o.Store.ByID(ctx, id)
+		if err == nil && c.UserID != user {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("passkey: rename a credential: %w", err)
+		}
+		c.Name = name
+		if err := p.o.Store.Update(ctx, c); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return ErrConflict
+}
+
+// Delete removes the user's credential: it cannot sign in any more. It returns
+// [ErrNotFound] when it is not the user's. Whether the user still has another
+// way in is for the application to look at. Sessions stay; see
+// session.Manager.RevokeAll.
+func (p *Passkeys) Delete(ctx context.Context, user, id string) error {
+	if err := p.o.Store.Delete(ctx, user, id); err != nil {
+		return fmt.Errorf("passkey: delete a credential: %w", err)
+	}
+	return nil
+}

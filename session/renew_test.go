@@ -1,0 +1,108 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/galeweb/gale/internal/assert"
+	"github.com/galeweb/gale/session"
+)
+
+// renewing serves /renew besides what app does.
+func renewing(m *session.Manager, before func(r *http.Request)) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", app(m))
+	mux.Handle("/renew", m.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := session.From(r.Context())
+		before(r)
+		switch err := s.Renew(r.Context()); {
+		case errors.Is(err, session.ErrNotFound):
+			w.WriteHeader(http.StatusGone)
+		case err != nil:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})))
+	return mux
+}
+
+func TestRenewChangesOnlyTheToken(t *testing.T) {
+	t.Parallel()
+	m := session.New(session.Options{Ended: func(context.Context, string, string) { t.Error("the session ended") }})
+	b := newBrowser(t, renewing(m, func(*http.Request) {}))
+	b.get("/renew")
+	assert.Equal(t, b.token(), "") // nothing to renew
+	b.get("/in/alice")
+	b.get("/put/cart/book")
+	old := b.token()
+	before, err := m.List(t.Context(), "alice")
+	assert.NoError(t, err)
+	b.get("/renew")
+	assert.True(t, b.token() != old && b.token() != "", "the token stays")
+	assert.Equal(t, b.body("/who")+b.body("/get/cart"), "alicebook")
+	after, err := m.List(t.Context(), "alice")
+	assert.NoError(t, err)
+	assert.Equal(t, []any{len(after), after[0].ID, after[0].Created}, []any{1, before[0].ID, before[0].Created})
+	b.cookies["__Host-session"] = old
+	assert.Equal(t, b.body("/who"), "")
+}
+
+// The user has ended the session from elsewhere while it was being renewed.
+func TestRenewDoesNotReviveARevokedSession(t *testing.T) {
+	t.Parallel()
+	m := session.New(session.Options{})
+	b := newBrowser(t, renewing(m, func(r *http.Request) { assert.NoError(t, m.RevokeAll(r.Context(), "alice", "")) }))
+	b.get("/in/alice")
+	assert.Equal(t, b.get("/renew").Code, http.StatusGone)
+	assert.Equal(t, b.body("/who"), "")
+	infos, err := m.List(t.Context(), "alice")
+	assert.NoError(t, err)
+	assert.Equal(t, len(infos), 0)
+}
+
+func TestRenewKeepsWhatAnotherRequestPut(t *testing.T) {
+	t.Parallel()
+	m := session.New(session.Options{})
+	var other *browser
+	b := newBrowser(t, renewing(m, func(*http.Request) { other.get("/put/cart/book") }))
+	b.get("/in/alice")
+	other = newBrowser(t, app(m))
+	other.cookies["__Host-session"] = b.token()
+	b.get("/renew")
+	assert.Equal(t, b.body("/get/cart"), "book")
+}
+
+// A delete that fails leaves two records of one session; both can be ended.
+func TestAFailedRenewLeavesTheOldSession(t *testing.T) {
+	t.Parallel()
+	store := &stuck{spy: newSpy()}
+	m := session.New(session.Options{Store: store})
+	b := newBrowser(t, renewing(m, func(*http.Request) { store.stuck = true }))
+	b.get("/in/alice")
+	token := b.token()
+	assert.Equal(t, b.get("/renew").Code, http.StatusServiceUnavailable)
+	assert.Equal(t, b.token(), token)
+	assert.Equal(t, b.body("/who"), "alice")
+	store.stuck = false
+	infos, err := m.List(t.Context(), "alice")
+	assert.NoError(t, err)
+	assert.NoError(t, m.Revoke(t.Context(), "alice", infos[0].ID))
+	assert.Equal(t, b.body("/who"), "")
+	infos, err = m.List(t.Context(), "alice")
+	assert.NoError(t, err)
+	assert.Equal(t, len(infos), 0)
+}
+
+// stuck deletes nothing while stuck is set.
+type stuck struct {
+	*spy
+	stuck bool
+}
+
+func (s *stuck) Delete(ctx context.Context, h session.Hash) error {
+	if s.stuck {
+		return errDown
+	}
+	return s.spy.Delete(ctx, h)
+}
