@@ -45,6 +45,7 @@ type site struct {
 	handler          http.Handler
 	config           config.Config
 	outbox           *galetest.Outbox
+	log              *galetest.Log
 	proxies          []netip.Prefix
 }
 
@@ -116,7 +117,7 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	tb.Helper()
 	s.clock = galetest.NewClock(tb, time.Time{})
 	s.config = config.Config{Env: "dev", SignUp: true, SessionLife: 24 * time.Hour, SessionIdle: time.Hour, PublicURL: public}
-	s.outbox = galetest.NewOutbox(tb)
+	s.outbox, s.log = galetest.NewOutbox(tb), galetest.NewLog(tb)
 	s.outbox.From = "relay@example.com"
 	keys, err := keyring.Open(tb.Context(), keyring.Options{Source: keyring.Text(keyring.NewSet(s.clock.Now()).Text())})
 	assert.NoError(tb, err)
@@ -125,7 +126,7 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	}
 	s.store = database.New(s.db)
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: galetest.NewLog(tb).Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory,
+		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {
