@@ -217,10 +217,15 @@ func (s *site) user(name string, role models.Role) models.User {
 
 var keyOnPage = regexp.MustCompile(`pkt_[A-Za-z0-9_]{40,}`)
 
+// wish is the form for a key that may all that a key can.
+func wish(name string) url.Values {
+	return url.Values{"name": {name}, "scopes": {"packets.read", "packets.send", "channels.manage"}, "life": {"90 days"}}
+}
+
 // key makes an API key and returns it and its id.
 func (s *site) key(owner *galetest.Client, name string) (plain, id string) {
 	s.t.Helper()
-	plain = keyOnPage.FindString(owner.Post("/profile/keys", url.Values{"name": {name}}).Status(http.StatusCreated).Text())
+	plain = keyOnPage.FindString(owner.Post("/profile/keys", wish(name)).Status(http.StatusCreated).Text())
 	id, _, _ = strings.Cut(strings.TrimPrefix(plain, "pkt_"), "_")
 	if id == "" {
 		s.t.Fatal("no key on the page")
