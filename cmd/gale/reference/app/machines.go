@@ -1,21 +1,15 @@
 package app
 
 import (
-	"time"
-
 	"github.com/galeweb/gale/auth/apikey"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 )
 
-// keyAge is how long a key that was looked up is believed: a key that another
-// process revokes works here for so long.
-const keyAge = time.Second
-
 // newKeys accepts API keys.
 func (a *App) newKeys() *apikey.Authenticator[models.Caller] {
 	return apikey.NewAuthenticator(apikey.Options[models.Caller]{
-		Prefix: services.KeyPrefix, Find: a.findKey, FindAge: keyAge, Used: a.keyUsed, Clock: a.o.Now,
+		Prefix: services.KeyPrefix, Find: a.findKey, FindAge: a.o.Config.SessionCache, Used: a.keyUsed, Clock: a.o.Now,
 	})
 }
 
