@@ -145,6 +145,28 @@ func TestARemovedKeyIsNoticed(t *testing.T) {
 	refused(t, v, "removed key", jwt, token.ErrUnknownKey)
 }
 
+// An issuer that gives its new key the id of the old one.
+func TestAnIDThatIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	s, old, next := newSite(t, token.ES256), newEC(t), newEC(t)
+	n, v := s.remote()
+	serve := func(p pair) {
+		body, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: p.private.Public(), KeyID: "1"}}})
+		assert.NoError(t, err)
+		n.set(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }), nil)
+	}
+	all := claims()
+	all["exp"] = start.Add(time.Hour).Unix()
+	header := map[string]any{"kid": "1", "typ": "at+jwt"}
+	jwt := rawSign(t, old, header, all)
+	serve(old)
+	accepted(t, v, jwt)
+	serve(next)
+	s.clock.Advance(15 * time.Minute)
+	refused(t, v, "signed by the old key", jwt, token.ErrSignature)
+	accepted(t, v, rawSign(t, next, header, all))
+}
+
 func TestAnIssuerThatIsDown(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, token.ES256)
@@ -192,8 +214,11 @@ func TestOneFetchForMany(t *testing.T) {
 			if i%2 == 0 {
 				ctx = hasty
 			}
+			if i == 1 {
+				synctest.Wait() // it is one of the hasty that fetches
+			}
 			wg.Go(func() {
-				if _, err := v.Verify(ctx, jwt); errors.Is(err, context.Canceled) {
+				if _, err := v.Verify(ctx, jwt); ctx == hasty && errors.Is(err, context.Canceled) {
 					gaveUp.Add(1)
 				} else if err != nil {
 					t.Error(err)

@@ -25,7 +25,7 @@ func TestATokenSaysWhatItWasMadeFor(t *testing.T) {
 		s := newSite(t, alg)
 		issued, err := s.issuer.Issue(access())
 		assert.NoError(t, err)
-		for range 2 { // the second time from the cache
+		for range 3 { // from the second time on from the cache
 			c, err := s.verifier.Verify(t.Context(), issued.Token)
 			assert.NoError(t, err)
 			assert.Equal(t, c.Issuer, iss)
