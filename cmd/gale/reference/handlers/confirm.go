@@ -44,17 +44,17 @@ func (h *Accounts) Confirm(w http.ResponseWriter, r *http.Request) error {
 		} else {
 			failed = h.Service.Prove(ctx, u, attempt(r, h.Devices, u.Email), in.Password)
 		}
-		outcome := audit.OK
 		if failed == nil {
-			failed = h.Auth.Confirm(ctx, by)
-		} else {
-			outcome = audit.Refused
-		}
-		if err := h.note(r, u, "confirm."+string(by), outcome, ""); err != nil {
-			return err
-		}
-		if failed == nil {
+			if err := h.Auth.Confirm(ctx, by); err != nil {
+				return err
+			}
+			if err := h.note(r, u, "confirm."+string(by), audit.OK, ""); err != nil {
+				return err
+			}
 			return web.Redirect(w, r, next, http.StatusSeeOther)
+		}
+		if err := h.noteWrong(r, u, failed, "confirm."+string(by)); err != nil {
+			return err
 		}
 		err = failed
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
@@ -20,12 +19,19 @@ func (s *Site) note(r *http.Request, u models.User, action string, outcome audit
 }
 
 // noteRefused writes down a proof of nobody known that was wrong: what was typed
-// as the name may be a password, and is left out.
+// as the name may be a password, and is left out. What a throttle has refused
+// without a look is in its metrics: a flood of guesses is not to fill the log.
 func (s *Site) noteRefused(r *http.Request, err error, action string) error {
-	_, throttled := errors.AsType[*auth.ThrottledError](err)
-	_, invalid := errors.AsType[services.Invalid](err)
-	if !throttled && !invalid && !errors.Is(err, services.ErrCredentials) && !errors.Is(err, services.ErrDisabled) {
+	if !errors.Is(err, services.ErrCredentials) && !errors.Is(err, services.ErrDisabled) {
 		return nil
 	}
 	return s.note(r, models.User{}, action, audit.Refused, "")
+}
+
+// noteWrong writes down a proof of u that was looked at and wrong.
+func (s *Site) noteWrong(r *http.Request, u models.User, err error, action string) error {
+	if _, wrong := errors.AsType[services.Invalid](err); !wrong {
+		return nil
+	}
+	return s.note(r, u, action, audit.Refused, "")
 }

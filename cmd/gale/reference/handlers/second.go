@@ -72,7 +72,7 @@ func (h *Accounts) Second(w http.ResponseWriter, r *http.Request) error {
 			}
 			return web.Redirect(w, r, next, http.StatusSeeOther)
 		}
-		if err := h.note(r, c.User, "signin."+string(by), audit.Refused, ""); err != nil {
+		if err := h.noteWrong(r, c.User, failed, "signin."+string(by)); err != nil {
 			return err
 		}
 		err = failed
