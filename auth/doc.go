@@ -31,7 +31,9 @@
 //	err = devices.Remember(w, r, email)
 //	return web.Redirect(w, r, auth.Next(r, "/"), http.StatusSeeOther)
 //
-// Signing up is [CheckPassword], [Hasher.Hash], storing the user, and SignIn.
+// Signing up is the Check of package strength, or at least [CheckPassword];
+// [Hasher.Hash], storing the user, and SignIn. [Calibrate] finds the costs of a
+// hash for this machine.
 //
 // What is dangerous asks again who it is ([Auth.RequireRecent], [Auth.Confirm]);
 // what is about one object asks [Auth.Allow]; [CheckRoutes] finds routes that
@@ -46,13 +48,14 @@
 // the session's token, and so do the steps to it and a confirmation. A sign-in
 // that is half done passes no guard and ends with the password it began with. A
 // second factor alone signs nobody in. Keys and tokens never count as recent and
-// are held to their scopes, also for what their owner owns. Hashing runs on a
-// bounded number of CPUs. Redirects after signing in stay on this site. For
-// forms keep middleware.CrossOrigin in the chain: cookies alone do not stop
-// other sites from posting. Guesses are bounded by account, by network and in
-// all; who floods an account does not keep its owner out of browsers that have
-// signed in before. Every secret that can be guessed goes through a [Throttle],
-// codes of second factors through one with Codes.
+// are held to their scopes, also for what their owner owns. Hashing leaves
+// a CPU to others, and a stored hash that would cost more than seconds is
+// refused. Redirects after signing in stay on this site. For forms keep
+// middleware.CrossOrigin in the chain: cookies alone do not stop other sites
+// from posting. Guesses are bounded by account, by network and in all; who
+// floods an account does not keep its owner out of browsers that have signed in
+// before. Every secret that can be guessed goes through a [Throttle], codes of
+// second factors through one with Codes.
 //
 // Limits: passwords of at most 128 characters; 10 minutes for a second factor.
 // A form that RequireRecent refuses has to be filled in again.

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/session"
@@ -86,4 +87,29 @@ func Example() {
 	// 303 /login?next=%2Fwrite
 	// 303 /write
 	// 200 hello, alice
+}
+
+func ExampleHasher_Verify() {
+	ctx := context.Background()
+	hasher := auth.NewHasher(auth.Calibrate(ctx, 100*time.Millisecond, 0))
+
+	// As a Tornado application stored it, with bcrypt.
+	stored := "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"
+	for range 2 {
+		ok, rehash, err := hasher.Verify(ctx, "correct horse", stored)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(ok, rehash)
+		if ok && rehash {
+			if stored, err = hasher.Hash(ctx, "correct horse"); err != nil {
+				fmt.Println(err)
+				return
+			}
+		}
+	}
+	// Output:
+	// true true
+	// true false
 }

@@ -4,14 +4,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
 	"sync/atomic"
-
-	"golang.org/x/crypto/argon2"
 
 	"github.com/galeweb/gale/web"
 )
@@ -30,7 +27,9 @@ type HasherOptions struct {
 	// Threads is the parallelism of one hash. Defaults to 1.
 	Threads uint8
 	// Workers is how many hashes run at once, which bounds the memory at
-	// Workers times MemoryKiB. Defaults to the number of CPUs.
+	// Workers times MemoryKiB. Defaults to one less than the CPUs, at least
+	// 1: with a hash on each CPU other requests wait for the scheduler, which
+	// takes a CPU back after 10 ms only.
 	Workers int
 	// Queue is how many more may wait; beyond it the answer is [ErrBusy] at
 	// once. Defaults to 8 times Workers, about a quarter of a second.
@@ -56,7 +55,7 @@ const (
 
 // NewHasher returns a hasher. It panics when the costs are out of bounds.
 func NewHasher(o HasherOptions) *Hasher {
-	p := params{cmp.Or(o.MemoryKiB, 19456), cmp.Or(o.Time, 2), cmp.Or(o.Threads, 1)}
+	p := params{cmp.Or(o.MemoryKiB, defaultMemory), cmp.Or(o.Time, defaultTime), cmp.Or(o.Threads, 1)}
 	if !p.affordable() {
 		panic(fmt.Sprintf("auth: hash costs m=%d, t=%d, p=%d are out of bounds; keep m within 8*p and %d KiB, t within %d, p within %d and m*t within %d",
 			p.memory, p.time, p.threads, maxMemory, maxTime, maxThreads, maxPasses))
@@ -90,38 +89,45 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", &PasswordError{"invalid", "The password has characters that cannot be used, or is far too long."}
 	}
 	e := encoded{params: h.params, salt: random(saltLen)}
-	var err error
-	if e.key, err = h.derive(ctx, normal, e, keyLen); err != nil {
+	if err := h.run(ctx, func() { e.key = e.derive(normal, keyLen) }); err != nil {
 		return "", err
 	}
 	return e.String(), nil
 }
 
 // Verify reports whether password belongs to the stored hash. rehash is true
-// when it does and the hash was made with other costs than those of h: then
-// store a new one. An error says that it could not be found out: [ErrBusy],
-// the end of ctx, or a stored hash that is damaged.
+// when it does and the hash was made with other costs than those of h, or by
+// other software: then store a new one, and the table gets better with each
+// sign-in. An error says that it could not be found out: [ErrBusy], the end of
+// ctx, or a stored hash that is damaged, of no known kind, or so dear that it
+// could only be an attack (more than about 2 s, or 256 MiB).
+//
+// Besides its own hashes it knows those of
+//   - bcrypt: $2a$, $2b$ and $2y$, also behind Django's "bcrypt$". bcrypt reads
+//     72 bytes of a password; whoever has a longer one signs in with its
+//     beginning, and with all of it from the next time on.
+//   - scrypt: the PHC string $scrypt$ln=…,r=…,p=…$salt$hash of passlib, Werkzeug's
+//     scrypt:N:r:p$salt$hex, and Django's scrypt$N$salt$r$p$hash.
+//
+// These were made of the password as it was typed, and are checked so.
 //
 // A stored hash of "" belongs to no password and costs the same time. So look
 // the user up, and call Verify whether there is one or not: nobody learns from
-// the time of the answer who has an account.
+// the time of the answer who has an account. An imported hash costs another
+// time, until its owner has signed in once.
 func (h *Hasher) Verify(ctx context.Context, password, stored string) (ok, rehash bool, err error) {
 	normal, ok := normalize(password)
 	if !ok {
 		return false, false, nil // no account has it, and that is no secret
 	}
-	e, err := parseEncoded(cmp.Or(stored, h.dummy))
+	s, err := parseStored(cmp.Or(stored, h.dummy))
 	if err != nil {
 		return false, false, err
 	}
-	key, err := h.derive(ctx, normal, e, uint32(len(e.key)))
-	if err != nil {
+	if err := h.run(ctx, func() { ok = s.matches(password, normal) }); err != nil || !ok {
 		return false, false, err
 	}
-	if subtle.ConstantTimeCompare(key, e.key) != 1 {
-		return false, false, nil
-	}
-	return true, e.params != h.params, nil
+	return true, !s.costs(h.params), nil
 }
 
 // VerifyDummy spends the time of [Hasher.Verify] on a password of nobody.
@@ -130,12 +136,12 @@ func (h *Hasher) VerifyDummy(ctx context.Context, password string) error {
 	return err
 }
 
-// derive runs argon2id on the caller's goroutine when it is its turn. A hash
-// that has begun cannot be stopped; it ends in tens of milliseconds.
-func (h *Hasher) derive(ctx context.Context, password []byte, e encoded, n uint32) ([]byte, error) {
+// run calls work on the caller's goroutine when it is its turn. A hash that
+// has begun cannot be stopped; it ends in tens of milliseconds.
+func (h *Hasher) run(ctx context.Context, work func()) error {
 	defer h.waiting.Add(-1)
 	if h.waiting.Add(1) > h.queue {
-		return nil, &web.Error{
+		return &web.Error{
 			Status:  http.StatusServiceUnavailable,
 			Code:    "busy",
 			Message: "Too many people are signing in at the moment. Please try again.",
@@ -146,11 +152,12 @@ func (h *Hasher) derive(ctx context.Context, password []byte, e encoded, n uint3
 	select {
 	case h.running <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("auth: wait to hash: %w", context.Cause(ctx))
+		return fmt.Errorf("auth: wait to hash: %w", context.Cause(ctx))
 	}
 	defer func() { <-h.running }()
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("auth: wait to hash: %w", context.Cause(ctx))
+		return fmt.Errorf("auth: wait to hash: %w", context.Cause(ctx))
 	}
-	return argon2.IDKey(password, e.salt, e.time, e.memory, e.threads, n), nil
+	work()
+	return nil
 }

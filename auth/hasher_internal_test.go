@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"testing"
 	"testing/synctest"
 
@@ -44,4 +45,12 @@ func TestTheQueueIsBounded(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, h.waiting.Load(), 0)
 	})
+}
+
+// Other requests must find a CPU, however many people sign in.
+func TestHashesLeaveACPUToOthers(t *testing.T) {
+	t.Parallel()
+	h := NewHasher(HasherOptions{})
+	assert.Equal(t, cap(h.running), max(1, runtime.GOMAXPROCS(0)-1))
+	assert.Equal(t, h.queue, 9*int64(cap(h.running)))
 }

@@ -25,8 +25,9 @@ const maxPasswordBytes = 1024
 // PasswordError says why a password cannot be chosen. It wraps a [*web.Error]
 // with status 422, so that a handler may return it as it is.
 type PasswordError struct {
-	// Code is "too_short", "too_long", "invalid", or "personal" for one that
-	// contains the user's name or address.
+	// Code is "too_short", "too_long", "invalid", "personal" for one that
+	// contains the user's name or address, or, from package strength, "breached"
+	// or "weak".
 	Code string
 	// Message is a sentence for the user.
 	Message string

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -10,9 +11,9 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// errEncoded is returned for what is not an argon2id hash that we can afford
-// to check.
-var errEncoded = errors.New("auth: not a usable argon2id hash")
+// errEncoded is returned for what is no hash of a kind that we know, or none
+// that we can afford to check.
+var errEncoded = errors.New("auth: not a usable password hash")
 
 // params are the costs of argon2id, RFC 9106.
 type params struct {
@@ -44,6 +45,17 @@ func (p params) affordable() bool {
 		uint64(p.memory)*uint64(p.time) <= maxPasses
 }
 
+// derive returns the key of password, of n bytes.
+func (e encoded) derive(password []byte, n int) []byte {
+	return argon2.IDKey(password, e.salt, e.time, e.memory, e.threads, uint32(n))
+}
+
+func (e encoded) matches(_ string, normal []byte) bool {
+	return subtle.ConstantTimeCompare(e.derive(normal, len(e.key)), e.key) == 1
+}
+
+func (e encoded) costs(p params) bool { return e.params == p }
+
 var phcEncoding = base64.RawStdEncoding.Strict()
 
 // String returns the PHC string, whose order and spelling the reference
@@ -53,12 +65,43 @@ func (e encoded) String() string {
 		e.memory, e.time, e.threads, phcEncoding.EncodeToString(e.salt), phcEncoding.EncodeToString(e.key))
 }
 
-// parseEncoded reads a PHC string of argon2id, version 19, in its one spelling.
-func parseEncoded(s string) (encoded, error) {
+// stored is a stored hash of any kind.
+type stored interface {
+	// matches reports whether password belongs to the hash. normal is its form
+	// under NFKC, which is what this package hashes.
+	matches(password string, normal []byte) bool
+	// costs reports whether a new hash with the costs p would be no other.
+	costs(p params) bool
+}
+
+// parseStored reads a hash of this package, or one that other software made.
+func parseStored(s string) (stored, error) {
 	const maxLen = 256
 	if len(s) > maxLen {
-		return encoded{}, fmt.Errorf("%w: %d bytes long", errEncoded, len(s))
+		return nil, fmt.Errorf("%w: %d bytes long", errEncoded, len(s))
 	}
+	switch kind, rest, _ := strings.Cut(s, "$"); kind {
+	case "": // $ALGORITHM$
+		switch {
+		case strings.HasPrefix(rest, "scrypt$"):
+			return parseScryptPHC(s)
+		case strings.HasPrefix(rest, "2"):
+			return parseBcrypt(s)
+		}
+	case "bcrypt":
+		return parseBcrypt(rest)
+	case "scrypt":
+		return parseScryptDjango(s)
+	default:
+		if strings.HasPrefix(kind, "scrypt:") {
+			return parseScryptWerkzeug(s)
+		}
+	}
+	return parseEncoded(s)
+}
+
+// parseEncoded reads a PHC string of argon2id, version 19, in its one spelling.
+func parseEncoded(s string) (encoded, error) {
 	parts := strings.Split(s, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != "v=19" {
 		return encoded{}, fmt.Errorf("%w: does not begin with $argon2id$v=19$", errEncoded)
@@ -87,6 +130,7 @@ func parseEncoded(s string) (encoded, error) {
 	return e, nil
 }
 
+// cost reads name and a decimal number without leading zeros.
 func cost(s, name string, bits int) (uint64, bool) {
 	digits, ok := strings.CutPrefix(s, name)
 	n, err := strconv.ParseUint(digits, 10, bits)

@@ -8,35 +8,17 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/hub"
 	"github.com/galeweb/gale/internal/assert"
 	"github.com/galeweb/gale/ws"
 )
 
-// TestMain fails the run when a goroutine of hub or ws outlives the tests.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	deadline := time.Now().Add(5 * time.Second)
-	for code == 0 {
-		buf := make([]byte, 1<<20)
-		stacks := string(buf[:runtime.Stack(buf, true)])
-		if !strings.Contains(stacks, "ws.(*") && !strings.Contains(stacks, "gale/hub.(") {
-			break
-		}
-		if time.Now().After(deadline) {
-			fmt.Fprintln(os.Stderr, "leaked goroutines:\n"+stacks)
-			code = 1
-		}
-		runtime.Gosched()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { galetest.Main(m) }
 
 type packet struct {
 	Device string  `json:"device"`

@@ -4,42 +4,23 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/internal/assert"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/ws"
 )
 
-// TestMain fails the run when a goroutine of the package outlives the tests.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	deadline := time.Now().Add(5 * time.Second)
-	for code == 0 {
-		buf := make([]byte, 1<<20)
-		stacks := string(buf[:runtime.Stack(buf, true)])
-		if !strings.Contains(stacks, "ws.(*") {
-			break
-		}
-		if time.Now().After(deadline) {
-			fmt.Fprintln(os.Stderr, "leaked goroutines:\n"+stacks)
-			code = 1
-		}
-		runtime.Gosched()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { galetest.Main(m) }
 
 // pipes is a listener in memory, for tests whose clock is synctest's.
 type pipes struct {

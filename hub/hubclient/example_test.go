@@ -20,6 +20,7 @@ func Example() {
 	server := httptest.NewServer(h.Handler())
 	defer server.Close()
 	ctx := context.Background()
+	defer h.Drain(ctx)
 	packets.Publish(ctx, "packets/7", Packet{Device: "anemometer", Value: 12.5})
 
 	c, err := hubclient.Dial(ctx, server.URL, hubclient.Options{})

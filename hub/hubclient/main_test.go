@@ -8,39 +8,20 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 
+	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/hub"
 	"github.com/galeweb/gale/hub/hubclient"
 	"github.com/galeweb/gale/internal/assert"
 	"github.com/galeweb/gale/internal/memnet"
 )
 
-// TestMain fails the run when a goroutine of the client outlives the tests.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	deadline := time.Now().Add(5 * time.Second)
-	for code == 0 {
-		buf := make([]byte, 1<<20)
-		stacks := string(buf[:runtime.Stack(buf, true)])
-		if !strings.Contains(stacks, "ws.(*Conn)") && !strings.Contains(stacks, "hubclient.(") {
-			break
-		}
-		if time.Now().After(deadline) {
-			fmt.Fprintln(os.Stderr, "leaked goroutines:\n"+stacks)
-			code = 1
-		}
-		runtime.Gosched()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { galetest.Main(m) }
 
 // server is a scripted one: the test says what it says. Its WebSocket shares
 // no code with gale's.

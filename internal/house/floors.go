@@ -20,7 +20,7 @@ var floors = [][]string{
 	{"cache", "db", "internal/mailbox", "keyring", "mail", "web", "ws"},
 	{"db/migrate", "hub", "keyring/reencrypt", "ratelimit", "router", "session", "static", "view"},
 	{"auth", "hub/hubclient", "middleware"},
-	{"auth/apikey", "auth/oauth", "auth/passkey", "auth/roles", "auth/token", "auth/totp"},
+	{"auth/apikey", "auth/audit", "auth/oauth", "auth/passkey", "auth/recovery", "auth/roles", "auth/strength", "auth/token", "auth/totp"},
 	{"."},
 	{"galetest", "galetest/conform"},
 }

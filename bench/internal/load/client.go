@@ -92,11 +92,19 @@ func (c *client) connect() error {
 			if s.Rate > 0 {
 				st.idle = append(st.idle, cn)
 			}
-			event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(fd)}
-			if err := errors.Join(unix.SetNonblock(fd, true), unix.EpollCtl(c.epoll, unix.EPOLL_CTL_ADD, fd, &event)); err != nil {
-				return fmt.Errorf("load: register a connection: %w", err)
+			if err := c.watch(cn); err != nil {
+				return err
 			}
 		}
+	}
+	return nil
+}
+
+// watch begins to wait for the connection in the epoll.
+func (c *client) watch(cn *conn) error {
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(cn.fd)}
+	if err := errors.Join(unix.SetNonblock(cn.fd, true), unix.EpollCtl(c.epoll, unix.EPOLL_CTL_ADD, cn.fd, &event)); err != nil {
+		return fmt.Errorf("load: register a connection: %w", err)
 	}
 	return nil
 }
@@ -172,7 +180,7 @@ func (c *client) round(measuring bool) (int, error) {
 		return 0, fmt.Errorf("load: epoll_wait: %w", err)
 	}
 	for _, e := range events[:max(n, 0)] {
-		if err := c.receive(c.conns[e.Fd], measuring); err != nil {
+		if err := c.receive(c.conns[e.Fd], e.Events, measuring); err != nil {
 			return 0, err
 		}
 	}
@@ -210,7 +218,10 @@ func (c *client) send(cn *conn, at time.Duration) error {
 	return nil
 }
 
-func (c *client) receive(cn *conn, measuring bool) error {
+// receive reads until the socket is drained. Only one event tells of the end
+// that comes with the last bytes, so then it reads on.
+func (c *client) receive(cn *conn, events uint32, measuring bool) error {
+	ended := events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	for {
 		n, err := unix.Read(cn.fd, c.input)
 		if errors.Is(err, unix.EAGAIN) {
@@ -225,7 +236,7 @@ func (c *client) receive(cn *conn, measuring bool) error {
 		if err := c.take(cn, c.input[:n], measuring); err != nil {
 			return err
 		}
-		if n < len(c.input) {
+		if n < len(c.input) && !ended {
 			return nil
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -61,6 +63,33 @@ func TestRunFailsOnAWrongAnswer(t *testing.T) {
 		if _, err := Run(Spec{Addr: serve(t, h), PID: os.Getpid(), Streams: []Stream{s}, Measured: time.Minute}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// TestCloseComesWithTheLastBytes: one event tells of both, and none follows.
+func TestCloseComesWithTheLastBytes(t *testing.T) {
+	t.Parallel()
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(epoll)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[0])
+	_, err = unix.Write(pair[1], []byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"))
+	if err := errors.Join(err, unix.Close(pair[1])); err != nil {
+		t.Fatal(err)
+	}
+	cn := &conn{fd: pair[0], stream: &stream{Stream: Stream{Body: "hello"}}, owed: 1}
+	c := &client{epoll: epoll, conns: map[int32]*conn{int32(cn.fd): cn}, input: make([]byte, inputSize)}
+	if err := c.watch(cn); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.round(false); !errors.Is(err, errClosed) {
+		t.Errorf("%d events, %v; want %v", n, err, errClosed)
 	}
 }
 
