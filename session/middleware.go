@@ -115,13 +115,13 @@ func (s *Session) header() {
 	addVary(h, "Cookie")
 	switch {
 	case s.token != "":
-		value := s.token
-		if s.sealed != nil && s.sealed.out != "" {
-			value += "." + s.sealed.out
-		}
 		end := s.rec.Created.Add(s.m.o.Lifetime).Sub(s.m.now())
 		if s.values().Values[briefKey] != nil {
 			end = 0
+		}
+		value := s.token
+		if s.sealed != nil && s.sealed.out != "" {
+			value += "." + s.sealed.out
 		}
 		s.m.setCookie(s.w, s.r, value, end)
 		h.Set("Cache-Control", "no-store")

@@ -15,7 +15,7 @@ import (
 )
 
 // relay is the reference application as it is deployed, its access log
-// included; only its ops listener is off.
+// included; only its ops listener and its limits are off.
 func relay(binary string) contestant {
 	return contestant{"relay", func(ctx context.Context, dir string) (server, error) {
 		addr, err := launch.FreeAddr()
@@ -25,7 +25,7 @@ func relay(binary string) contestant {
 		s := server{addr: addr, database: filepath.Join(dir, "relay.db")}
 		s.process, err = launch.Start(ctx, launch.Command{
 			Dir: dir, Binary: binary, Log: filepath.Join(dir, "log"),
-			Env: []string{"RELAY_ENV=production", "RELAY_ADDR=" + addr, "RELAY_OPS_ADDR=off", "RELAY_DATABASE_URL=sqlite:" + s.database},
+			Env: launch.RelayEnv(addr, s.database),
 		})
 		if err != nil {
 			return server{}, err

@@ -112,9 +112,7 @@ func (b bench) relayStarts(ctx context.Context) (existing, fresh time.Duration, 
 	}
 	start := func(database string) (time.Duration, error) {
 		return b.answer(ctx, func(addr string) launch.Command {
-			return launch.Command{Binary: binary, Env: []string{
-				"RELAY_ENV=production", "RELAY_ADDR=" + addr, "RELAY_OPS_ADDR=off", "RELAY_DATABASE_URL=sqlite:" + filepath.Join(b.temp, database),
-			}}
+			return launch.Command{Binary: binary, Env: launch.RelayEnv(addr, filepath.Join(b.temp, database))}
 		})
 	}
 	var olds, news []time.Duration

@@ -11,6 +11,8 @@ import (
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/apikey"
+	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/auth/strength"
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
@@ -25,20 +27,20 @@ import (
 	"github.com/galeweb/gale/session"
 )
 
-// Options are what New builds on. All but Broker, Limits, Reload, Metrics, Hasher and Now
-// are needed. [Open] makes them of a configuration.
+// Options are what New builds on. All but Broker, Limits, Metrics, Hasher, Now
+// and Reload are needed. [Open] makes them of a configuration.
 type Options struct {
 	Config  config.Config
 	DB      *db.DB // migrated
 	Keys    *keyring.Ring
-	Mail    mail.Sender      // in development a *mail.Memory is shown at /dev/outbox
-	Broker  hub.Broker       // defaults to memory
-	Limits  ratelimit.Store  // of failed sign-ins and mails; defaults to the database
-	Reload  <-chan os.Signal // each has the keys read again; optional
+	Mail    mail.Sender     // in development a *mail.Memory is shown at /dev/outbox
+	Broker  hub.Broker      // defaults to memory
+	Limits  ratelimit.Store // of failed sign-ins and mails; defaults to the database
 	Logger  *slog.Logger
 	Metrics *obs.Metrics
 	Hasher  auth.HasherOptions
 	Now     func() time.Time
+	Reload  <-chan os.Signal // has the keys read again; defaults to never
 }
 
 // App is relay. It serves HTTP between New and Close.
@@ -50,6 +52,9 @@ type App struct {
 	mails    *services.Mails
 	accounts *services.Accounts
 	keys     *services.Keys
+	trust    *auth.Trust
+	audit    *audit.Log
+	factors  *services.Factors
 	channels *services.Channels
 	packets  *services.Packets
 	stored   *database.Packets
@@ -83,14 +88,16 @@ func New(o Options) (*App, error) {
 	a.mails = services.NewMails(o.Mail, strict)
 	a.accounts = &services.Accounts{
 		Store: store, SignUps: store, Links: store, Removal: store,
-		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
+		Hasher: auth.NewHasher(o.Hasher), Passwords: strength.New(strength.Options{Context: []string{"relay"}}), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
 	}
 	a.accounts.Throttle, a.accounts.Confirm = a.throttle("signin"), a.throttle("confirm")
 	// Only the life of the signature is bounded here: Devices has its own.
 	a.devices = auth.NewDevices(auth.DevicesOptions{Signer: o.Keys.Signer("devices", 365*24*time.Hour), Clock: o.Now})
+	a.trust = auth.NewTrust(auth.TrustOptions{Signer: o.Keys.Signer("trust", 31*24*time.Hour), Clock: o.Now})
+	a.audit = audit.New(audit.Options{DB: o.DB, Key: []byte(o.Config.AuditKey.Reveal()), Metrics: o.Metrics.Registry(), Clock: o.Now})
 	a.hub = hub.New(a.hubOptions())
 	a.sessions = session.New(session.Options{
-		Store: session.NewSQLStore(o.DB), Idle: o.Config.SessionIdle, Lifetime: o.Config.SessionLife, Clock: o.Now,
+		Store: a.sessionStore(), Idle: o.Config.SessionIdle, Lifetime: o.Config.SessionLife, Clock: o.Now,
 		Addr:  func(r *http.Request) string { return middleware.ClientAddr(r.Context()).String() },
 		Ended: a.sessionEnded,
 	})
@@ -101,6 +108,7 @@ func New(o Options) (*App, error) {
 		Active:      func(c models.Caller) bool { return !c.Disabled },
 		Roles:       func(c models.Caller) []string { return []string{string(c.Role)} },
 		Permissions: services.Permissions(),
+		Stamp:       func(c models.Caller) string { return c.Stamp() },
 		LoginURL:    "/sign-in",
 		Clock:       o.Now,
 		Authenticators: []auth.Authenticator[models.Caller]{apikey.NewAuthenticator(apikey.Options[models.Caller]{
@@ -124,6 +132,16 @@ func New(o Options) (*App, error) {
 	a.running.Go(func() { _ = a.stored.Run(ctx) }) // returns nil, when told to stop
 	a.keepKeys(ctx)
 	return a, nil
+}
+
+// sessionStore keeps sessions in the database and, where the configuration says
+// so, those in use in memory for a moment.
+func (a *App) sessionStore() session.Store {
+	var store session.Store = session.NewSQLStore(a.o.DB)
+	if age := a.o.Config.SessionCache; age > 0 {
+		store = session.NewCachedStore(session.CachedOptions{Store: store, Age: age, Clock: a.o.Now})
+	}
+	return store
 }
 
 // Handler serves relay, without the default middleware that gale.Run adds.

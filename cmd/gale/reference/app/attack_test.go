@@ -104,8 +104,8 @@ func TestLinksAreNotExchanged(t *testing.T) {
 			"/email/old":       s.token("ada@example.com", "Your mail address is to be changed"),
 		}
 		forms := map[string]url.Values{
-			"/sign-up/confirm": {"name": {"bob"}, "password": {"another good one"}},
-			"/reset/confirm":   {"password": {"another good one"}},
+			"/sign-up/confirm": {"name": {"bob"}, "password": {"quiet otter sells maps"}},
+			"/reset/confirm":   {"password": {"quiet otter sells maps"}},
 			"/email/new":       {"answer": {"allow"}},
 			"/email/old":       {"answer": {"allow"}},
 		}
@@ -142,7 +142,7 @@ func TestLinksAreUsedOnceAtOnce(t *testing.T) {
 		c.Post("/reset", url.Values{"email": {"ada@example.com"}}).Status(http.StatusOK)
 		for path, form := range map[string]url.Values{
 			"/sign-up/confirm": {"name": {"bob"}, "password": {password}, "token": {s.token("bob@example.com", confirmSubject)}},
-			"/reset/confirm":   {"password": {"another good one"}, "token": {s.token("ada@example.com", resetSubject)}},
+			"/reset/confirm":   {"password": {"quiet otter sells maps"}, "token": {s.token("ada@example.com", resetSubject)}},
 		} {
 			var (
 				wg   sync.WaitGroup

@@ -36,7 +36,7 @@ func OpenKeys(ctx context.Context, cfg config.Config, logger *slog.Logger, metri
 		source = keyring.File(file)
 	}
 	return keyring.Open(ctx, keyring.Options{
-		Source: source, Require: []keyring.Purpose{keyring.Signing}, Logger: logger, Metrics: metrics.Registry(),
+		Source: source, Require: []keyring.Purpose{keyring.Signing, keyring.Encryption, keyring.Indexing}, Logger: logger, Metrics: metrics.Registry(),
 	})
 }
 
@@ -71,7 +71,7 @@ func makeKeys(file string) error {
 	return nil
 }
 
-// keepKeys has new keys picked up: every minute, and when told at once.
+// keepKeys has new keys picked up: every minute, and on Options.Reload at once.
 func (a *App) keepKeys(ctx context.Context) {
 	a.running.Go(func() { _ = a.o.Keys.Run(ctx) }) // returns nil, when told to stop
 	a.running.Go(func() {

@@ -49,6 +49,7 @@ type limits struct {
 	api    func(http.Handler) http.Handler // by API key
 	mail   func(http.Handler) http.Handler // forms that have a stranger mailed
 	costly func(http.Handler) http.Handler // what makes the database work
+	proofs func(http.Handler) http.Handler // responses of passkeys
 }
 
 // limits are counted by each process for itself where there are many requests,
@@ -68,6 +69,7 @@ func (a *App) limits(strict *ratelimit.Limiter) limits {
 		api:    per(frequent, "key", a.o.Config.LimitKey, time.Minute, ratelimit.ByAPIKey),
 		mail:   per(strict, "mail-forms", 30, time.Hour, addr),
 		costly: per(strict, "exports", 10, time.Hour, user),
+		proofs: per(strict, "proofs", 60, time.Minute, addr),
 	}
 }
 

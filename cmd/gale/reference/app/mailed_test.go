@@ -93,7 +93,7 @@ func TestReset(t *testing.T) {
 		token := s.token("ada@example.com", resetSubject)
 		before.Post("/profile/email", url.Values{"email": {"new@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
 		other := s.token("new@example.com", "Confirm your new mail address")
-		c.Get("/reset/confirm?token=" + token).Status(http.StatusOK).Contains("ada@example.com").HasHeader("Referrer-Policy", "no-referrer")
+		c.Get("/reset/confirm?token="+token).Status(http.StatusOK).Contains("ada@example.com").HasHeader("Referrer-Policy", "no-referrer")
 		c.Post("/reset/confirm", url.Values{"token": {token}, "password": {"another good one"}}).Status(http.StatusSeeOther)
 		c.Get("/profile").Status(http.StatusOK).Contains("The new password is set")
 		before.Get("/profile").Status(http.StatusSeeOther)

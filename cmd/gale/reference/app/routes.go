@@ -7,7 +7,10 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/passkey"
 	"github.com/galeweb/gale/cmd/gale/reference/handlers"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
@@ -27,25 +30,35 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site := handlers.Site{Auth: a.auth}
+	site := handlers.Site{Auth: a.auth, Audit: a.audit}
 	accounts := &handlers.Accounts{Service: a.accounts, Devices: a.devices, Sessions: a.sessions}
 	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Watchers: a}
 	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices, Sessions: a.sessions}
 	account := &handlers.Account{Accounts: a.accounts, Keys: a.keys, Devices: a.devices, Sessions: a.sessions}
 	outbox := &handlers.Outbox{Mails: a.outbox()}
-	admin := &handlers.Admin{Accounts: a.accounts, Sessions: a.sessions, Watchers: a}
+	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{}
+	a.factors = a.newFactors(accounts, factors)
+	accounts.Factors, accounts.Trust, factors.Factors, security.Factors = a.factors, a.trust, a.factors, a.factors
+	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Sessions: a.sessions, Watchers: a}
 	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
 	api := &handlers.API{Service: a.channels}
 	packets := &handlers.Packets{Auth: a.auth, Channels: a.channels, Service: a.packets, Rates: a.stored, Now: a.o.Now}
 
 	r := router.New()
-	r.Use(web.WithRenderer(web.Negotiate{People: &site}), beside("/static/", limit.site), beside("/static/", a.auth.Identify))
-	r.Mount("/static", files)
-	r.Handle("GET /hub.js", hub.ClientJS())
-	r.Handle("GET /live", a.hub.Handler()).Name("live")
-	r.Handle("POST /live", a.hub.Handler()) // long-poll
+	r.Use(web.WithRenderer(web.Negotiate{People: &site}), beside("/static/", limit.site), beside("/static/", a.auth.Identify), a.audit.Middleware)
+	r.Group("", func(r *router.Router) {
+		r.Use(auth.Public("assets"))
+		r.Mount("/static", files)
+		r.Handle("GET /hub.js", hub.ClientJS())
+		r.Handle("GET /passkey.js", passkey.JS()).Name("passkey.js")
+	})
+	r.Group("", func(r *router.Router) {
+		r.Use(auth.Public("each topic asks who may watch"))
+		r.Handle("GET /live", a.hub.Handler()).Name("live")
+		r.Handle("POST /live", a.hub.Handler()) // long-poll
+	})
 
-	pages := func(r *router.Router) { // for people: signed in by session, never by key
+	public := func(r *router.Router) { // for people who are signed out, too
 		get, post := method(r.Get), method(r.Post)
 		get("/{$}", channels.Home).Name("home")
 		get("/api", api.Docs).Name("api")
@@ -61,12 +74,27 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 		post("/reset/confirm", accounts.Reset)
 		get("/email/{end}", accounts.EmailPage).Name("email")
 		post("/email/{end}", accounts.AnswerEmail)
+		get("/sign-in/second", accounts.SecondPage).Name("sign-in.second")
+		post("/sign-in/second", accounts.Second)
+		post("/passkeys/sign-in/begin", a.factors.Passkeys.BeginSignIn).Name("passkeys.sign-in.begin")
+		post("/passkeys/confirm/begin", a.factors.Passkeys.BeginConfirm).Name("passkeys.confirm.begin")
+		r.Group("", func(r *router.Router) {
+			r.Use(limit.proofs)
+			post := method(r.Post)
+			post("/passkeys/sign-in/finish", a.factors.Passkeys.FinishSignIn).Name("passkeys.sign-in.finish")
+			post("/passkeys/confirm/finish", a.factors.Passkeys.FinishConfirm).Name("passkeys.confirm.finish")
+		})
+		if a.outboxPath() != "" {
+			get(a.outboxPath(), outbox.Show)
+		}
 		r.Group("", func(r *router.Router) {
 			r.Use(limit.mail)
 			post := method(r.Post)
 			post("/sign-up", accounts.SignUp)
 			post("/reset", accounts.AskReset)
 		})
+	}
+	private := func(r *router.Router) { // for people who are signed in, by session and never by key
 		r.Group("", func(r *router.Router) {
 			r.Use(a.auth.Required)
 			get, post := method(r.Get), method(r.Post)
@@ -78,6 +106,8 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/profile/sessions/revoke", security.RevokeOthers).Name("sessions.revoke-others")
 			get("/profile/account", account.Show).Name("account")
 			post("/profile/delete", account.Delete).Name("account.delete")
+			get("/confirm", accounts.ConfirmPage).Name("confirm")
+			post("/confirm", accounts.Confirm)
 			r.Group("", func(r *router.Router) {
 				r.Use(limit.costly)
 				method(r.Get)("/profile/export", account.Export).Name("account.export")
@@ -88,7 +118,22 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			})
 		})
 		r.Group("", func(r *router.Router) {
-			r.Use(a.auth.Require(services.MayKey))
+			r.Use(a.auth.RequireRecent(recent))
+			get, post := method(r.Get), method(r.Post)
+			get("/profile/apps/new", factors.NewAppPage).Name("apps.new")
+			post("/profile/apps", factors.AddApp).Name("apps.add")
+			post("/profile/apps/{id}/confirm", factors.ConfirmApp).Name("apps.confirm")
+			post("/profile/apps/{id}/remove", factors.RemoveApp).Name("apps.remove")
+			get("/profile/passkeys/new", factors.NewPasskeyPage).Name("passkeys.new")
+			post("/passkeys/register/begin", a.factors.Passkeys.BeginRegistration).Name("passkeys.register.begin")
+			post("/passkeys/register/finish", a.factors.Passkeys.FinishRegistration).Name("passkeys.register.finish")
+			post("/profile/passkeys/{id}/rename", factors.RenamePasskey).Name("passkeys.rename")
+			post("/profile/passkeys/{id}/remove", factors.RemovePasskey).Name("passkeys.remove")
+			post("/profile/recovery", factors.NewCodes).Name("codes.renew")
+			post("/profile/browsers/forget", factors.ForgetBrowsers).Name("browsers.forget")
+		})
+		r.Group("", func(r *router.Router) {
+			r.Use(a.auth.Require(services.MayKey), a.auth.RequireRecent(recent))
 			post := method(r.Post)
 			post("/profile/keys", profile.CreateKey).Name("keys.create")
 			post("/profile/keys/{id}/revoke", profile.RevokeKey).Name("keys.revoke")
@@ -101,22 +146,37 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			r.Use(a.auth.Require(services.MayAdmin))
 			get, post := method(r.Get), method(r.Post)
 			get("/users", admin.Users).Name("admin.users")
-			post("/users/{id}", admin.Change).Name("admin.users.change")
+			r.Group("", func(r *router.Router) {
+				r.Use(a.auth.RequireRecent(recent))
+				post = method(r.Post)
+				post("/users/{id}", admin.Change).Name("admin.users.change")
+				post("/users/{id}/factors", admin.ResetFactors).Name("admin.users.factors")
+			})
 		})
-		if a.outboxPath() != "" {
-			get(a.outboxPath(), outbox.Show)
-		}
+		r.Group("/admin", func(r *router.Router) {
+			r.Use(a.auth.Require(services.MayAudit))
+			get := method(r.Get)
+			get("/audit", events.Show).Name("admin.audit")
+			get("/audit.ndjson", events.Export).Name("admin.audit.export")
+		})
 	}
 	r.Group("", func(r *router.Router) {
+		r.Use(a.peopleOnly, auth.Public("pages for everybody"))
+		public(r)
+	})
+	r.Group("", func(r *router.Router) {
 		r.Use(a.peopleOnly)
-		pages(r)
+		private(r)
 	})
 	r.Group("/api/v1", func(r *router.Router) { // for programs
 		r.Use(web.WithRenderer(web.Problems{}), limit.api)
-		r.Get("/channels", web.JSON(api.List))
-		r.Get("/channels/{channel}/packets", web.JSON(packets.List)).Name("api.packets")
-		r.Get("/channels/{channel}/packets.ndjson", packets.Export).Name("api.export")
-		r.Get("/channels/{channel}/rate", web.JSON(packets.Rate)).Name("api.rate")
+		r.Group("", func(r *router.Router) {
+			r.Use(auth.Public("each channel says who may watch"))
+			r.Get("/channels", web.JSON(api.List))
+			r.Get("/channels/{channel}/packets", web.JSON(packets.List)).Name("api.packets")
+			r.Get("/channels/{channel}/packets.ndjson", packets.Export).Name("api.export")
+			r.Get("/channels/{channel}/rate", web.JSON(packets.Rate)).Name("api.rate")
+		})
 		r.Group("", func(r *router.Router) {
 			r.Use(a.auth.Require(services.MayOperate))
 			r.Post("/channels", web.JSON(api.Create))
@@ -135,11 +195,14 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &outbox.Site, &admin.Site, &channels.Site, &api.Site} {
+	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &channels.Site, &api.Site} {
 		*s = site
 	}
-	return r, nil
+	return r, auth.CheckRoutes(r, a.o.Config.Production(), a.o.Logger)
 }
+
+// recent is how long a proof of who it is counts for what cannot be undone.
+const recent = 15 * time.Minute
 
 // linkAddresses returns the addresses of the pages to which links in mails lead.
 // They begin with what the configuration says, never with what a request says of
@@ -175,7 +238,7 @@ func (a *App) views(r *router.Router, files *assets.Files, templates fs.FS) (*vi
 	}
 	return view.New(templates, view.Options{
 		URL: r.URL, HasURL: func(name string) bool { return names[name] },
-		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.outboxPath()), Now: a.o.Now,
+		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.outboxPath(), a.passkeyHint()), Now: a.o.Now,
 		Funcs: template.FuncMap{"device": handlers.Device},
 	})
 }

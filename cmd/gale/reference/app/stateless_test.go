@@ -80,7 +80,7 @@ func alternate(t *testing.T, s *site) {
 	_, id := s.key(browser, "other")
 	browser.Post("/profile/keys/"+id+"/revoke", nil).Status(http.StatusSeeOther)
 	browser.Get("/profile").Contains("The key is revoked.")
-	browser.Post("/profile/password", url.Values{"old": {password}, "password": {"another good one"}}).Status(http.StatusSeeOther)
+	browser.Post("/profile/password", url.Values{"old": {password}, "password": {"quiet otter sells maps"}}).Status(http.StatusSeeOther)
 	browser.Get("/profile").Status(http.StatusOK)
 	cookie := browser.Cookie("__Host-session")
 	browser.Post("/sign-out", nil).Status(http.StatusSeeOther)

@@ -17,25 +17,27 @@ import (
 // Config is everything that can be set, each as RELAY_ and the name; in
 // development also from the file .env in the working folder.
 type Config struct {
-	Env         string        `env:"ENV" default:"dev" oneof:"dev production" desc:"dev or production"`
-	Addr        string        `env:"ADDR" desc:"where to listen: host:port or unix:/path; default 127.0.0.1:8080 in dev, :8080 in production"`
-	OpsAddr     string        `env:"OPS_ADDR" desc:"where metrics, health and profiles listen; off for nowhere; default 127.0.0.1:9090, in dev another port when that is in use"`
-	DatabaseURL gale.Secret   `env:"DATABASE_URL" default:"sqlite:relay.db" desc:"sqlite:FILE or postgres://…"`
-	PublicURL   string        `env:"PUBLIC_URL" desc:"where people reach relay, such as https://relay.example.com: links in mails begin with it; required in production"`
-	SecretKeys  gale.Secret   `env:"SECRET_KEYS" desc:"keys that sign what browsers keep, made by gale secret new; RELAY_SECRET_KEYS_FILE names a file of them, which is read again when it changes; required in production; default in dev a file beside the database"`
-	SMTPURL     gale.Secret   `env:"SMTP_URL" desc:"mail server: smtp://user:password@host (STARTTLS), smtps://… (TLS from the start), or smtp://localhost:25?tls=off; required in production; default in dev the page /dev/outbox"`
-	MailFrom    string        `env:"MAIL_FROM" desc:"author of mails, such as relay <relay@example.com>; default relay@ and the host of PUBLIC_URL"`
-	LimitURL    gale.Secret   `env:"LIMIT_URL" default:"database:" desc:"where failed sign-ins and mails are counted: database:, memory: for one process, or valkey://… for several"`
-	LimitAddr   int           `env:"LIMIT_ADDR" default:"6000" desc:"requests a minute from one address; 0 for no limit"`
-	LimitKey    int           `env:"LIMIT_KEY" default:"6000" desc:"requests a minute to the API with one key; 0 for no limit"`
-	HubURL      gale.Secret   `env:"HUB_URL" default:"memory:" desc:"what carries live packets between processes: memory: for one alone, nats:embedded?…, nats://… or valkey://… for several"`
-	HubPrefix   string        `env:"HUB_PREFIX" default:"relay" desc:"begins all names at that broker; each relay that shares one needs its own"`
-	DrainOver   time.Duration `env:"DRAIN_OVER" default:"5s" desc:"over this time those who watch are sent away when relay stops, one by one"`
-	TrustedNets []string      `env:"TRUSTED_PROXIES" desc:"networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
-	LogLevel    string        `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" desc:"least level that is logged"`
-	SignUp      bool          `env:"SIGN_UP" default:"true" desc:"whether visitors may create accounts; the first account always may"`
-	SessionLife time.Duration `env:"SESSION_LIFE" default:"720h" desc:"after this long everybody must sign in again"`
-	SessionIdle time.Duration `env:"SESSION_IDLE" default:"72h" desc:"after this long without a request a session ends"`
+	Env          string        `env:"ENV" default:"dev" oneof:"dev production" desc:"dev or production"`
+	Addr         string        `env:"ADDR" desc:"where to listen: host:port or unix:/path; default 127.0.0.1:8080 in dev, :8080 in production"`
+	OpsAddr      string        `env:"OPS_ADDR" desc:"where metrics, health and profiles listen; off for nowhere; default 127.0.0.1:9090, in dev another port when that is in use"`
+	DatabaseURL  gale.Secret   `env:"DATABASE_URL" default:"sqlite:relay.db" desc:"sqlite:FILE or postgres://…"`
+	PublicURL    string        `env:"PUBLIC_URL" desc:"where people reach relay, such as https://relay.example.com: links in mails begin with it; required in production"`
+	SecretKeys   gale.Secret   `env:"SECRET_KEYS" desc:"keys that sign what browsers keep, made by gale secret new; RELAY_SECRET_KEYS_FILE names a file of them, which is read again when it changes; required in production; default in dev a file beside the database"`
+	AuditKey     gale.Secret   `env:"AUDIT_KEY" desc:"32 random characters or more, which never change: with them the hashes of the audit log cannot be computed by who has only the database; default none"`
+	SMTPURL      gale.Secret   `env:"SMTP_URL" desc:"mail server: smtp://user:password@host (STARTTLS), smtps://… (TLS from the start), or smtp://localhost:25?tls=off; required in production; default in dev the page /dev/outbox"`
+	MailFrom     string        `env:"MAIL_FROM" desc:"author of mails, such as relay <relay@example.com>; default relay@ and the host of PUBLIC_URL"`
+	LimitURL     gale.Secret   `env:"LIMIT_URL" default:"database:" desc:"where failed sign-ins and mails are counted: database:, memory: for one process, or valkey://… for several"`
+	LimitAddr    int           `env:"LIMIT_ADDR" default:"6000" desc:"requests a minute from one address; 0 for no limit"`
+	LimitKey     int           `env:"LIMIT_KEY" default:"6000" desc:"requests a minute to the API with one key; 0 for no limit"`
+	HubURL       gale.Secret   `env:"HUB_URL" default:"memory:" desc:"what carries live packets between processes: memory: for one alone, nats:embedded?…, nats://… or valkey://… for several"`
+	HubPrefix    string        `env:"HUB_PREFIX" default:"relay" desc:"begins all names at that broker; each relay that shares one needs its own"`
+	DrainOver    time.Duration `env:"DRAIN_OVER" default:"5s" desc:"over this time those who watch are sent away when relay stops, one by one"`
+	TrustedNets  []string      `env:"TRUSTED_PROXIES" desc:"networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
+	LogLevel     string        `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" desc:"least level that is logged"`
+	SignUp       bool          `env:"SIGN_UP" default:"true" desc:"whether visitors may create accounts; the first account always may"`
+	SessionLife  time.Duration `env:"SESSION_LIFE" default:"720h" desc:"after this long everybody must sign in again"`
+	SessionCache time.Duration `env:"SESSION_CACHE" default:"0s" desc:"for how long a process believes a session that it has read, such as 1s for one process alone; several would miss what the others change for so long"`
+	SessionIdle  time.Duration `env:"SESSION_IDLE" default:"72h" desc:"after this long without a request a session ends"`
 }
 
 // Load reads the configuration; its error names every problem at once.
@@ -80,6 +82,12 @@ func (c Config) Validate() error {
 	}
 	if u, err := url.Parse(c.Public()); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil {
 		bad("PUBLIC_URL must be like https://relay.example.com, without a path")
+	}
+	if c.SessionCache < 0 {
+		bad("SESSION_CACHE must not be negative; 0s is no cache")
+	}
+	if n := len(c.AuditKey.Reveal()); n > 0 && n < 32 {
+		bad("AUDIT_KEY has %d characters; use 32 random ones or more", n)
 	}
 	if c.LimitAddr < 0 || c.LimitKey < 0 {
 		bad("LIMIT_ADDR and LIMIT_KEY must not be negative; 0 is no limit")

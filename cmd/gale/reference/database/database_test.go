@@ -8,6 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/auth/passkey"
+	"github.com/galeweb/gale/auth/recovery"
+	"github.com/galeweb/gale/auth/totp"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
@@ -88,7 +92,7 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 		assert.NoError(t, err)
 		applied, err := m.Up(t.Context())
 		assert.NoError(t, err)
-		assert.Equal(t, len(applied), 4)
+		assert.Equal(t, len(applied), 6)
 		first := tables(t, d)
 		for range applied {
 			_, err := m.Down(t.Context())
@@ -134,4 +138,23 @@ func TestLimitsTable(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, res.Allowed, true)
 	})
+}
+
+// TestFactorTables does so for the tables of second factors and of the audit log.
+func TestFactorTables(t *testing.T) {
+	t.Parallel()
+	for file, schemas := range map[string][]string{
+		"00005_factors.sql":        {totp.Schema, recovery.Schema, passkey.Schema},
+		"sqlite/00007_audit.sql":   {audit.SchemaSQLite},
+		"postgres/00007_audit.sql": {audit.SchemaPostgres},
+	} {
+		text, err := fs.ReadFile(database.Migrations(), file)
+		assert.NoError(t, err)
+		plain := strings.NewReplacer("-- +goose StatementBegin\n", "", "-- +goose StatementEnd\n", "").Replace(string(text))
+		for _, schema := range schemas {
+			if !strings.Contains(plain, schema) {
+				t.Errorf("%s does not have a package's Schema word for word; copy it, in a new migration if this one was released", file)
+			}
+		}
+	}
 }

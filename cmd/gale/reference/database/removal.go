@@ -22,6 +22,9 @@ func (s *Store) DeleteUser(ctx context.Context, id string, at time.Time) error {
 		for _, statement := range []string{
 			"DELETE FROM api_keys WHERE user_id = $1",
 			"DELETE FROM mail_links WHERE user_id = $1",
+			"DELETE FROM totp_authenticators WHERE user_id = $1",
+			"DELETE FROM recovery_codes WHERE user_id = $1",
+			"DELETE FROM passkeys WHERE user_id = $1",
 			"UPDATE users SET name = '~' || id, email = '~' || id, password_hash = '', role = '', disabled = TRUE WHERE id = $1",
 		} {
 			if _, err := tx.Exec(ctx, statement, id); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/galeweb/gale/db"
 )
 
-const userColumns = "id, name, email, password_hash, role, disabled, created_at, password_changed_at"
+const userColumns = "id, name, email, password_hash, role, disabled, created_at, password_changed_at, epoch"
 
 // CreateUser implements [services.SignUpStore].
 func (s *Store) CreateUser(ctx context.Context, u models.User, link []byte) (models.User, error) {
@@ -29,8 +29,8 @@ func (s *Store) CreateUser(ctx context.Context, u models.User, link []byte) (mod
 		if n == 1 {
 			u.Role = models.Admin
 		}
-		if _, err := tx.Exec(ctx, "INSERT INTO users ("+userColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-			u.ID, u.Name, u.Email, u.PasswordHash, u.Role, u.Disabled, u.CreatedAt, u.PasswordChangedAt); err != nil {
+		if _, err := tx.Exec(ctx, "INSERT INTO users ("+userColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+			u.ID, u.Name, u.Email, u.PasswordHash, u.Role, u.Disabled, u.CreatedAt, u.PasswordChangedAt, u.Epoch); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE purpose = $1 AND email = $2", models.SignUpLink, u.Email); err != nil {
@@ -94,8 +94,8 @@ func update(ctx context.Context, tx *db.Tx, id string, change func(*models.User)
 			return u, err
 		}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE users SET name = $2, email = $3, password_hash = $4, role = $5, disabled = $6, password_changed_at = $7
-		WHERE id = $1`, u.ID, u.Name, u.Email, u.PasswordHash, u.Role, u.Disabled, u.PasswordChangedAt); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE users SET name = $2, email = $3, password_hash = $4, role = $5, disabled = $6, password_changed_at = $7,
+		epoch = $8 WHERE id = $1`, u.ID, u.Name, u.Email, u.PasswordHash, u.Role, u.Disabled, u.PasswordChangedAt, u.Epoch); err != nil {
 		return u, err
 	}
 	if u.Email != was.Email || u.PasswordChangedAt != was.PasswordChangedAt || u.Disabled {

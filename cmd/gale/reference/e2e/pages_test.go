@@ -75,6 +75,14 @@ func TestPages(t *testing.T) {
 			b.sees("Is not your name")
 		}},
 		{path: "/admin/users"},
+		{path: "/admin/audit"},
+		{path: "/confirm?next=/profile"},
+		{path: "/profile/passkeys/new"},
+		{path: "/profile/apps/new"},
+		{path: "/profile/apps/new", do: func(b *tab) {
+			b.submit("form[action='/profile/apps'] button", "#name", "phone")
+			b.sees("Scan the code")
+		}},
 		{path: "/channels/boiler", do: follow},
 		{path: "/channels/empty", do: follow},
 		{path: "/profile", do: func(b *tab) {

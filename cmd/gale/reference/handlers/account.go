@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
@@ -46,6 +47,9 @@ func (h *Account) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 		}
 		return h.Views.Render(w, r, form.status(w), "profile/account", accountPage{"account", form, newForm()})
 	}
+	if err := h.note(r, user, "email.asked", audit.OK, user.ID); err != nil {
+		return err
+	}
 	session.From(ctx).Flash("info", "We have sent a mail to both addresses; the change is made when both are answered.")
 	return h.to(w, r, "account")
 }
@@ -66,6 +70,9 @@ func (h *Account) Delete(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		return h.Views.Render(w, r, form.status(w), "profile/account", accountPage{"account", newForm(), form})
+	}
+	if err := h.note(r, user, "account.deleted", audit.OK, user.ID); err != nil {
+		return err
 	}
 	if err := h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()); err != nil {
 		return err

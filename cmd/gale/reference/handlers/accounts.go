@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/middleware"
@@ -11,12 +12,15 @@ import (
 	"github.com/galeweb/gale/web"
 )
 
-// Accounts are the pages on which people sign up (signup.go), in and out, set a
+// Accounts are the pages on which people sign up (signup.go), in and out, show a
+// second factor (second.go) or who they are once more (confirm.go), set a
 // forgotten password (reset.go), and answer a change of address (email.go).
 type Accounts struct {
 	Site
 	Service  *services.Accounts
+	Factors  *services.Factors
 	Devices  *auth.Devices
+	Trust    *auth.Trust
 	Sessions *session.Manager
 }
 
@@ -31,14 +35,37 @@ func attempt(r *http.Request, devices *auth.Devices, email string) auth.Attempt 
 	return auth.Attempt{Account: email, Addr: middleware.ClientAddr(r.Context()), Device: devices.Known(r, email)}
 }
 
-// enter signs u in, who has proved by the methods to be u. Every way into an
-// account ends here.
-func (h *Accounts) enter(w http.ResponseWriter, r *http.Request, u models.User, remember bool, methods ...auth.Method) error {
-	session.From(r.Context()).EndWithBrowser(!remember)
-	if err := h.Auth.SignIn(r.Context(), models.Caller{User: u}, methods...); err != nil {
+// enter signs u in, who has shown one factor, and goes on to next; where the
+// account has a second factor and the browser is not trusted, by the page that
+// asks for it. Every way into an account ends here or in second.go.
+func (h *Accounts) enter(w http.ResponseWriter, r *http.Request, u models.User, by auth.Method, remember bool, next string) error {
+	ctx := r.Context()
+	session.From(ctx).EndWithBrowser(!remember)
+	factors, err := h.Factors.Of(ctx, u.ID)
+	if err != nil {
 		return err
 	}
-	return h.Devices.Remember(w, r, u.Email)
+	if factors.Any() && !h.Trust.Trusted(r, u.ID, u.Stamp()) {
+		if err := h.Auth.Begin(ctx, models.Caller{User: u}, by); err != nil {
+			return err
+		}
+		return h.toSecond(w, r, next)
+	}
+	if err := h.complete(w, r, models.Caller{User: u}, by); err != nil {
+		return err
+	}
+	return web.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+// complete signs in who has shown all that the account asks for.
+func (h *Accounts) complete(w http.ResponseWriter, r *http.Request, c models.Caller, by auth.Method) error {
+	if err := h.Auth.SignIn(r.Context(), c, by); err != nil {
+		return err
+	}
+	if err := h.Devices.Remember(w, r, c.Email); err != nil {
+		return err
+	}
+	return h.note(r, c.User, "signin."+string(by), audit.OK, "")
 }
 
 // SignInPage shows the form for signing in.
@@ -60,10 +87,10 @@ func (h *Accounts) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		user, failed := h.Service.SignIn(r.Context(), attempt(r, h.Devices, in.Email), in.Password)
 		if failed == nil {
-			if err := h.enter(w, r, user, in.Remember, auth.MethodPassword); err != nil {
-				return err
-			}
-			return web.Redirect(w, r, next, http.StatusSeeOther)
+			return h.enter(w, r, user, auth.MethodPassword, in.Remember, next)
+		}
+		if err := h.noteRefused(r, failed, "signin.password"); err != nil {
+			return err
 		}
 		err = failed
 	}
@@ -83,8 +110,14 @@ func (s *Site) again(w http.ResponseWriter, r *http.Request, page string, form *
 
 // SignOut ends the session.
 func (h *Accounts) SignOut(w http.ResponseWriter, r *http.Request) error {
+	c, _ := h.Auth.User(r.Context())
 	if err := h.Auth.SignOut(r.Context()); err != nil {
 		return err
+	}
+	if c.ID != "" {
+		if err := h.note(r, c.User, "signout", audit.OK, ""); err != nil {
+			return err
+		}
 	}
 	return h.to(w, r, "home")
 }

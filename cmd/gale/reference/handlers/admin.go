@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
@@ -13,6 +14,7 @@ import (
 type Admin struct {
 	Site
 	Accounts *services.Accounts
+	Factors  *services.Factors
 	Sessions *session.Manager
 	Watchers Watchers
 }
@@ -58,6 +60,27 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	h.Watchers.RoleChanged(ctx, user.ID)
+	if err := h.note(r, h.Auth.MustUser(ctx).User, "user.changed", audit.OK, user.ID+" "+string(user.Role)); err != nil {
+		return err
+	}
 	session.From(ctx).Flash("success", "Saved "+user.Name+".")
+	return h.to(w, r, "admin.users")
+}
+
+// ResetFactors takes the second factors of a user away who has lost them, and
+// ends the user's sessions.
+func (h *Admin) ResetFactors(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	user, err := h.Factors.Reset(ctx, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := h.Sessions.RevokeAll(ctx, user.ID, ""); err != nil {
+		return err
+	}
+	if err := h.note(r, h.Auth.MustUser(ctx).User, "user.factors_reset", audit.OK, user.ID); err != nil {
+		return err
+	}
+	session.From(ctx).Flash("success", user.Name+" signs in by password alone now.")
 	return h.to(w, r, "admin.users")
 }

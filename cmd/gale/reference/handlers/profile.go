@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
@@ -93,6 +94,9 @@ func (h *Profile) CreateKey(w http.ResponseWriter, r *http.Request) error {
 		}
 		return h.show(w, r, http.StatusUnprocessableEntity, profilePage{KeyForm: form})
 	}
+	if err := h.note(r, h.Auth.MustUser(r.Context()).User, "key.created", audit.OK, in.Name); err != nil {
+		return err
+	}
 	return h.show(w, r, http.StatusCreated, profilePage{NewKey: plain})
 }
 
@@ -104,6 +108,9 @@ func (h *Profile) RevokeKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	h.Watchers.KeyRevoked(ctx, user)
+	if err := h.note(r, h.Auth.MustUser(ctx).User, "key.revoked", audit.OK, r.PathValue("id")); err != nil {
+		return err
+	}
 	session.From(ctx).Flash("success", "The key is revoked.")
 	return h.to(w, r, "profile")
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
@@ -58,11 +59,11 @@ func (h *Accounts) Reset(w http.ResponseWriter, r *http.Request) error {
 			if err := h.Sessions.RevokeAll(r.Context(), user.ID, ""); err != nil {
 				return err
 			}
-			if err := h.enter(w, r, user, false, auth.MethodMail, auth.MethodPassword); err != nil {
+			if err := h.note(r, user, "password.reset", audit.OK, user.ID); err != nil {
 				return err
 			}
 			session.From(r.Context()).Flash("success", "The new password is set; your other sessions have ended.")
-			return h.to(w, r, "home")
+			return h.enter(w, r, user, auth.MethodMail, false, "/")
 		}
 		err = failed
 	}

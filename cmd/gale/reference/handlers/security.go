@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
@@ -14,6 +15,7 @@ import (
 type Security struct {
 	Site
 	Accounts *services.Accounts
+	Factors  *services.Factors
 	Devices  *auth.Devices
 	Sessions *session.Manager
 }
@@ -22,7 +24,12 @@ type securityPage struct {
 	Tab      string
 	Form     *Form
 	Sessions []session.Info
+	Factors  services.UserFactors
+	Events   []audit.Entry
 }
+
+// recentEvents is how many of the user's events the page shows.
+const recentEvents = 15
 
 // Show shows the sessions and the form for a new password.
 func (h *Security) Show(w http.ResponseWriter, r *http.Request) error {
@@ -30,11 +37,21 @@ func (h *Security) Show(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Security) show(w http.ResponseWriter, r *http.Request, status int, form *Form) error {
-	sessions, err := h.Sessions.List(r.Context(), h.Auth.MustUser(r.Context()).ID)
+	ctx, user := r.Context(), h.Auth.MustUser(r.Context()).ID
+	page := securityPage{Tab: "security", Form: form}
+	var err error
+	if page.Sessions, err = h.Sessions.List(ctx, user); err != nil {
+		return err
+	}
+	if page.Factors, err = h.Factors.Of(ctx, user); err != nil {
+		return err
+	}
+	events, err := h.Audit.List(ctx, audit.Filter{Actor: user, Limit: recentEvents})
 	if err != nil {
 		return err
 	}
-	return h.Views.Render(w, r, status, "profile/security", securityPage{"security", form, sessions})
+	page.Events = events.Items
+	return h.Views.Render(w, r, status, "profile/security", page)
 }
 
 // ChangePassword sets a new password and ends the user's other sessions.
@@ -61,6 +78,9 @@ func (h *Security) ChangePassword(w http.ResponseWriter, r *http.Request) error 
 	if err := h.Devices.Remember(w, r, user.Email); err != nil {
 		return err
 	}
+	if err := h.note(r, user, "password.changed", audit.OK, user.ID); err != nil {
+		return err
+	}
 	session.From(ctx).Flash("success", "The new password is set; your other sessions have ended.")
 	return h.to(w, r, "security")
 }
@@ -71,6 +91,9 @@ func (h *Security) RevokeSession(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Sessions.Revoke(ctx, h.Auth.MustUser(ctx).ID, r.PathValue("id")); err != nil {
 		return err
 	}
+	if err := h.note(r, h.Auth.MustUser(ctx).User, "session.revoked", audit.OK, r.PathValue("id")); err != nil {
+		return err
+	}
 	session.From(ctx).Flash("success", "That session has ended.")
 	return h.to(w, r, "security")
 }
@@ -79,6 +102,9 @@ func (h *Security) RevokeSession(w http.ResponseWriter, r *http.Request) error {
 func (h *Security) RevokeOthers(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	if err := h.Sessions.RevokeAll(ctx, h.Auth.MustUser(ctx).ID, session.From(ctx).ID()); err != nil {
+		return err
+	}
+	if err := h.note(r, h.Auth.MustUser(ctx).User, "session.revoked", audit.OK, "others"); err != nil {
 		return err
 	}
 	session.From(ctx).Flash("success", "Your other sessions have ended.")

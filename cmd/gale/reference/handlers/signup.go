@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/web"
@@ -32,10 +33,10 @@ func (h *Accounts) SignUp(w http.ResponseWriter, r *http.Request) error {
 		user, first, failed := h.Service.SignUp(r.Context(), in.Name, in.Email, in.Password)
 		switch {
 		case failed == nil && first:
-			if err := h.enter(w, r, user, true, auth.MethodPassword); err != nil {
+			if err := h.note(r, user, "account.created", audit.OK, user.ID); err != nil {
 				return err
 			}
-			return h.to(w, r, "home")
+			return h.enter(w, r, user, auth.MethodPassword, true, "/")
 		case failed == nil:
 			return h.sent(w, r, in.Email)
 		}
@@ -79,10 +80,10 @@ func (h *Accounts) ConfirmSignUp(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		user, failed := h.Service.ConfirmSignUp(r.Context(), in.Token, in.Name, in.Password)
 		if failed == nil {
-			if err := h.enter(w, r, user, false, auth.MethodMail, auth.MethodPassword); err != nil {
+			if err := h.note(r, user, "account.created", audit.OK, user.ID); err != nil {
 				return err
 			}
-			return h.to(w, r, "home")
+			return h.enter(w, r, user, auth.MethodPassword, false, "/")
 		}
 		err = failed
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/obs"
@@ -16,6 +17,7 @@ import (
 type Site struct {
 	Views *view.Set
 	Auth  *auth.Auth[models.Caller]
+	Audit *audit.Log
 	URL   func(name string, pairs ...string) (string, error)
 }
 
@@ -25,6 +27,8 @@ type Shared struct {
 	Flashes []session.Flash
 	Origin  string // scheme and host, for the examples on the pages
 	Outbox  string // in development, where mails are shown
+	// PasskeyHint is where passkeys work when they do not where links lead.
+	PasskeyHint string
 
 	may func(permission string) bool
 }
@@ -33,11 +37,11 @@ type Shared struct {
 func (s Shared) May(permission string) bool { return s.may(permission) }
 
 // App returns what every page needs of a request; it is the view's Options.App.
-// Outbox is the path of the page with the mails, or "".
-func App(a *auth.Auth[models.Caller], outbox string) func(*http.Request) any {
+// Outbox is the path of the page with the mails, or "", and passkeyHint Shared.PasskeyHint.
+func App(a *auth.Auth[models.Caller], outbox, passkeyHint string) func(*http.Request) any {
 	return func(r *http.Request) any {
 		ctx := r.Context()
-		s := Shared{may: func(p string) bool { return a.Can(ctx, p) }, Origin: "http://" + r.Host, Outbox: outbox}
+		s := Shared{may: func(p string) bool { return a.Can(ctx, p) }, Origin: "http://" + r.Host, Outbox: outbox, PasskeyHint: passkeyHint}
 		if middleware.IsHTTPS(r) {
 			s.Origin = "https://" + r.Host
 		}

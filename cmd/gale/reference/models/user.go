@@ -2,6 +2,7 @@ package models
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -37,6 +38,19 @@ type User struct {
 
 	// PasswordChangedAt is nil for the first password.
 	PasswordChangedAt *time.Time
+	// Epoch grows with every change of the second factors, and when the user has
+	// all browsers forgotten.
+	Epoch int64
+}
+
+// Stamp changes whenever a sign-in that is half done, or a browser that is
+// trusted, must not count any more.
+func (u User) Stamp() string {
+	changed := int64(0)
+	if u.PasswordChangedAt != nil {
+		changed = u.PasswordChangedAt.UnixMicro()
+	}
+	return strconv.FormatInt(changed, 10) + "." + strconv.FormatInt(u.Epoch, 10)
 }
 
 var userName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)

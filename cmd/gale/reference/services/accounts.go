@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/strength"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 )
 
@@ -55,7 +56,8 @@ type Accounts struct {
 	Links   LinkStore
 	Removal RemovalStore
 
-	Hasher *auth.Hasher
+	Hasher    *auth.Hasher
+	Passwords *strength.Checker // which passwords may be chosen
 	// Throttle bounds the guesses at passwords of who signs in, Confirm those
 	// of who is signed in and must show that it is still the same person.
 	Throttle, Confirm *auth.Throttle
@@ -138,6 +140,16 @@ func (a *Accounts) isUser(ctx context.Context, bad *Invalid, field string, u mod
 	return err
 }
 
+// Prove reports, as Invalid, that the password is not that of u: for pages that
+// ask again who it is.
+func (a *Accounts) Prove(ctx context.Context, u models.User, at auth.Attempt, password string) error {
+	var bad Invalid
+	if err := a.isUser(ctx, &bad, "password", u, at, password); err != nil {
+		return fmt.Errorf("confirm: %w", err)
+	}
+	return bad.err()
+}
+
 // ChangePassword sets a new password after checking the old one, and mails the
 // user that it did.
 func (a *Accounts) ChangePassword(ctx context.Context, u models.User, at auth.Attempt, old, password string) error {
@@ -145,7 +157,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, u models.User, at auth.At
 	if err := a.isUser(ctx, &bad, "old", u, at, old); err != nil {
 		return fmt.Errorf("change password: %w", err)
 	}
-	bad.check("password", checkPassword(password, u.Name, u.Email))
+	bad.check("password", a.checkPassword(password, u.Name, u.Email))
 	if err := bad.err(); err != nil {
 		return err
 	}
@@ -200,8 +212,8 @@ func (a *Accounts) Change(ctx context.Context, id string, role models.Role, disa
 
 // checkPassword returns, for the form, why a user should not choose password,
 // or "".
-func checkPassword(password string, personal ...string) string {
-	err := auth.CheckPassword(password, personal...)
+func (a *Accounts) checkPassword(password string, personal ...string) string {
+	err := a.Passwords.Check(password, personal...)
 	if err == nil {
 		return ""
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/strength"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
@@ -39,7 +40,7 @@ func newAccounts(t *testing.T, store *users) (*services.Accounts, *galetest.Outb
 		<-done
 	})
 	return &services.Accounts{
-		Store: store, SignUps: store, Links: store, Removal: store, Hasher: auth.NewHasher(cheap),
+		Store: store, SignUps: store, Links: store, Removal: store, Hasher: auth.NewHasher(cheap), Passwords: strength.New(strength.Options{}),
 		Throttle: auth.NewThrottle(auth.ThrottleOptions{}), Confirm: auth.NewThrottle(auth.ThrottleOptions{Name: "confirm"}),
 		Mails: mails, Open: true, Now: clock,
 		Address: func(p models.Purpose, token string) string {
@@ -205,7 +206,7 @@ func TestChangesUndoNothing(t *testing.T) {
 			return a.Rename(context.Background(), u.ID, "countess")
 		},
 		"password": func(a *services.Accounts, u models.User) error {
-			return a.ChangePassword(context.Background(), u, at(u.Email), password, "another good one")
+			return a.ChangePassword(context.Background(), u, at(u.Email), password, "quiet otter sells maps")
 		},
 		"sign in": func(a *services.Accounts, u models.User) error {
 			dearer := cheap
@@ -234,13 +235,13 @@ func TestChangePassword(t *testing.T) {
 	store := &users{}
 	a, outbox := newAccounts(t, store)
 	ada := signUp(t, a, outbox, "ada")
-	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), "wrong", "another good one"), "old")
+	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), "wrong", "quiet otter sells maps"), "old")
 	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), "wrong", "short"), "old", "password")
 	assert.Equal(t, store.list[0].PasswordHash, ada.PasswordHash)
-	assert.NoError(t, a.ChangePassword(t.Context(), ada, at(ada.Email), password, "another good one"))
+	assert.NoError(t, a.ChangePassword(t.Context(), ada, at(ada.Email), password, "quiet otter sells maps"))
 	// A second request that still saw the old password comes too late.
-	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), password, "yet another one"), "old")
-	_, err := a.SignIn(t.Context(), at("ada@example.com"), "another good one")
+	wantInvalid(t, a.ChangePassword(t.Context(), ada, at(ada.Email), password, "slow heron paints doors"), "old")
+	_, err := a.SignIn(t.Context(), at("ada@example.com"), "quiet otter sells maps")
 	assert.NoError(t, err)
 	_, err = a.SignIn(t.Context(), at("ada@example.com"), password)
 	assert.ErrorIs(t, err, services.ErrCredentials)

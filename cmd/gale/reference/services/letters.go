@@ -94,3 +94,15 @@ func accountDeleted(u models.User) letter {
 Packets that were sent stay in their channels, and nobody else gets the name.
 `, u.Name), false}
 }
+
+func factorsChanged(u models.User, what string) letter {
+	return letter{u.Email, "The second factors of your account changed", fmt.Sprintf(`%s, for your account %s at relay.
+If that was not you, set a new password and look at the security page of your profile.
+`, what, u.Name), false}
+}
+
+func recoveryUsed(u models.User, left int) letter {
+	return letter{u.Email, "A recovery code was used", fmt.Sprintf(`A recovery code was used for your account %s at relay; %d are left.
+If that was not you, set a new password, and make new codes on the security page of your profile.
+`, u.Name, left), false}
+}

@@ -46,7 +46,7 @@ func (a *Accounts) Reset(ctx context.Context, token, password string) (models.Us
 		return models.User{}, err
 	}
 	var bad Invalid
-	bad.check("password", checkPassword(password, u.Name, u.Email))
+	bad.check("password", a.checkPassword(password, u.Name, u.Email))
 	if err := bad.err(); err != nil {
 		return models.User{}, err
 	}

@@ -50,7 +50,7 @@ func (a *Accounts) SignUp(ctx context.Context, name, email, password string) (u 
 	bad.check("name", models.CheckUserName(name))
 	bad.check("email", models.CheckEmail(email))
 	if first {
-		bad.check("password", checkPassword(password, name, email))
+		bad.check("password", a.checkPassword(password, name, email))
 	}
 	if err := bad.err(); err != nil {
 		return u, false, err
@@ -96,7 +96,7 @@ func (a *Accounts) ConfirmSignUp(ctx context.Context, token, name, password stri
 	}
 	var bad Invalid
 	bad.check("name", models.CheckUserName(name))
-	bad.check("password", checkPassword(password, name, l.Email))
+	bad.check("password", a.checkPassword(password, name, l.Email))
 	if err := bad.err(); err != nil {
 		return models.User{}, err
 	}

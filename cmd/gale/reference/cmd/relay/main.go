@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/galeweb/gale"
 	"github.com/galeweb/gale/cmd/gale/reference/app"
@@ -39,6 +41,9 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	o.Reload = hangup
 	service, err := app.New(o)
 	if err != nil {
 		return errors.Join(err, closeAll(ctx))

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/auth/passkey"
+	"github.com/galeweb/gale/auth/recovery"
+	"github.com/galeweb/gale/auth/totp"
+	"github.com/galeweb/gale/cmd/gale/reference/handlers"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/drivers/galewebauthn"
+	"github.com/galeweb/gale/keyring"
+)
+
+// newFactors builds the second factors, whose ceremonies call the pages back.
+func (a *App) newFactors(accounts *handlers.Accounts, factors *handlers.Factors) *services.Factors {
+	rp, origin := relyingParty(a.o.Config.Public())
+	return &services.Factors{
+		Accounts: a.accounts,
+		Apps: totp.New(totp.Options{
+			Issuer: "relay", Store: totp.NewSQLStore(a.o.DB), Sealer: a.o.Keys.AEAD("totp_authenticators.secret"), Clock: a.o.Now,
+		}),
+		Codes: recovery.New(recovery.Options{
+			Store: recovery.NewSQLStore(a.o.DB), Hash: a.o.Keys.BlindIndex("recovery_codes.hash", keyring.IndexOptions{Bytes: 32}), Clock: a.o.Now,
+		}),
+		Passkeys: passkey.New(passkey.Options{
+			RPID: rp, RPName: "relay", Origins: []string{origin}, Verifier: galewebauthn.New(), Store: passkey.NewSQLStore(a.o.DB),
+			Signer: a.o.Keys.Signer("passkey", 5*time.Minute), Clock: a.o.Now,
+			Account: factors.PasskeyAccount, Registered: factors.PasskeyAdded,
+			SignedIn: accounts.PasskeySignedIn, Pending: accounts.PasskeyOf, Confirmed: accounts.PasskeyConfirmed,
+			Failed: a.passkeyFailed,
+		}),
+		Throttle: auth.NewThrottle(auth.ThrottleOptions{Codes: true, Store: a.o.Limits, Metrics: a.o.Metrics.Registry()}),
+	}
+}
+
+// passkeyFailed writes down a response that was refused. Who sent it is not
+// proved to be the passkey's owner.
+func (a *App) passkeyFailed(ctx context.Context, f passkey.Failure) {
+	_, err := a.audit.Append(ctx, audit.Record{
+		Action: "passkey.refused", Target: f.UserID, Outcome: audit.Refused, Detail: map[string]string{"cause": f.Err.Error()},
+	})
+	if err != nil {
+		a.o.Logger.ErrorContext(ctx, "a refused passkey was not written down", "err", err)
+	}
+}
+
+// relyingParty returns the domain that passkeys are for, and the origin of its
+// pages. An IP address cannot have passkeys: in development, at 127.0.0.1, they
+// work where the page is opened at localhost.
+func relyingParty(public string) (id, origin string) {
+	u, err := url.Parse(public)
+	if err != nil {
+		return "localhost", "http://localhost" // Validate has parsed it
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		u.Host = net.JoinHostPort("localhost", u.Port())
+		if u.Port() == "" {
+			u.Host = "localhost"
+		}
+	}
+	return u.Hostname(), u.Scheme + "://" + u.Host
+}
+
+// passkeyHint is where passkeys work, when that is not where links lead.
+func (a *App) passkeyHint() string {
+	if _, origin := relyingParty(a.o.Config.Public()); origin != a.o.Config.Public() {
+		return origin
+	}
+	return ""
+}

@@ -1,0 +1,232 @@
+package app_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // RFC 6238
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
+	"github.com/galeweb/gale/galetest"
+)
+
+// app is an authenticator app.
+type authenticator struct {
+	s      *site
+	secret []byte
+	codes  []string // for recovery, as shown
+}
+
+var (
+	grouped   = regexp.MustCompile(`<code>([A-Z2-7 ]{39})</code>`)
+	confirmAt = regexp.MustCompile(`/profile/apps/[^/"]+/confirm`)
+	codeShown = regexp.MustCompile(`<code>([0-9A-Z]{5}-[0-9A-Z]{5})</code>`)
+)
+
+// enroll sets an app up for who is signed in.
+func (s *site) enroll(c *galetest.Client) *authenticator {
+	s.t.Helper()
+	page := c.Post("/profile/apps", url.Values{"name": {"phone"}}).Status(http.StatusOK).Contains("<svg").Text()
+	text := strings.ReplaceAll(grouped.FindStringSubmatch(page)[1], " ", "")
+	secret, err := base32.StdEncoding.DecodeString(text)
+	assert.NoError(s.t, err)
+	a := &authenticator{s: s, secret: secret}
+	shown := c.Post(confirmAt.FindString(page), url.Values{"code": {a.code()}}).Status(http.StatusOK).Text()
+	for _, m := range codeShown.FindAllStringSubmatch(shown, -1) {
+		a.codes = append(a.codes, m[1])
+	}
+	assert.Equal(s.t, len(a.codes), 10)
+	s.clock.Advance(30 * time.Second) // that code is used up
+	return a
+}
+
+// code is that of the present 30 seconds, RFC 6238.
+func (a *authenticator) code() string {
+	mac := hmac.New(sha1.New, a.secret)
+	_ = binary.Write(mac, binary.BigEndian, uint64(a.s.clock.Now().Unix()/30))
+	sum := mac.Sum(nil)
+	n := binary.BigEndian.Uint32(sum[sum[19]&15:]) & 0x7fffffff
+	return fmt.Sprintf("%06d", n%1_000_000)
+}
+
+// half returns a browser in which the password was right.
+func (s *site) half(name string) *galetest.Client {
+	s.t.Helper()
+	c := s.Stranger().Browser()
+	c.Post("/sign-in", url.Values{"email": {name + "@example.com"}, "password": {password}, "next": {"/profile"}}).
+		Status(http.StatusSeeOther).HasHeader("Location", "/sign-in/second?next=%2Fprofile")
+	return c
+}
+
+func second(c *galetest.Client, code string) *galetest.Response {
+	return c.Post("/sign-in/second", url.Values{"code": {code}, "next": {"/profile"}})
+}
+
+func TestSecondFactor(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		app := s.enroll(s.signUp("ada"))
+		c := s.half("ada")
+		c.Get("/profile").Status(http.StatusSeeOther).HasHeader("Location", "/sign-in?next=%2Fprofile") // half is not in
+		c.Get("/sign-in/second?next=https://evil.example/").Status(http.StatusOK).Contains(`name="next" value="/"`)
+		for _, wrong := range []string{"", "000000", "abc", strings.Repeat("9", 500), "١٢٣٤٥٦", "\x00"} {
+			if wrong != app.code() {
+				second(c, wrong).Status(http.StatusUnprocessableEntity)
+			}
+		}
+		thief := s.half("ada")
+		code := app.code()
+		second(c, code).Status(http.StatusSeeOther).HasHeader("Location", "/profile")
+		c.Get("/profile").Status(http.StatusOK)
+		second(thief, code).Status(http.StatusUnprocessableEntity).Contains("used already") // seen over a shoulder
+		thief.Get("/profile").Status(http.StatusSeeOther)
+
+		// A sign-in that was begun ends with the factors that it was begun for.
+		c.Post("/profile/browsers/forget", nil).Status(http.StatusSeeOther)
+		s.clock.Advance(time.Minute)
+		second(thief, app.code()).Status(http.StatusSeeOther).HasHeader("Location", "/sign-in")
+	})
+}
+
+// Two who come with one code at once, of an app or for recovery: one gets in.
+func TestCodesWorkOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		app := s.enroll(s.signUp("ada"))
+		for _, code := range []string{app.code(), app.codes[0]} {
+			var in atomic.Int64
+			var wg sync.WaitGroup
+			for range 2 {
+				c := s.half("ada")
+				r := c.NewRequest(http.MethodPost, "/sign-in/second", url.Values{"code": {code}, "next": {"/"}})
+				wg.Go(func() {
+					answer, err := c.HTTP().Do(r)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if answer.Body.Close(); answer.StatusCode == http.StatusSeeOther {
+						in.Add(1)
+					}
+				})
+			}
+			wg.Wait()
+			assert.Equal(t, in.Load(), 1)
+			s.clock.Advance(time.Hour)
+		}
+		second(s.half("ada"), strings.ToLower(app.codes[1])).Status(http.StatusSeeOther)
+		second(s.half("ada"), app.codes[1]).Status(http.StatusUnprocessableEntity)
+	})
+}
+
+// Guesses at codes end, from whichever address, and the next day too.
+func TestCodeGuessing(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.enroll(s.signUp("ada"))
+		refused, seen := 0, 0
+		for range 12 {
+			if second(s.half("ada"), "000000").Raw.StatusCode == http.StatusTooManyRequests {
+				refused++
+			}
+			seen++
+		}
+		assert.Equal(t, seen-refused, 5)
+	})
+}
+
+func TestTrustedBrowser(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		app := s.enroll(s.signUp("ada"))
+		c := s.half("ada")
+		c.Post("/sign-in/second", url.Values{"code": {app.code()}, "trust": {"true"}}).Status(http.StatusSeeOther)
+		again := func() string {
+			c.Post("/sign-out", nil).Status(http.StatusSeeOther)
+			r := c.Post("/sign-in", url.Values{"email": {"ada@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
+			return r.Raw.Header.Get("Location")
+		}
+		assert.Equal(t, again(), "/")
+		c.Post("/profile/browsers/forget", nil).Status(http.StatusSeeOther)
+		assert.Equal(t, again(), "/sign-in/second?next=%2F")
+	})
+}
+
+// A session that is left alone cannot change factors or make keys.
+func TestStepUp(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		c := s.signUp("ada")
+		s.clock.Advance(16 * time.Minute)
+		for _, path := range []string{"/profile/apps", "/profile/keys", "/profile/recovery", "/profile/browsers/forget"} {
+			r := c.Post(path, url.Values{"name": {"x"}}).Status(http.StatusSeeOther)
+			if !strings.HasPrefix(r.Raw.Header.Get("Location"), "/confirm?next=") {
+				t.Errorf("%s leads to %s", path, r.Raw.Header.Get("Location"))
+			}
+		}
+		c.Get("/profile/apps/new").Status(http.StatusSeeOther).HasHeader("Location", "/confirm?next=%2Fprofile%2Fapps%2Fnew")
+		c.Post("/confirm", url.Values{"password": {"wrong"}, "next": {"/profile/apps/new"}}).Status(http.StatusUnprocessableEntity).Contains("Is not your password")
+		c.Post("/confirm", url.Values{"password": {password}, "next": {"//evil.example"}}).Status(http.StatusSeeOther).HasHeader("Location", "/")
+		c.Get("/profile/apps/new").Status(http.StatusOK)
+	})
+}
+
+// Who has lost everything is helped by an admin, and told by mail.
+func TestAdminResetsFactors(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		admin := s.signUp("ada")
+		olga := s.signUp("olga")
+		s.enroll(olga)
+		u, err := s.store.UserByEmail(t.Context(), "olga@example.com")
+		assert.NoError(t, err)
+		olga.Post("/admin/users/"+u.ID+"/factors", nil).Status(http.StatusForbidden)
+		s.half("olga")
+		admin.Post("/admin/users/"+u.ID+"/factors", nil).Status(http.StatusSeeOther)
+		olga.Get("/profile").Status(http.StatusSeeOther) // sessions have ended
+		s.signIn("olga").Get("/profile/security").Status(http.StatusOK).Contains("Your password alone signs you in")
+		until(t, func() bool {
+			for _, m := range s.outbox.Messages() {
+				if m.To[0] == u.Email && strings.Contains(m.Text, "An admin took all second factors away") {
+					return true
+				}
+			}
+			return false
+		})
+	})
+}
+
+func TestAuditLog(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		admin := s.signUp("ada")
+		olga := s.signUp("olga")
+		s.guess(s.Stranger().Browser(), "olga@example.com", "not her password")
+		olga.Get("/profile/security").Status(http.StatusOK).Contains("account.created")
+		olga.Get("/admin/audit").Status(http.StatusForbidden)
+		page := admin.Get("/admin/audit?action=signin&outcome=refused").Status(http.StatusOK).Contains("signin.password").Text()
+		if strings.Contains(page, "account.created") {
+			t.Error("the filter lets others through")
+		}
+		admin.Get("/admin/audit?since=yesterday").Status(http.StatusUnprocessableEntity)
+		lines := admin.Get("/admin/audit.ndjson").Status(http.StatusOK).HasHeader("Content-Type", "application/x-ndjson").Text()
+		if strings.Contains(lines, password) || strings.Contains(lines, "not her password") {
+			t.Error("the log has a password")
+		}
+		head, err := audit.Check(strings.NewReader(lines), nil)
+		assert.NoError(t, err)
+		assert.Equal(t, head.Seq, int64(strings.Count(lines, "\n")))
+		_, err = audit.Check(bytes.NewReader([]byte(strings.Replace(lines, `"outcome":"refused"`, `"outcome":"ok"`, 1))), nil)
+		if err == nil {
+			t.Error("a changed line is not noticed")
+		}
+		_, err = s.db.Exec(t.Context(), "DELETE FROM audit_log WHERE seq = 1")
+		if err == nil {
+			t.Error("a record can be removed")
+		}
+	})
+}

@@ -1,0 +1,47 @@
+-- +goose Up
+-- The tables of audit.Log; a test compares them with its schema.
+CREATE TABLE audit_log (
+	seq        BIGINT PRIMARY KEY, -- 1, 2, 3 … without gaps
+	at         BIGINT NOT NULL,    -- Unix microseconds
+	actor_id   TEXT   NOT NULL,
+	actor_name TEXT   NOT NULL,
+	action     TEXT   NOT NULL,
+	target     TEXT   NOT NULL,
+	outcome    TEXT   NOT NULL,
+	addr       TEXT   NOT NULL,
+	user_agent TEXT   NOT NULL,
+	request_id TEXT   NOT NULL,
+	detail     TEXT   NOT NULL,    -- JSON, or ''
+	hash       TEXT   NOT NULL     -- of this row and of the hash before, in hex
+);
+CREATE INDEX audit_log_actor ON audit_log (actor_id, seq);
+CREATE INDEX audit_log_action ON audit_log (action, seq);
+CREATE TABLE audit_state (
+	id       BIGINT PRIMARY KEY CHECK (id = 1),
+	seq      BIGINT NOT NULL, -- of the last record
+	hash     TEXT   NOT NULL,
+	cut_seq  BIGINT NOT NULL, -- of the last record that retention has removed
+	cut_hash TEXT   NOT NULL,
+	mac      TEXT   NOT NULL  -- hash of the four before
+);
+INSERT INTO audit_state (id, seq, hash, cut_seq, cut_hash, mac) VALUES (1, 0, '', 0, '', '');
+-- +goose StatementBegin
+CREATE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'audit_log' THEN
+		IF OLD.seq <= (SELECT cut_seq FROM audit_state WHERE id = 1) THEN
+			RETURN OLD;
+		END IF;
+	END IF;
+	RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER audit_log_no_update BEFORE UPDATE OR DELETE ON audit_log FOR EACH ROW EXECUTE FUNCTION audit_append_only();
+CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only();
+CREATE TRIGGER audit_state_no_delete BEFORE DELETE OR TRUNCATE ON audit_state FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only();
+
+-- +goose Down
+DROP TABLE audit_state;
+DROP TABLE audit_log;
+DROP FUNCTION audit_append_only;

@@ -1,0 +1,66 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/web"
+)
+
+// ConfirmPage asks who is signed in to show once more that it is they, before
+// what cannot be undone.
+func (h *Accounts) ConfirmPage(w http.ResponseWriter, r *http.Request) error {
+	return h.confirm(w, r, http.StatusOK, newForm("next", web.LocalPath(r.URL.Query().Get("next"), "/")))
+}
+
+func (h *Accounts) confirm(w http.ResponseWriter, r *http.Request, status int, form *Form) error {
+	factors, err := h.Factors.Of(r.Context(), h.Auth.MustUser(r.Context()).ID)
+	if err != nil {
+		return err
+	}
+	return h.Views.Render(w, r, status, "accounts/confirm", struct {
+		Form    *Form
+		Factors services.UserFactors
+	}{form, factors})
+}
+
+// Confirm checks the password, or a code of an app.
+func (h *Accounts) Confirm(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Email    string `form:"email"` // for password managers
+		Password string `form:"password,verbatim"`
+		Code     string `form:"code"`
+		Next     string `form:"next"`
+	}](w, r)
+	ctx, u := r.Context(), h.Auth.MustUser(r.Context()).User
+	next := web.LocalPath(in.Next, "/")
+	if err == nil {
+		by := auth.MethodPassword
+		var failed error
+		if in.Password == "" && in.Code != "" {
+			by, failed = h.Factors.Check(ctx, u, from(r, h.Devices, u), in.Code)
+		} else {
+			failed = h.Service.Prove(ctx, u, attempt(r, h.Devices, u.Email), in.Password)
+		}
+		outcome := audit.OK
+		if failed == nil {
+			failed = h.Auth.Confirm(ctx, by)
+		} else {
+			outcome = audit.Refused
+		}
+		if err := h.note(r, u, "confirm."+string(by), outcome, ""); err != nil {
+			return err
+		}
+		if failed == nil {
+			return web.Redirect(w, r, next, http.StatusSeeOther)
+		}
+		err = failed
+	}
+	form := newForm("next", next, "code", "")
+	if !form.refuse(err) {
+		return err
+	}
+	return h.confirm(w, r, form.status(w), form)
+}

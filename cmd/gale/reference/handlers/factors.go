@@ -1,0 +1,192 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/auth/passkey"
+	"github.com/galeweb/gale/auth/totp"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/session"
+	"github.com/galeweb/gale/web"
+)
+
+// Factors are the pages on which users manage their second factors. All of them
+// ask for a recent proof of who it is.
+type Factors struct {
+	Site
+	Factors *services.Factors
+	Devices *auth.Devices
+}
+
+// NewAppPage asks for a name.
+func (h *Factors) NewAppPage(w http.ResponseWriter, r *http.Request) error {
+	return h.Views.Render(w, r, http.StatusOK, "factors/new-app", formPage{Form: newForm()})
+}
+
+// appPage shows what the app needs, this once.
+type appPage struct {
+	Form       *Form
+	Enrollment totp.Enrollment
+}
+
+// AddApp makes an authenticator and shows its QR code.
+func (h *Factors) AddApp(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Name string `form:"name"`
+	}](w, r)
+	u := h.Auth.MustUser(r.Context()).User
+	form := newForm("name", in.Name)
+	if err == nil {
+		e, failed := h.Factors.Apps.Enroll(r.Context(), u.ID, u.Email, in.Name)
+		if failed == nil {
+			return h.showApp(w, r, http.StatusOK, appPage{newForm(), e})
+		}
+		if errors.Is(failed, totp.ErrTooMany) {
+			failed = services.Invalid{{Field: "name", Detail: "cannot be added: these are many apps already, remove one first"}}
+		} else if e, ok := errors.AsType[*web.Error](failed); ok && e.Status == http.StatusUnprocessableEntity {
+			failed = services.Invalid{{Field: "name", Detail: "must be 1 to 64 characters that can be shown"}}
+		}
+		err = failed
+	}
+	if !form.refuse(err) {
+		return err
+	}
+	return h.Views.Render(w, r, form.status(w), "factors/new-app", formPage{Form: form})
+}
+
+func (h *Factors) showApp(w http.ResponseWriter, r *http.Request, status int, page appPage) error {
+	private(w)
+	return h.Views.Render(w, r, status, "factors/app", page)
+}
+
+// ConfirmApp checks the first code, from which on the app counts.
+func (h *Factors) ConfirmApp(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Code string `form:"code"`
+	}](w, r)
+	ctx, u, id := r.Context(), h.Auth.MustUser(r.Context()).User, r.PathValue("id")
+	if err == nil {
+		codes, failed := h.Factors.ConfirmApp(ctx, u, from(r, h.Devices, u), id, in.Code)
+		if failed == nil {
+			if err := h.note(r, u, "totp.added", audit.OK, id); err != nil {
+				return err
+			}
+			session.From(ctx).Flash("success", "The app is set up: from now on it is asked for when you sign in.")
+			if len(codes) > 0 {
+				return h.showCodes(w, r, codes)
+			}
+			return h.to(w, r, "security")
+		}
+		err = failed
+	}
+	form := newForm("code", "")
+	if !form.refuse(err) {
+		return err
+	}
+	e, err := h.Factors.Apps.Resume(ctx, u.ID, u.Email, id)
+	if errors.Is(err, totp.ErrNotFound) {
+		return h.to(w, r, "apps.new")
+	}
+	if err != nil {
+		return err
+	}
+	return h.showApp(w, r, form.status(w), appPage{form, e})
+}
+
+// RemoveApp ends an app.
+func (h *Factors) RemoveApp(w http.ResponseWriter, r *http.Request) error {
+	u, id := h.Auth.MustUser(r.Context()).User, r.PathValue("id")
+	if err := h.Factors.RemoveApp(r.Context(), u, id); err != nil {
+		return err
+	}
+	return h.done(w, r, "totp.removed", id, "The app is removed.")
+}
+
+// NewPasskeyPage has the browser make a passkey.
+func (h *Factors) NewPasskeyPage(w http.ResponseWriter, r *http.Request) error {
+	return h.Views.Render(w, r, http.StatusOK, "factors/new-passkey", nil)
+}
+
+// PasskeyAccount is passkey.Options.Account.
+func (h *Factors) PasskeyAccount(r *http.Request) (passkey.Account, error) {
+	u := h.Auth.MustUser(r.Context()).User
+	return passkey.Account{ID: u.ID, Name: u.Email, DisplayName: u.Name}, nil
+}
+
+// PasskeyAdded is passkey.Options.Registered.
+func (h *Factors) PasskeyAdded(_ http.ResponseWriter, r *http.Request, p passkey.Credential) (string, error) {
+	u := h.Auth.MustUser(r.Context()).User
+	if err := h.Factors.AddedPasskey(r.Context(), u); err != nil {
+		return "", err
+	}
+	session.From(r.Context()).Flash("success", "The passkey is set up.")
+	path, err := h.URL("security")
+	return path, errors.Join(err, h.note(r, u, "passkey.added", audit.OK, p.ID))
+}
+
+// RenamePasskey gives a passkey another name.
+func (h *Factors) RenamePasskey(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Name string `form:"name"`
+	}](w, r)
+	if err != nil {
+		return err
+	}
+	err = h.Factors.Passkeys.Rename(r.Context(), h.Auth.MustUser(r.Context()).ID, r.PathValue("id"), in.Name)
+	switch {
+	case errors.Is(err, passkey.ErrNotFound):
+		return services.ErrNotFound
+	case errors.Is(err, passkey.ErrName):
+		return &web.Error{Status: http.StatusUnprocessableEntity, Message: "A name has at most 64 characters that can be shown.", Err: err}
+	case err != nil:
+		return err
+	}
+	return h.to(w, r, "security")
+}
+
+// RemovePasskey ends a passkey.
+func (h *Factors) RemovePasskey(w http.ResponseWriter, r *http.Request) error {
+	u, id := h.Auth.MustUser(r.Context()).User, r.PathValue("id")
+	if err := h.Factors.RemovePasskey(r.Context(), u, id); err != nil {
+		return err
+	}
+	return h.done(w, r, "passkey.removed", id, "The passkey is removed.")
+}
+
+// NewCodes makes recovery codes and shows them, this once.
+func (h *Factors) NewCodes(w http.ResponseWriter, r *http.Request) error {
+	u := h.Auth.MustUser(r.Context()).User
+	codes, err := h.Factors.NewCodes(r.Context(), u)
+	if err != nil {
+		return err
+	}
+	if err := h.note(r, u, "recovery.renewed", audit.OK, ""); err != nil {
+		return err
+	}
+	return h.showCodes(w, r, codes)
+}
+
+func (h *Factors) showCodes(w http.ResponseWriter, r *http.Request, codes []string) error {
+	private(w)
+	return h.Views.Render(w, r, http.StatusOK, "factors/codes", struct{ Codes []string }{codes})
+}
+
+// ForgetBrowsers ends the trust in all browsers.
+func (h *Factors) ForgetBrowsers(w http.ResponseWriter, r *http.Request) error {
+	if err := h.Factors.Forget(r.Context(), h.Auth.MustUser(r.Context()).ID); err != nil {
+		return err
+	}
+	return h.done(w, r, "browsers.forgotten", "", "All browsers are asked for the second factor again.")
+}
+
+// done notes a change and shows the security page.
+func (h *Factors) done(w http.ResponseWriter, r *http.Request, action, target, message string) error {
+	if err := h.note(r, h.Auth.MustUser(r.Context()).User, action, audit.OK, target); err != nil {
+		return err
+	}
+	session.From(r.Context()).Flash("success", message)
+	return h.to(w, r, "security")
+}
