@@ -64,7 +64,7 @@ soak-realtime: ## 15,000 sockets that come, go, stall and vanish for SOAKTIME (d
 	cd bench && SOAKTIME=$(SOAKTIME) GOWORK=off go test ./realtime/soak -run '^TestSoak$$' -count=1 -v -timeout 0
 
 .PHONY: bench
-bench: bench-start bench-relay bench-http bench-realtime ## all benchmarks that print figures for the README
+bench: bench-start bench-relay bench-accounts bench-http bench-realtime ## all benchmarks that print figures for the README
 
 .PHONY: bench-http
 bench-http: ## gale's engine beside its peers, 12 minutes on an idle machine; writes bench/RESULTS.md
@@ -77,6 +77,10 @@ bench-realtime: ## WebSockets and topics beside their peers, 10 minutes on an id
 .PHONY: bench-relay
 bench-relay: ## packets a second that relay commits, beside a bare net/http + database/sql handler
 	cd bench && GOWORK=off go run ./relay
+
+.PHONY: bench-accounts
+bench-accounts: ## what sessions, API keys and JWT cost a request, and sign-ins everybody else, 1 minute
+	cd bench && GOWORK=off go run ./accounts
 
 .PHONY: bench-start
 bench-start: ## time to the first answer, size of a hello world, time of gale new --run

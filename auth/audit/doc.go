@@ -44,15 +44,18 @@
 // The threat model, by what the attacker has. A client: fields are bounded and
 // cleaned, so that nobody writes lines of the log, overflows it or hides text by
 // control characters; closing the connection does not stop an append. The
-// application's account on the database: triggers refuse to update and delete.
-// The database's owner, who can drop them: without a key he can compute the whole
+// application's account on the database: triggers refuse to update and delete
+// records. It has to write audit_state, though, and so can fake a retention: with
+// a key that shows in [Log.Verify], except when it empties both tables as if the
+// log were new, which only a kept head shows. A record that it inserts behind the
+// head makes appends fail until it is removed. The database's owner, who can drop them: without a key he can compute the whole
 // chain anew, and only a head that was kept elsewhere, for [Log.VerifyHead],
 // shows it. With a key he can neither change nor insert, but he can cut the
 // newest records off by putting an older copy of audit_state back, or remove the
 // log: keep heads elsewhere all the same, such as in a mail each night. The
 // application's key: then the heads are all that is left. When the row of the
-// head was changed, appends go on, since a log that stops helps the attacker,
-// and the break is in the chain for good.
+// head was changed, appends go on after the last record there is, since a log
+// that stops helps the attacker, and the break is in the chain for good.
 //
 // Put no secrets into records, and of persons what is needed: names cannot be
 // changed later. Retention is the way to forget.

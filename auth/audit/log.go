@@ -3,6 +3,9 @@ package audit
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -102,18 +105,18 @@ func (l *Log) append(ctx context.Context, tx *db.Tx, r Record) (Entry, error) {
 	// An update and not a SELECT FOR UPDATE, which SQLite does not have: it locks
 	// the row and sees what was committed last.
 	s, err := db.Get[state](ctx, tx, `
-		UPDATE audit_state SET seq = seq + 1 WHERE id = 1 RETURNING seq, hash, cut_seq, cut_hash, mac`)
+		UPDATE audit_state SET seq = seq WHERE id = 1 RETURNING seq, hash, cut_seq, cut_hash, mac`)
 	if errors.Is(err, db.ErrNotFound) {
 		return Entry{}, errors.New("audit_state has no row; apply the schema")
 	}
 	if err != nil {
 		return Entry{}, err
 	}
-	s.Seq--
 	prev := s.Hash
 	if !l.chain.genuine(s) {
-		// Going on from there would make a cut tail good again.
-		prev = ""
+		if s, prev, err = l.afterBreak(ctx, tx, s); err != nil {
+			return Entry{}, err
+		}
 		l.logger(ctx).ErrorContext(ctx, "audit: the row of audit_state was changed by someone else; the chain is broken from here on", "seq", s.Seq+1)
 	}
 	next.Seq, next.At = s.Seq+1, l.o.Clock().UnixMicro()
@@ -131,6 +134,21 @@ func (l *Log) append(ctx context.Context, tx *db.Tx, r Record) (Entry, error) {
 		return Entry{}, err
 	}
 	return next.entry(), nil
+}
+
+// afterBreak returns where to go on when the state was changed. Nothing of it is
+// believed: its number may be one that is taken or has none after it, and its cut
+// may hide what was erased. The hash before is one that nobody can know, so that
+// no state, set before or afterwards, makes the next record follow.
+func (l *Log) afterBreak(ctx context.Context, tx *db.Tx, s state) (state, string, error) {
+	last, err := db.Get[int64](ctx, tx, `SELECT coalesce(max(seq), 0) FROM audit_log`)
+	if err != nil {
+		return s, "", err
+	}
+	s.Seq, s.CutSeq = last, min(max(s.CutSeq, 0), last)
+	var unknown [sha256.Size]byte
+	rand.Read(unknown[:]) // never fails
+	return s, hex.EncodeToString(unknown[:]), nil
 }
 
 func (l *Log) setState(ctx context.Context, tx *db.Tx, s state) error {

@@ -62,7 +62,7 @@ func (b browser) makeKey(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	page, err := b.post(ctx, "/profile/keys", url.Values{"name": {"load"}}, http.StatusCreated)
+	page, err := b.post(ctx, "/profile/keys", url.Values{"name": {"load"}, "scopes": {"packets.read", "packets.send"}, "life": {"never"}}, http.StatusCreated)
 	if err != nil {
 		return "", err
 	}

@@ -77,6 +77,7 @@ var access = []struct {
 	{"POST /profile/delete", "/profile/delete", url.Values{}, [...]int{401, 422, 422, 422, 403, 401, 401}},
 	{"GET /profile/export", "/profile/export", nil, [...]int{303, 200, 200, 200, 403, 401, 303}},
 	{"POST /profile/keys", "/profile/keys", url.Values{}, [...]int{401, 403, 422, 422, 403, 401, 401}},
+	{"POST /profile/keys/{id}/rotate", "/profile/keys/none/rotate", nil, [...]int{401, 403, 404, 404, 403, 401, 401}},
 	{"POST /profile/keys/{id}/revoke", "/profile/keys/none/revoke", nil, [...]int{401, 403, 404, 404, 403, 401, 401}},
 	{"POST /channels", "/channels", url.Values{}, [...]int{401, 403, 422, 422, 403, 401, 401}},
 	{"GET /admin/users", "/admin/users", nil, [...]int{303, 403, 403, 200, 403, 401, 303}},

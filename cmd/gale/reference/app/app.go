@@ -52,6 +52,7 @@ type App struct {
 	mails    *services.Mails
 	accounts *services.Accounts
 	keys     *services.Keys
+	apiKeys  *apikey.Authenticator[models.Caller]
 	trust    *auth.Trust
 	audit    *audit.Log
 	factors  *services.Factors
@@ -101,19 +102,19 @@ func New(o Options) (*App, error) {
 		Addr:  func(r *http.Request) string { return middleware.ClientAddr(r.Context()).String() },
 		Ended: a.sessionEnded,
 	})
+	a.keys.Rotation, a.apiKeys = store, a.newKeys()
 	a.auth = auth.New(auth.Options[models.Caller]{
-		Sessions:    a.sessions,
-		Find:        a.findUser,
-		ID:          func(c models.Caller) string { return c.ID },
-		Active:      func(c models.Caller) bool { return !c.Disabled },
-		Roles:       func(c models.Caller) []string { return []string{string(c.Role)} },
-		Permissions: services.Permissions(),
-		Stamp:       func(c models.Caller) string { return c.Stamp() },
-		LoginURL:    "/sign-in",
-		Clock:       o.Now,
-		Authenticators: []auth.Authenticator[models.Caller]{apikey.NewAuthenticator(apikey.Options[models.Caller]{
-			Prefix: services.KeyPrefix, Find: a.findKey, Used: a.keyUsed, Clock: o.Now,
-		})},
+		Sessions:       a.sessions,
+		Find:           a.findUser,
+		ID:             func(c models.Caller) string { return c.ID },
+		Active:         func(c models.Caller) bool { return !c.Disabled },
+		Roles:          func(c models.Caller) []string { return []string{string(c.Role)} },
+		Permissions:    services.Permissions(),
+		Stamp:          func(c models.Caller) string { return c.Stamp() },
+		LoginURL:       "/sign-in",
+		Clock:          o.Now,
+		Scopes:         scopes,
+		Authenticators: []auth.Authenticator[models.Caller]{a.apiKeys},
 	})
 	a.live = hub.NewTopic[models.Packet](a.hub, "packets/{channel}", hub.TopicOptions[models.Packet]{
 		// Pages fetch what they missed; this spares a query after a short break.

@@ -45,6 +45,7 @@ type site struct {
 	handler          http.Handler
 	config           config.Config
 	outbox           *galetest.Outbox
+	log              *galetest.Log
 	proxies          []netip.Prefix
 }
 
@@ -116,7 +117,7 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	tb.Helper()
 	s.clock = galetest.NewClock(tb, time.Time{})
 	s.config = config.Config{Env: "dev", SignUp: true, SessionLife: 24 * time.Hour, SessionIdle: time.Hour, PublicURL: public}
-	s.outbox = galetest.NewOutbox(tb)
+	s.outbox, s.log = galetest.NewOutbox(tb), galetest.NewLog(tb)
 	s.outbox.From = "relay@example.com"
 	keys, err := keyring.Open(tb.Context(), keyring.Options{Source: keyring.Text(keyring.NewSet(s.clock.Now()).Text())})
 	assert.NoError(tb, err)
@@ -125,7 +126,7 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	}
 	s.store = database.New(s.db)
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: galetest.NewLog(tb).Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory,
+		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {
@@ -216,10 +217,15 @@ func (s *site) user(name string, role models.Role) models.User {
 
 var keyOnPage = regexp.MustCompile(`pkt_[A-Za-z0-9_]{40,}`)
 
+// wish is the form for a key that may all that a key can.
+func wish(name string) url.Values {
+	return url.Values{"name": {name}, "scopes": {"packets.read", "packets.send", "channels.manage"}, "life": {"90 days"}}
+}
+
 // key makes an API key and returns it and its id.
 func (s *site) key(owner *galetest.Client, name string) (plain, id string) {
 	s.t.Helper()
-	plain = keyOnPage.FindString(owner.Post("/profile/keys", url.Values{"name": {name}}).Status(http.StatusCreated).Text())
+	plain = keyOnPage.FindString(owner.Post("/profile/keys", wish(name)).Status(http.StatusCreated).Text())
 	id, _, _ = strings.Cut(strings.TrimPrefix(plain, "pkt_"), "_")
 	if id == "" {
 		s.t.Fatal("no key on the page")

@@ -29,7 +29,7 @@ func (a *App) findKey(ctx context.Context, id string) (apikey.Record, models.Cal
 	if isNotFound(err) {
 		return apikey.Record{}, models.Caller{}, apikey.ErrNotFound
 	}
-	return apikey.Record{Hash: k.Hash, Revoked: k.RevokedAt != nil}, models.Caller{User: u, KeyName: k.Name}, handlers.Told(err)
+	return keyRecord(k), models.Caller{User: u, KeyName: k.Name, Scopes: k.ScopeList(), Limited: true}, handlers.Told(err)
 }
 
 // keyUsed notes the use of a key.

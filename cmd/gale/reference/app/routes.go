@@ -32,9 +32,9 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	}
 	site := handlers.Site{Auth: a.auth, Audit: a.audit}
 	accounts := &handlers.Accounts{Service: a.accounts, Devices: a.devices, Sessions: a.sessions}
-	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Watchers: a}
+	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Watchers: a, Now: a.o.Now}
 	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices, Sessions: a.sessions}
-	account := &handlers.Account{Accounts: a.accounts, Keys: a.keys, Devices: a.devices, Sessions: a.sessions}
+	account := &handlers.Account{Accounts: a.accounts, Keys: a.keys, Watchers: a, Devices: a.devices, Sessions: a.sessions}
 	outbox := &handlers.Outbox{Mails: a.outbox()}
 	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{}
 	a.factors = a.newFactors(accounts, factors)
@@ -136,6 +136,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			r.Use(a.auth.Require(services.MayKey), a.auth.RequireRecent(recent))
 			post := method(r.Post)
 			post("/profile/keys", profile.CreateKey).Name("keys.create")
+			post("/profile/keys/{id}/rotate", profile.RotateKey).Name("keys.rotate")
 			post("/profile/keys/{id}/revoke", profile.RevokeKey).Name("keys.revoke")
 		})
 		r.Group("", func(r *router.Router) {

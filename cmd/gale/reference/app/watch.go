@@ -17,6 +17,8 @@ import (
 type watcher struct {
 	user    string // "" for a visitor
 	session string
+	scopes  []string // of the key, where limited is true
+	limited bool
 }
 
 type watcherKey struct{}
@@ -41,9 +43,9 @@ func (a *App) watcherOf(ctx context.Context) watcher {
 	case !ok:
 		return watcher{}
 	case c.KeyName != "":
-		return watcher{c.ID, byKey}
+		return watcher{user: c.ID, session: byKey, scopes: c.Scopes, limited: c.Limited}
 	default:
-		return watcher{c.ID, session.From(ctx).ID()}
+		return watcher{user: c.ID, session: session.From(ctx).ID()}
 	}
 }
 
@@ -70,6 +72,7 @@ func (a *App) mayWatch(ctx context.Context, _ string, params map[string]string) 
 		case err != nil:
 			return fmt.Errorf("watch %s: %w", params["channel"], err)
 		}
+		c.Scopes, c.Limited = w.scopes, w.limited
 		all = a.auth.Allows(c, services.MayWatch)
 	}
 	_, err := a.channels.Visible(ctx, params["channel"], all)
@@ -82,6 +85,9 @@ func (a *App) mayWatch(ctx context.Context, _ string, params map[string]string) 
 	return nil
 }
 
+// KeyRotated implements handlers.Watchers.
+func (a *App) KeyRotated(id string) { a.apiKeys.Forget(id) }
+
 // sessionEnded ends what the session has open, in every process.
 func (a *App) sessionEnded(ctx context.Context, user, id string) {
 	a.hangUp(ctx, hub.Match{User: user, Session: id})
@@ -90,6 +96,7 @@ func (a *App) sessionEnded(ctx context.Context, user, id string) {
 // KeyRevoked implements handlers.Watchers. Which key a connection came with is
 // not known to the hub: the user's other programs connect again.
 func (a *App) KeyRevoked(ctx context.Context, user string) {
+	a.apiKeys.ForgetAll()
 	a.hangUp(ctx, hub.Match{User: user, Session: byKey})
 }
 
@@ -101,6 +108,7 @@ func (a *App) hangUp(ctx context.Context, m hub.Match) {
 
 // RoleChanged implements handlers.Watchers.
 func (a *App) RoleChanged(ctx context.Context, user string) {
+	a.apiKeys.ForgetAll()
 	if err := a.hub.Recheck(ctx, hub.Match{User: user}); err != nil {
 		obs.Logger(ctx).WarnContext(ctx, "other processes have not checked live connections again", "user", user, "err", err)
 	}

@@ -92,7 +92,7 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 		assert.NoError(t, err)
 		applied, err := m.Up(t.Context())
 		assert.NoError(t, err)
-		assert.Equal(t, len(applied), 6)
+		assert.Equal(t, len(applied), 7)
 		first := tables(t, d)
 		for range applied {
 			_, err := m.Down(t.Context())

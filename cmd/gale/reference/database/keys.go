@@ -9,12 +9,12 @@ import (
 	"github.com/galeweb/gale/db"
 )
 
-const keyColumns = "id, user_id, name, hash, created_at, last_used_at, revoked_at"
+const keyColumns = "id, user_id, name, hash, created_at, last_used_at, revoked_at, scopes, expires_at, previous, previous_until"
 
 // CreateKey implements [services.KeyStore].
 func (s *Store) CreateKey(ctx context.Context, k models.APIKey) error {
-	_, err := s.db.Exec(ctx, "INSERT INTO api_keys (id, user_id, name, hash, created_at) VALUES ($1, $2, $3, $4, $5)",
-		k.ID, k.UserID, k.Name, k.Hash, k.CreatedAt)
+	_, err := s.db.Exec(ctx, "INSERT INTO api_keys (id, user_id, name, hash, created_at, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		k.ID, k.UserID, k.Name, k.Hash, k.CreatedAt, k.Scopes, k.ExpiresAt)
 	return known(err, "api_keys")
 }
 
@@ -27,6 +27,7 @@ func (s *Store) Key(ctx context.Context, id string) (models.APIKey, models.User,
 		Role                    models.Role
 		Disabled                bool
 	}](ctx, s.db, `SELECT k.id, k.user_id, k.name, k.hash, k.created_at, k.last_used_at, k.revoked_at,
+			k.scopes, k.expires_at, k.previous, k.previous_until,
 			u.id AS owner, u.name AS owner_name, u.email, u.role, u.disabled
 		FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = $1`, id)
 	u := models.User{ID: row.Owner, Name: row.OwnerName, Email: row.Email, Role: row.Role, Disabled: row.Disabled}
@@ -44,6 +45,16 @@ func (s *Store) RevokeKey(ctx context.Context, userID, id string, at time.Time) 
 		return services.ErrNotFound
 	}
 	n, err := s.db.Exec(ctx, "UPDATE api_keys SET revoked_at = $3 WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL", userID, id, at)
+	if err == nil && n == 0 {
+		return services.ErrNotFound
+	}
+	return err
+}
+
+// RotateKey implements [services.KeyRotation].
+func (s *Store) RotateKey(ctx context.Context, userID, id string, hash []byte, at, until time.Time) error {
+	n, err := s.db.Exec(ctx, `UPDATE api_keys SET previous = hash, previous_until = $4, hash = $3
+		WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $5)`, userID, id, hash, until, at)
 	if err == nil && n == 0 {
 		return services.ErrNotFound
 	}

@@ -178,7 +178,7 @@ func (r *site) prepare(b *tab, channel string) {
 		const post = (path, fields) => fetch(path, {method: "POST", body: new URLSearchParams(fields)});
 		await post("/sign-up", {name: "ada", email: %q, password: %q});
 		await post("/channels", {name: %[3]q, title: "Channel %[3]s", public: "true"});
-		const made = await post("/profile/keys", {name: "laptop"});
+		const made = await post("/profile/keys", {name: "laptop", scopes: "packets.send", life: "never"});
 		return new DOMParser().parseFromString(await made.text(), "text/html").querySelector(".notice code").textContent;
 	})()`, email, password, channel))
 	b.visit(r.URL+"/channels/"+channel, 200)

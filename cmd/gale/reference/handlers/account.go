@@ -18,6 +18,7 @@ type Account struct {
 	Keys     *services.Keys
 	Devices  *auth.Devices
 	Sessions *session.Manager
+	Watchers Watchers
 }
 
 type accountPage struct {
@@ -77,6 +78,7 @@ func (h *Account) Delete(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()); err != nil {
 		return err
 	}
+	h.Watchers.KeyRevoked(ctx, user.ID)
 	if err := h.Auth.SignOut(ctx); err != nil { // takes the cookie back too
 		return err
 	}

@@ -45,6 +45,8 @@ func Told(err error) error {
 	switch {
 	case errors.Is(err, services.ErrNotFound), errors.Is(err, session.ErrNotFound):
 		return &web.Error{Status: http.StatusNotFound, Err: err}
+	case errors.Is(err, db.ErrBadCursor):
+		return &web.Error{Status: http.StatusBadRequest, Code: "bad_cursor", Message: "That is no place in this list.", Err: err}
 	case errors.Is(err, services.ErrForbidden), errors.Is(err, services.ErrDisabled), errors.Is(err, services.ErrSignUpClosed):
 		return &web.Error{Status: http.StatusForbidden, Err: err}
 	case errors.Is(err, services.ErrLastAdmin):

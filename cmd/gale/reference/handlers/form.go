@@ -52,6 +52,9 @@ func (f *Form) Field(name, label string, rest ...string) Field {
 // Value returns what was typed.
 func (f *Form) Value(name string) string { return f.values[name] }
 
+// Error returns what is wrong with an input, or "".
+func (f *Form) Error(name string) string { return f.errors[name] }
+
 // refuse notes what err says is wrong with the input and reports whether it
 // says so; any other error is not the visitor's to mend.
 func (f *Form) refuse(err error) bool {

@@ -3,8 +3,8 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"time"
 
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
@@ -18,12 +18,15 @@ type Profile struct {
 	Accounts *services.Accounts
 	Keys     *services.Keys
 	Watchers Watchers
+	Now      func() time.Time
 }
 
 // Watchers are those who have live connections. What they may see is checked
 // again, at once, when something changed.
 type Watchers interface {
 	KeyRevoked(ctx context.Context, user string)
+	// KeyRotated is told of a key with a new secret, which must work at once.
+	KeyRotated(id string)
 	RoleChanged(ctx context.Context, user string)
 }
 
@@ -31,6 +34,11 @@ type Watchers interface {
 type profilePage struct {
 	Keys              []models.APIKey
 	NewKey            string
+	Rotated           bool // NewKey replaces one that works for a day more
+	Scopes            []keyScope
+	Lives             []string
+	Life              string
+	Now               time.Time
 	Tab               string
 	KeyForm, NameForm *Form
 }
@@ -54,6 +62,7 @@ func (h *Profile) show(w http.ResponseWriter, r *http.Request, status int, page 
 	if page.NameForm.Value("name") == "" {
 		page.NameForm.values["name"] = user.Name
 	}
+	h.offerKeys(&page, user.User)
 	page.Tab = "profile"
 	w.Header().Set("Cache-Control", "no-store") // a new key may be on it
 	return h.Views.Render(w, r, status, "profile/profile", page)
@@ -75,42 +84,5 @@ func (h *Profile) Rename(w http.ResponseWriter, r *http.Request) error {
 		return h.show(w, r, http.StatusUnprocessableEntity, profilePage{NameForm: form})
 	}
 	session.From(r.Context()).Flash("success", "Others now see you as "+in.Name+".")
-	return h.to(w, r, "profile")
-}
-
-// CreateKey makes an API key and shows its secret, this once.
-func (h *Profile) CreateKey(w http.ResponseWriter, r *http.Request) error {
-	in, err := web.Form[struct {
-		Name string `form:"name"`
-	}](w, r)
-	plain := ""
-	if err == nil {
-		plain, err = h.Keys.Create(r.Context(), h.Auth.MustUser(r.Context()).ID, in.Name)
-	}
-	if err != nil {
-		form := newForm("name", in.Name)
-		if !form.refuse(err) {
-			return err
-		}
-		return h.show(w, r, http.StatusUnprocessableEntity, profilePage{KeyForm: form})
-	}
-	if err := h.note(r, h.Auth.MustUser(r.Context()).User, "key.created", audit.OK, in.Name); err != nil {
-		return err
-	}
-	return h.show(w, r, http.StatusCreated, profilePage{NewKey: plain})
-}
-
-// RevokeKey ends an API key at once.
-func (h *Profile) RevokeKey(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	user := h.Auth.MustUser(ctx).ID
-	if err := h.Keys.Revoke(ctx, user, r.PathValue("id")); err != nil {
-		return err
-	}
-	h.Watchers.KeyRevoked(ctx, user)
-	if err := h.note(r, h.Auth.MustUser(ctx).User, "key.revoked", audit.OK, r.PathValue("id")); err != nil {
-		return err
-	}
-	session.From(ctx).Flash("success", "The key is revoked.")
 	return h.to(w, r, "profile")
 }

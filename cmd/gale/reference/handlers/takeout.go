@@ -27,6 +27,8 @@ type TakeoutKey struct {
 	CreatedAt  time.Time  `json:"created_at"`
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
 	RevokedAt  *time.Time `json:"revoked_at,omitempty"`
+	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+	Scopes     []string   `json:"scopes"`
 }
 
 // TakeoutSession is where the user is signed in.
@@ -65,7 +67,7 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 		Keys: []TakeoutKey{}, Sessions: []TakeoutSession{}, Channels: []TakeoutChannel{},
 	}
 	for _, k := range keys {
-		out.Keys = append(out.Keys, TakeoutKey{k.ID, k.Name, k.CreatedAt, k.LastUsedAt, k.RevokedAt})
+		out.Keys = append(out.Keys, TakeoutKey{k.ID, k.Name, k.CreatedAt, k.LastUsedAt, k.RevokedAt, k.ExpiresAt, k.ScopeList()})
 	}
 	for _, s := range sessions {
 		out.Sessions = append(out.Sessions, TakeoutSession{s.UserAgent, s.Addr, s.Created, s.Seen})

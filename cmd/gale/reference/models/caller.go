@@ -5,6 +5,9 @@ package models
 type Caller struct {
 	User
 	KeyName string // "" for a session
+	// Scopes are the permissions that are left of the user's where Limited is true.
+	Scopes  []string
+	Limited bool
 }
 
 // Sender is the name under which what the caller sends is shown.

@@ -2,6 +2,8 @@ package services
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,10 +29,18 @@ type KeyStore interface {
 	TouchKey(ctx context.Context, id string, at, since time.Time) error
 }
 
+// KeyRotation gives keys new secrets.
+type KeyRotation interface {
+	// RotateKey sets the hash of a key of that user which works at a time; the one
+	// of before is accepted until another time. ErrNotFound when there is none.
+	RotateKey(ctx context.Context, userID, id string, hash []byte, at, until time.Time) error
+}
+
 // Keys makes and revokes the API keys of users. Make one by [NewKeys].
 type Keys struct {
-	Store KeyStore
-	Now   func() time.Time
+	Store    KeyStore
+	Rotation KeyRotation
+	Now      func() time.Time
 
 	mu   sync.Mutex
 	used map[string]time.Time // by key, when its use was last noted
@@ -60,11 +70,38 @@ func NewKeys(store KeyStore, now func() time.Time) *Keys {
 // KeyPrefix marks the keys, so that scanners find one that leaked.
 const KeyPrefix = "pkt"
 
+// KeyWish is what a user says of a new key.
+type KeyWish struct {
+	Name   string
+	Scopes []string // some of [KeyScopes]
+	Life   string   // one of [KeyLives]
+}
+
+// KeyLives are how long a key can live, as a form names it.
+func KeyLives() []string { return []string{"30 days", "90 days", "a year", "never"} }
+
+// lifeDays is a life in days; 0 is for ever.
+func lifeDays(life string) (days int, ok bool) {
+	i := slices.Index(KeyLives(), life)
+	if i < 0 {
+		return 0, false
+	}
+	return []int{30, 90, 365, 0}[i], true
+}
+
+// overlap is how long the secret from before a rotation is still accepted.
+const overlap = 24 * time.Hour
+
 // Create makes a key for the user and returns its secret, which is shown this
 // once and never again.
-func (s *Keys) Create(ctx context.Context, userID, name string) (plain string, err error) {
+func (s *Keys) Create(ctx context.Context, owner models.User, wish KeyWish) (plain string, err error) {
 	var bad Invalid
-	bad.check("name", models.CheckKeyName(name))
+	bad.check("name", models.CheckKeyName(wish.Name))
+	bad.check("scopes", checkScopes(owner.Role, wish.Scopes))
+	days, ok := lifeDays(wish.Life)
+	if !ok {
+		bad.check("life", "must be one of "+strings.Join(KeyLives(), ", "))
+	}
 	if err := bad.err(); err != nil {
 		return "", err
 	}
@@ -72,9 +109,40 @@ func (s *Keys) Create(ctx context.Context, userID, name string) (plain string, e
 	if err != nil {
 		return "", err
 	}
-	return k.Plain, s.Store.CreateKey(ctx, models.APIKey{
-		ID: k.ID, UserID: userID, Name: name, Hash: k.Hash, CreatedAt: s.Now().UTC(),
-	})
+	now := s.Now().UTC()
+	key := models.APIKey{
+		ID: k.ID, UserID: owner.ID, Name: wish.Name, Hash: k.Hash, CreatedAt: now,
+		Scopes: strings.Join(slices.Compact(slices.Sorted(slices.Values(wish.Scopes))), " "),
+	}
+	if days > 0 {
+		expires := now.AddDate(0, 0, days)
+		key.ExpiresAt = &expires
+	}
+	return k.Plain, s.Store.CreateKey(ctx, key)
+}
+
+// checkScopes returns what is wrong with the scopes of a new key, or "".
+func checkScopes(role models.Role, scopes []string) string {
+	if len(scopes) == 0 {
+		return "must be at least one"
+	}
+	mine := KeyScopes(role)
+	if slices.ContainsFunc(scopes, func(scope string) bool { return !slices.Contains(mine, scope) }) {
+		return "must be permissions that you have yourself: " + strings.Join(mine, ", ")
+	}
+	return ""
+}
+
+// Rotate gives a key of the user a new secret, which is shown this once. The old
+// one works for 24 hours more; one from before that does not. When the key
+// expires stays as it was. ErrNotFound when there is no such key, or it has ended.
+func (s *Keys) Rotate(ctx context.Context, userID, id string) (plain string, err error) {
+	k, err := apikey.Rotate(KeyPrefix, id)
+	if err != nil { // no key has such an id
+		return "", ErrNotFound
+	}
+	now := s.Now().UTC()
+	return k.Plain, s.Rotation.RotateKey(ctx, userID, id, k.Hash, now, now.Add(overlap))
 }
 
 // Revoke ends a key of the user; ErrNotFound when there is none.

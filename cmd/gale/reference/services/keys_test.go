@@ -12,6 +12,7 @@ import (
 
 	"github.com/galeweb/gale/auth/apikey"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 )
 
@@ -19,12 +20,24 @@ func TestCreateKey(t *testing.T) {
 	t.Parallel()
 	store := &keys{}
 	s := services.NewKeys(store, clock)
+	owner := models.User{ID: "u", Role: models.Operator}
+	good := services.KeyWish{Name: "probe", Scopes: []string{services.MaySend, services.MayWatch, services.MaySend}, Life: "30 days"}
 	for _, name := range []string{"", "Probe", "a b", "-", strings.Repeat("a", 33)} {
-		_, err := s.Create(t.Context(), "u", name)
+		_, err := s.Create(t.Context(), owner, services.KeyWish{Name: name, Scopes: []string{services.MaySend}, Life: "never"})
 		wantInvalid(t, err, "name")
 	}
+	for _, scopes := range [][]string{nil, {""}, {"*"}, {services.MayAdmin}, {services.MayKey}, {"packets.send channels.manage"}, {services.MaySend, "nothing"}} {
+		_, err := s.Create(t.Context(), owner, services.KeyWish{Name: "probe", Scopes: scopes, Life: "never"})
+		wantInvalid(t, err, "scopes")
+	}
+	_, err := s.Create(t.Context(), models.User{Role: models.Viewer}, good) // more than the owner may
+	wantInvalid(t, err, "scopes")
+	for _, life := range []string{"", "100 years", "-1"} {
+		_, err := s.Create(t.Context(), owner, services.KeyWish{Name: "probe", Scopes: good.Scopes, Life: life})
+		wantInvalid(t, err, "life")
+	}
 	assert.Equal(t, len(store.created), 0)
-	plain, err := s.Create(t.Context(), "u", "probe")
+	plain, err := s.Create(t.Context(), owner, good)
 	assert.NoError(t, err)
 	parsed, err := apikey.Parse(services.KeyPrefix, plain)
 	assert.NoError(t, err)
@@ -33,8 +46,10 @@ func TestCreateKey(t *testing.T) {
 	assert.Equal(t, k.Hash, parsed.Hash)
 	assert.Equal(t, k.UserID, "u")
 	assert.Equal(t, k.CreatedAt, now.UTC())
+	assert.Equal(t, k.Scopes, "packets.read packets.send")
+	assert.Equal(t, *k.ExpiresAt, now.UTC().AddDate(0, 0, 30))
 	store.err = &services.TakenError{Field: "name"}
-	_, err = s.Create(t.Context(), "u", "probe")
+	_, err = s.Create(t.Context(), owner, good)
 	assert.ErrorIs(t, err, store.err)
 }
 

@@ -56,7 +56,7 @@ func TestResetOfAPassword(t *testing.T) {
 	token := mailed(t, outbox, ada.Email, "Set a new password")
 	_, err := a.Reset(t.Context(), token, "ada@example.com")
 	wantInvalid(t, err, "password")
-	u, err := a.Reset(t.Context(), token, "another good one")
+	u, err := a.Reset(t.Context(), token, "quiet otter sells maps")
 	assert.NoError(t, err)
 	assert.Equal(t, u.PasswordChangedAt.Equal(now), true)
 	mailed(t, outbox, ada.Email, "Your password was changed")
@@ -70,7 +70,7 @@ func TestResetOfAPassword(t *testing.T) {
 	assert.ErrorIs(t, err, services.ErrNotFound)
 	_, err = a.SignIn(t.Context(), at(ada.Email), password)
 	assert.ErrorIs(t, err, services.ErrCredentials)
-	_, err = a.SignIn(t.Context(), at(ada.Email), "another good one")
+	_, err = a.SignIn(t.Context(), at(ada.Email), "quiet otter sells maps")
 	assert.NoError(t, err)
 }
 
@@ -102,7 +102,7 @@ func TestGuessesOfWhoIsSignedIn(t *testing.T) {
 	for range 5 {
 		wantInvalid(t, a.Delete(t.Context(), ada, at(ada.Email), "ada", "wrong"), "password")
 	}
-	err := a.ChangePassword(t.Context(), ada, at(ada.Email), password, "another good one")
+	err := a.ChangePassword(t.Context(), ada, at(ada.Email), password, "quiet otter sells maps")
 	if _, ok := errors.AsType[*auth.ThrottledError](err); !ok {
 		t.Errorf("the error is %v", err)
 	}

@@ -1,6 +1,10 @@
 package services
 
-import "github.com/galeweb/gale/cmd/gale/reference/models"
+import (
+	"slices"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+)
 
 // What can be allowed. Watching a public channel needs no permission at all.
 const (
@@ -20,3 +24,15 @@ func Permissions() map[string][]string {
 		string(models.Admin):    {MayWatch, MaySend, MayOperate, MayKey, MayAdmin, MayAudit},
 	}
 }
+
+// KeyScopes are the permissions that a role can hand to an API key: those of its
+// own that the API asks for. Pages take no key, so the rest would be of no use to
+// an honest program.
+func KeyScopes(role models.Role) []string {
+	return slices.DeleteFunc([]string{MayWatch, MaySend, MayOperate}, func(p string) bool {
+		return !slices.Contains(Permissions()[string(role)], p)
+	})
+}
+
+// DefaultKeyScopes are those that the form for a new key has chosen.
+func DefaultKeyScopes() []string { return []string{MayWatch, MaySend} }

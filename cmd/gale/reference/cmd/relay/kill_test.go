@@ -195,7 +195,7 @@ func furnish(p *process) string {
 	header, _ := post(http.StatusSeeOther, "/sign-up", "", "name=ada&email=ada%40example.com&password=correct+horse+battery")
 	cookie := sessionCookie(header)
 	post(http.StatusSeeOther, "/channels", cookie, "name=open&title=Open&public=true")
-	_, page := post(http.StatusCreated, "/profile/keys", cookie, "name=probe")
+	_, page := post(http.StatusCreated, "/profile/keys", cookie, "name=probe&scopes=packets.read&scopes=packets.send&life=never")
 	return "Authorization: Bearer " + regexp.MustCompile(`pkt_[A-Za-z0-9_]{40,}`).FindString(page)
 }
 
