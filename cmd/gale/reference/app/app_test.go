@@ -25,6 +25,7 @@ import (
 	"github.com/galeweb/gale/keyring"
 	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/middleware"
+	"github.com/galeweb/gale/ratelimit"
 )
 
 // public is where the sites are reached, as their configuration says.
@@ -47,6 +48,7 @@ type site struct {
 	outbox           *galetest.Outbox
 	log              *galetest.Log
 	proxies          []netip.Prefix
+	limits           ratelimit.Store // nil for the database's, which counts by real time
 }
 
 // setting changes what a site is built of.
@@ -126,7 +128,7 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	}
 	s.store = database.New(s.db)
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory,
+		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory, Limits: s.limits,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {
