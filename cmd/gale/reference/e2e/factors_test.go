@@ -72,7 +72,7 @@ func TestPasskeys(t *testing.T) {
 	b.must(device.Touch(false))
 	b.submit("nav form[action='/sign-out'] button")
 	b.visit(url+"/sign-in?next=/profile/account", 200)
-	b.until("!document.querySelector('form[data-passkey=sign-in]').hidden")
+	settles(t, b, "!document.querySelector('form[data-passkey=sign-in]').hidden")
 	b.must(device.Touch(true))
 	// The browser may pick it among the suggestions of the address field before
 	// the button is pressed; the page is then on its way.
@@ -81,19 +81,26 @@ func TestPasskeys(t *testing.T) {
 	b.quiet()
 }
 
-// arrives waits until the page has gone somewhere; while it goes, it cannot be
-// asked.
-func arrives(t *testing.T, b *tab, path string) {
+// settles waits until an expression is true of the page; while the page goes
+// somewhere, it cannot be asked.
+func settles(t *testing.T, b *tab, expression string) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		at, err := e2e.Eval[string](b.Tab, "location.pathname")
-		if err == nil && at == path {
+		ok, err := e2e.Eval[bool](b.Tab, expression)
+		if err == nil && ok {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the page is %s, want %s: %v", at, path, err)
+			at, _ := e2e.Eval[string](b.Tab, "location.pathname")
+			t.Fatalf("the page %s: not %s: %v", at, expression, err)
 		}
 	}
+}
+
+// arrives waits until the page is another.
+func arrives(t *testing.T, b *tab, path string) {
+	t.Helper()
+	settles(t, b, fmt.Sprintf("location.pathname === %q", path))
 }
 
 // An authenticator app is set up by its QR code's secret, and asked for; one of
