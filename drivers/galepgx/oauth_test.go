@@ -1,10 +1,7 @@
 package galepgx_test
 
 import (
-	"context"
-	"errors"
 	"testing"
-	"time"
 
 	"github.com/galeweb/gale/auth/oauth"
 	"github.com/galeweb/gale/db"
@@ -30,23 +27,5 @@ func TestOAuthLinks(t *testing.T) {
 func TestOAuthLinkAndUserAreStoredTogether(t *testing.T) {
 	t.Parallel()
 	d, s := openLinks(t)
-	_, err := d.Exec(t.Context(), "CREATE TABLE users (id TEXT PRIMARY KEY)")
-	assert.NoError(t, err)
-	signUp := func(user string) error {
-		return d.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-			if _, err := tx.Exec(ctx, "INSERT INTO users (id) VALUES ($1)", user); err != nil {
-				return err
-			}
-			return s.AddTx(ctx, tx, oauth.NewRecord(user, oauth.Identity{Issuer: "https://id.example.com", Subject: "1"}, time.Now()))
-		})
-	}
-	assert.NoError(t, signUp("u1"))
-	assert.True(t, errors.Is(signUp("u2"), oauth.ErrLinked), "an identity has two users")
-	users, err := db.All[string](t.Context(), d, "SELECT id FROM users")
-	assert.NoError(t, err)
-	assert.Equal(t, users, []string{"u1"})
-
-	assert.NoError(t, s.RemoveUser(t.Context(), "u1"))
-	_, err = s.Find(t.Context(), "https://id.example.com", "1")
-	assert.ErrorIs(t, err, oauth.ErrNotFound)
+	conform.OAuthLinkWithUser(t, d, s)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/galeweb/gale/auth/oauth"
+	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/internal/assert"
 )
 
@@ -219,4 +220,29 @@ func linksExactIdentity(t *testing.T, s oauth.Links) {
 		_, err := s.Find(t.Context(), id[0], id[1])
 		assert.ErrorIs(t, err, oauth.ErrNotFound)
 	}
+}
+
+// OAuthLinkWithUser checks, on a database with oauth.Schema, that a user and the
+// link of a sign-up are stored together or not at all.
+func OAuthLinkWithUser(t *testing.T, d *db.DB, s *oauth.SQLStore) {
+	t.Helper()
+	_, err := d.Exec(t.Context(), "CREATE TABLE users (id TEXT PRIMARY KEY)")
+	assert.NoError(t, err)
+	signUp := func(user string) error {
+		return d.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			if _, err := tx.Exec(ctx, "INSERT INTO users (id) VALUES ($1)", user); err != nil {
+				return err
+			}
+			return s.AddTx(ctx, tx, oauth.NewRecord(user, oauth.Identity{Issuer: "https://id.example.com", Subject: "1"}, time.Now()))
+		})
+	}
+	assert.NoError(t, signUp("u1"))
+	assert.True(t, errors.Is(signUp("u2"), oauth.ErrLinked), "an identity has two users")
+	users, err := db.All[string](t.Context(), d, "SELECT id FROM users")
+	assert.NoError(t, err)
+	assert.Equal(t, users, []string{"u1"})
+
+	assert.NoError(t, s.RemoveUser(t.Context(), "u1"))
+	_, err = s.Find(t.Context(), "https://id.example.com", "1")
+	assert.ErrorIs(t, err, oauth.ErrNotFound)
 }
