@@ -97,7 +97,7 @@ func (s *Session) settle() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer func() { s.sent = true }()
-	if !s.loaded {
+	if s.state == nil {
 		return nil
 	}
 	keep, err := s.finish()
@@ -140,7 +140,7 @@ func (s *Session) afterHeader() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sent = true
-	if !s.loaded {
+	if s.state == nil {
 		return
 	}
 	if keep, err := s.finish(); !keep {

@@ -34,8 +34,15 @@ type Session struct {
 	w *web.Writer
 	r *http.Request
 
-	mu      sync.Mutex
-	loaded  bool
+	mu     sync.Mutex
+	sent   bool // the response header has gone
+	*state      // nil until somebody asks: most requests of programs never do
+
+	sealed *sealedCookie // with a CookieStore only
+}
+
+// state is what is known of a session that somebody asked for.
+type state struct {
 	err     error  // why the store could not be read
 	rec     Record // as stored; Version 0 when it is not
 	decoded bool   // the next two are
@@ -45,9 +52,6 @@ type Session struct {
 	touch   bool   // Seen is to be written
 	token   string // cookie to be sent
 	clear   bool   // cookie to be removed
-	sent    bool   // the response header has gone
-
-	sealed *sealedCookie // with a CookieStore only
 }
 
 // storing returns ctx for calls of the store, which may need the cookie.
@@ -75,10 +79,10 @@ func From(ctx context.Context) *Session {
 func (s *Session) load(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.loaded {
+	if s.state != nil {
 		return
 	}
-	s.loaded = true
+	s.state = &state{}
 	h, ok := s.cookieHash()
 	if !ok {
 		return

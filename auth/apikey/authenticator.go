@@ -170,19 +170,21 @@ func (a *Authenticator[U]) Authenticate(ctx context.Context, r *http.Request) (u
 func (a *Authenticator[U]) credential(r *http.Request) (plain string, found bool, err error) {
 	own := r.Header.Values("X-Api-Key")
 	authz := r.Header.Values("Authorization")
-	var bearer []string
+	var bearer string
+	bearers := 0
 	for _, v := range authz {
 		if scheme, token, _ := strings.Cut(v, " "); strings.EqualFold(scheme, "Bearer") {
-			bearer = append(bearer, strings.TrimSpace(token))
+			bearer = strings.TrimSpace(token)
+			bearers++
 		}
 	}
 	switch {
-	case len(own)+len(bearer) > 1 || len(bearer) > 0 && len(authz) > 1:
+	case len(own)+bearers > 1 || bearers > 0 && len(authz) > 1:
 		return "", false, refused("invalid_key", "The request has more than one credential.", errors.New("apikey: more than one credential"))
 	case len(own) == 1:
 		return own[0], true, nil
-	case len(bearer) == 1 && strings.HasPrefix(bearer[0], a.o.Prefix+"_"):
-		return bearer[0], true, nil
+	case bearers == 1 && strings.HasPrefix(bearer, a.o.Prefix+"_"):
+		return bearer, true, nil
 	}
 	return "", false, nil
 }

@@ -58,7 +58,8 @@ func Rotate(prefix, id string) (Key, error) {
 
 func generate(prefix, id string) Key {
 	body := prefix + "_" + id + "_" + random(secretLen)
-	return newKey(body+checksum(body), id)
+	sum := checksum(body)
+	return newKey(body+string(sum[:]), id)
 }
 
 func newKey(plain, id string) Key {
@@ -83,7 +84,7 @@ func Parse(prefix, s string) (Key, error) {
 	if !isBase62(id) || !isBase62(secret) {
 		return Key{}, fmt.Errorf("%w: unknown character", ErrMalformed)
 	}
-	if body := s[:len(s)-sumLen]; checksum(body) != s[len(s)-sumLen:] {
+	if body, sum := s[:len(s)-sumLen], s[len(s)-sumLen:]; checksum(body) != [sumLen]byte([]byte(sum)) {
 		return Key{}, fmt.Errorf("%w: wrong checksum", ErrMalformed)
 	}
 	return newKey(s, id), nil
@@ -106,8 +107,8 @@ func validPrefix(s string) bool {
 }
 
 func isBase62(s string) bool {
-	for i := range len(s) {
-		if strings.IndexByte(base62, s[i]) < 0 {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
 			return false
 		}
 	}
@@ -132,12 +133,11 @@ func random(n int) string {
 }
 
 // checksum finds typing errors; it is no defence, anyone can compute it.
-func checksum(s string) string {
+func checksum(s string) (out [sumLen]byte) {
 	sum := crc32.ChecksumIEEE([]byte(s))
-	var out [sumLen]byte
 	for i := range out {
 		out[sumLen-1-i] = base62[sum%62]
 		sum /= 62
 	}
-	return string(out[:])
+	return out
 }
