@@ -222,9 +222,9 @@ func linksExactIdentity(t *testing.T, s oauth.Links) {
 	}
 }
 
-// OAuthLinkWithUser checks, on a database with oauth.Schema, that a user and the
+// oauthLinkWithUser checks, on a database with oauth.Schema, that a user and the
 // link of a sign-up are stored together or not at all.
-func OAuthLinkWithUser(t *testing.T, d *db.DB, s *oauth.SQLStore) {
+func oauthLinkWithUser(t *testing.T, d *db.DB, s *oauth.SQLStore) {
 	t.Helper()
 	_, err := d.Exec(t.Context(), "CREATE TABLE users (id TEXT PRIMARY KEY)")
 	assert.NoError(t, err)

@@ -9,9 +9,9 @@ import (
 	"github.com/galeweb/gale/galetest/conform"
 )
 
-func TestReencryption(t *testing.T) {
+func TestStores(t *testing.T) {
 	t.Parallel()
-	conform.Reencryption(t, func(t *testing.T) *db.DB {
+	conform.SQLStores(t, func(t *testing.T) *db.DB {
 		return galetest.DB(t, galetest.DBOptions{Driver: galepgx.Driver()})
 	})
 }
