@@ -153,3 +153,34 @@ func TestAuthenticate(t *testing.T) {
 		drain(t, h, append(clients, silent)...)
 	})
 }
+
+// TestIdentityUntil: a connection does not outlive the credential that it came
+// with, however it said so.
+func TestIdentityUntil(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]bool{"by the request": false, "by the first message": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := Options{Identify: func(context.Context) Identity { return Identity{User: "ann", Until: time.Now().Add(time.Minute)} }}
+				if first {
+					o.Authenticate = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
+				}
+				h := New(o)
+				stays, leaves := newFakeClient(t, h, t.Context()), newFakeClient(t, h, t.Context())
+				for _, c := range []*fakeClient{stays, leaves} {
+					if first {
+						c.say("{'type':'auth','token':'ann'}")
+					}
+				}
+				leaves.end()
+				time.Sleep(time.Minute - 1)
+				assert.Equal(t, stays.link.closed(), 0)
+				time.Sleep(1)
+				synctest.Wait()
+				assert.Equal(t, [2]int{stays.link.closed(), leaves.link.closed()}, [2]int{1008, 0})
+				drain(t, h, stays)
+			})
+		})
+	}
+}

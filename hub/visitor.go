@@ -21,6 +21,9 @@ type Identity struct {
 	User string
 	// Session is the id of his session, for [Match]. It is shown to nobody.
 	Session string
+	// Until is when the connection is closed, with code 1008: the end of the
+	// credential that it came with, by the system's clock. Defaults to never.
+	Until time.Time
 	// Info is what presence tells of the connection besides the user, such as a
 	// name to show: anything that encodes as at most 1 KiB of JSON. Defaults to
 	// nothing.
@@ -38,7 +41,8 @@ type visitor struct {
 	ctx           context.Context // that of Authenticate, or nil
 	user, session string
 	info          jsontext.Value
-	timer         *time.Timer // of AuthTimeout
+	until         time.Time
+	timer         *time.Timer // of AuthTimeout, then of until
 }
 
 // admit takes a connection in, unless the hub is being drained. When it is not
@@ -53,6 +57,7 @@ func (h *Hub) admit(l link, kind transport, known bool) (*client, error) {
 		c.mu.Unlock()
 	case h.o.Identify != nil:
 		c.who = h.visitor(l.context())
+		c.expireLocked() // nobody else has it yet
 	}
 	h.clientsMu.Lock()
 	defer h.clientsMu.Unlock()
@@ -89,7 +94,7 @@ func (h *Hub) visitor(ctx context.Context) *visitor {
 		return nil
 	}
 	id := h.o.Identify(ctx)
-	v := &visitor{user: id.User, session: id.Session}
+	v := &visitor{user: id.User, session: id.Session, until: id.Until}
 	if id.Info != nil {
 		info, err := json.Marshal(id.Info)
 		if err == nil && len(info) > maxInfo {
@@ -126,8 +131,17 @@ func (c *client) authenticate(r hubwire.Request, err error) {
 		defer c.mu.Unlock()
 		c.who.timer.Stop()
 		c.who, c.known = who, true
+		c.expireLocked()
 		c.replyLocked(encode(hubwire.Plain{Type: "welcome"}))
 	}
+}
+
+// expireLocked has the connection closed when its credential ends.
+func (c *client) expireLocked() {
+	if c.who.until.IsZero() || c.ended {
+		return
+	}
+	c.who.timer = time.AfterFunc(time.Until(c.who.until), func() { c.link.close(ws.CodePolicy, "access has ended") })
 }
 
 // authenticated returns the context of whose token it is. An error that is not

@@ -29,7 +29,8 @@ func (a *App) findKey(ctx context.Context, id string) (apikey.Record, models.Cal
 	if isNotFound(err) {
 		return apikey.Record{}, models.Caller{}, apikey.ErrNotFound
 	}
-	return keyRecord(k), models.Caller{User: u, KeyName: k.Name, Scopes: k.ScopeList(), Limited: true}, handlers.Told(err)
+	rec := keyRecord(k)
+	return rec, models.Caller{User: u, KeyName: k.Name, Scopes: k.ScopeList(), Limited: true, Until: rec.Expires}, handlers.Told(err)
 }
 
 // keyUsed notes the use of a key.

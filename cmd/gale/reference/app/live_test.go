@@ -3,6 +3,7 @@ package app_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
@@ -82,6 +83,30 @@ func TestWhoMayWatch(t *testing.T) {
 		_, none := watch(s.Stranger(), "none")
 		closed.Topic, none.Topic = "", ""
 		assert.Equal(t, closed, none) // nobody finds private names by trying
+	})
+}
+
+// A live connection ends with the key or the session that it came with.
+func TestLiveEndsWithItsCredential(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.furnish()
+		owner := s.signIn("ada")
+		plain, _ := s.scoped(owner, "short", "30 days", "packets.read")
+		program := s.Stranger().Bearer(plain)
+		s.clock.Advance(30*24*time.Hour - 300*time.Millisecond)
+		byKey, m := watch(program, "closed")
+		assert.Equal(t, m.Type, "subscribed")
+		byKey.Closed(1008)
+
+		owner = s.signIn("ada")
+		for left := s.config.SessionLife; left > s.config.SessionIdle/2; left -= s.config.SessionIdle / 2 {
+			s.clock.Advance(s.config.SessionIdle / 2)
+			owner.Get("/profile").Status(http.StatusOK) // or it would end for want of use
+		}
+		s.clock.Advance(s.config.SessionIdle/2 - 300*time.Millisecond)
+		bySession, m := watch(owner, "closed")
+		assert.Equal(t, m.Type, "subscribed")
+		bySession.Closed(1008)
 	})
 }
 

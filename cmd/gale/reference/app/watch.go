@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
@@ -19,6 +20,7 @@ type watcher struct {
 	session string
 	scopes  []string // of the key, where limited is true
 	limited bool
+	until   time.Time // when session or key ends; the zero time is never
 }
 
 type watcherKey struct{}
@@ -43,9 +45,10 @@ func (a *App) watcherOf(ctx context.Context) watcher {
 	case !ok:
 		return watcher{}
 	case c.KeyName != "":
-		return watcher{user: c.ID, session: byKey, scopes: c.Scopes, limited: c.Limited}
+		return watcher{user: c.ID, session: byKey, scopes: c.Scopes, limited: c.Limited, until: c.Until}
 	default:
-		return watcher{user: c.ID, session: session.From(ctx).ID()}
+		in := session.From(ctx)
+		return watcher{user: c.ID, session: in.ID(), until: in.Created().Add(a.o.Config.SessionLife)}
 	}
 }
 
@@ -57,7 +60,11 @@ func (a *App) keepWatcher(r *http.Request) context.Context {
 
 func (a *App) identify(ctx context.Context) hub.Identity {
 	w := a.watcherOf(ctx)
-	return hub.Identity{User: w.user, Session: w.session}
+	id := hub.Identity{User: w.user, Session: w.session}
+	if !w.until.IsZero() {
+		id.Until = time.Now().Add(w.until.Sub(a.o.Now())) // the hub has no clock but the system's
+	}
+	return id
 }
 
 // mayWatch decides who may follow a channel, at first and whenever something has
