@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/strength"
 	"github.com/galeweb/gale/cmd/gale/reference/app"
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
@@ -49,6 +50,7 @@ type site struct {
 	log              *galetest.Log
 	proxies          []netip.Prefix
 	limits           ratelimit.Store // nil for the database's, which counts by real time
+	breached         []*strength.List
 }
 
 // setting changes what a site is built of.
@@ -128,7 +130,7 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	}
 	s.store = database.New(s.db)
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory, Limits: s.limits,
+		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory, Limits: s.limits, Breached: s.breached,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {

@@ -24,6 +24,7 @@ type Config struct {
 	PublicURL    string        `env:"PUBLIC_URL" desc:"where people reach relay, such as https://relay.example.com: links in mails begin with it; required in production"`
 	SecretKeys   gale.Secret   `env:"SECRET_KEYS" desc:"keys that sign what browsers keep, made by gale secret new; RELAY_SECRET_KEYS_FILE names a file of them, which is read again when it changes; required in production; default in dev a file beside the database"`
 	AuditKey     gale.Secret   `env:"AUDIT_KEY" desc:"32 random characters or more, which never change: with them the hashes of the audit log cannot be computed by who has only the database; default none"`
+	Passwords    string        `env:"PASSWORD_LIST" desc:"file of stolen passwords besides the 100,000 that are built in, none of which may be chosen: the download of Have I Been Pwned in the order of hashes, or what strength.Compile made of it"`
 	SMTPURL      gale.Secret   `env:"SMTP_URL" desc:"mail server: smtp://user:password@host (STARTTLS), smtps://… (TLS from the start), or smtp://localhost:25?tls=off; required in production; default in dev the page /dev/outbox"`
 	MailFrom     string        `env:"MAIL_FROM" desc:"author of mails, such as relay <relay@example.com>; default relay@ and the host of PUBLIC_URL"`
 	LimitURL     gale.Secret   `env:"LIMIT_URL" default:"database:" desc:"where failed sign-ins and mails are counted: database:, memory: for one process, or valkey://… for several"`
