@@ -148,15 +148,26 @@ func newCluster(t *testing.T) string {
 		}
 		s.do(append([]string{"CLUSTER", "MEET"}, first...)...)
 	}
-	for _, s := range all {
-		poll(t, "the cluster forms", func() bool {
-			info := s.do("CLUSTER", "INFO")
-			// A node that was met twice has two links for a while, and what is
-			// published arrives by both: each has one out and one in for each other.
-			links := strings.Count(s.do("CLUSTER", "LINKS"), "direction")
-			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:3") && links == 4
-		})
+	formed := func(s *server) bool {
+		info := s.do("CLUSTER", "INFO")
+		// A node that was met twice has two links for a while, and what is
+		// published arrives by both: each has one out and one in for each other.
+		links := strings.Count(s.do("CLUSTER", "LINKS"), "direction")
+		return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:3") && links == 4
 	}
+	// One of them may be about to meet another when it looks well, so all are asked
+	// again and again.
+	rounds := 0
+	poll(t, "the cluster forms", func() bool {
+		for _, s := range all {
+			if !formed(s) {
+				rounds = 0
+				return false
+			}
+		}
+		rounds++
+		return rounds == 10
+	})
 	return fmt.Sprintf("valkey://%s?addr=%s", all[0].addr, all[1].addr)
 }
 
