@@ -33,6 +33,7 @@ type Config struct {
 	HubURL       gale.Secret   `env:"HUB_URL" default:"memory:" desc:"what carries live packets between processes: memory: for one alone, nats:embedded?…, nats://… or valkey://… for several"`
 	HubPrefix    string        `env:"HUB_PREFIX" default:"relay" desc:"begins all names at that broker; each relay that shares one needs its own"`
 	DrainOver    time.Duration `env:"DRAIN_OVER" default:"5s" desc:"over this time those who watch are sent away when relay stops, one by one"`
+	PresenceTTL  time.Duration `env:"PRESENCE_TTL" default:"30s" desc:"so long those who watched at a process that died are counted by the others, and a third more at most; 1s or more"`
 	TrustedNets  []string      `env:"TRUSTED_PROXIES" desc:"networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
 	LogLevel     string        `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" desc:"least level that is logged"`
 	SignUp       bool          `env:"SIGN_UP" default:"true" desc:"whether visitors may create accounts; the first account always may"`
@@ -89,6 +90,9 @@ func (c Config) Validate() error {
 	}
 	if n := len(c.AuditKey.Reveal()); n > 0 && n < 32 {
 		bad("AUDIT_KEY has %d characters; use 32 random ones or more", n)
+	}
+	if c.PresenceTTL < time.Second {
+		bad("PRESENCE_TTL must be 1s or more, is %v", c.PresenceTTL)
 	}
 	if c.LimitAddr < 0 || c.LimitKey < 0 {
 		bad("LIMIT_ADDR and LIMIT_KEY must not be negative; 0 is no limit")
