@@ -22,7 +22,6 @@ import (
 	"github.com/galeweb/gale/drivers/galepgx"
 	"github.com/galeweb/gale/drivers/galesqlite"
 	"github.com/galeweb/gale/galetest"
-	"github.com/galeweb/gale/keyring"
 	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/ratelimit"
@@ -42,6 +41,7 @@ type site struct {
 	db               *db.DB
 	file             string // of the database, where a test needs it
 	store            *database.Store
+	keys             *keys
 	clock            *galetest.Clock
 	handler          http.Handler
 	config           config.Config
@@ -121,14 +121,15 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	s.config = config.Config{Env: "dev", SignUp: true, SessionLife: 24 * time.Hour, SessionIdle: time.Hour, PublicURL: public}
 	s.outbox, s.log = galetest.NewOutbox(tb), galetest.NewLog(tb)
 	s.outbox.From = "relay@example.com"
-	keys, err := keyring.Open(tb.Context(), keyring.Options{Source: keyring.Text(keyring.NewSet(s.clock.Now()).Text())})
-	assert.NoError(tb, err)
+	if s.keys == nil {
+		s.keys = newKeys(tb, s.clock.Now())
+	}
 	for _, set := range settings {
 		set(tb, s)
 	}
-	s.store = database.New(s.db)
+	s.store = database.New(s.db, s.keys.ring)
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory, Limits: s.limits,
+		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: s.keys.ring, Mail: &s.outbox.Memory, Limits: s.limits,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {
