@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -42,6 +43,7 @@ type site struct {
 	file             string // of the database, where a test needs it
 	store            *database.Store
 	keys             *keys
+	reload           chan os.Signal // has the keys read again
 	clock            *galetest.Clock
 	handler          http.Handler
 	config           config.Config
@@ -127,9 +129,9 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	for _, set := range settings {
 		set(tb, s)
 	}
-	s.store = database.New(s.db, s.keys.ring)
+	s.store, s.reload = database.New(s.db, s.keys.ring), make(chan os.Signal, 1)
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: s.keys.ring, Mail: &s.outbox.Memory, Limits: s.limits,
+		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: s.keys.ring, Mail: &s.outbox.Memory, Limits: s.limits, Reload: s.reload,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {

@@ -99,7 +99,7 @@ func (m *Mails) work(ctx context.Context) {
 }
 
 func (m *Mails) do(ctx context.Context, job func(context.Context) error) {
-	err := m.retry(func() error { return job(ctx) }, func(err error) bool { return !errors.Is(err, errUnsent) })
+	err := m.retry(func() error { return job(ctx) }, func(err error) bool { return !errors.Is(err, errUnsent) && !errors.Is(err, ErrUnreadable) })
 	if err != nil {
 		obs.Logger(ctx).WarnContext(ctx, "a mail was not sent", "err", err)
 	}
