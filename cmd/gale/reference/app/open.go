@@ -51,7 +51,7 @@ func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *
 		if o.Keys, err = OpenKeys(ctx, cfg, logger, metrics); err != nil {
 			return err
 		}
-		if err := database.New(o.DB, o.Keys).Seal(obs.WithLogger(ctx, logger), o.Keys); err != nil {
+		if err := database.New(o.DB, o.Keys).Seal(obs.WithLogger(ctx, logger)); err != nil {
 			return err
 		}
 		if o.Mail, err = OpenMail(cfg); err != nil {

@@ -50,13 +50,14 @@ func Migrate(ctx context.Context, d *db.DB) error {
 // packets, which [Packets] keeps.
 type Store struct {
 	db           *db.DB
+	keys         *keyring.Ring
 	users, links emails
 }
 
 // New returns a store on a migrated database, which stays the caller's, with
 // the keys that mail addresses are encrypted with; see [Store.Seal].
 func New(d *db.DB, keys *keyring.Ring) *Store {
-	return &Store{d, newEmails(keys, "users"), newEmails(keys, "mail_links")}
+	return &Store{d, keys, newEmails(keys, "users"), newEmails(keys, "mail_links")}
 }
 
 // next returns the next n numbers of a counter as the last of them. Its row

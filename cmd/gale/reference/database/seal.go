@@ -17,9 +17,9 @@ const sealBatch = 500
 // it after [Migrate] and before the first request, so that nothing else needs to
 // know of addresses in clear. Whoever is stopped in the middle goes on at the
 // next start, and several processes may do it at once. It fails where the
-// database has addresses and keys has none of their keys.
-func (s *Store) Seal(ctx context.Context, keys *keyring.Ring) error {
-	if err := s.knows(ctx, keys); err != nil {
+// database has addresses and the store has none of their keys.
+func (s *Store) Seal(ctx context.Context) error {
+	if err := s.knows(ctx); err != nil {
 		return err
 	}
 	for all := 0; ; {
@@ -49,25 +49,29 @@ func (s *Store) shred(ctx context.Context) {
 		return
 	}
 	size, err := db.Get[int64](ctx, s.db, "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
-	if err == nil && size <= shredMost {
-		if _, err = s.db.Exec(ctx, "VACUUM"); err == nil {
-			return
-		}
+	if err == nil && size > shredMost {
+		err = errLarge
+	} else if err == nil {
+		_, err = s.db.Exec(ctx, "VACUUM")
 	}
-	obs.Logger(ctx).WarnContext(ctx, "mail addresses from before are still in free space of the database file; stop relay and run VACUUM on it, once", "bytes", size, "err", err)
+	if err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "mail addresses from before are still in free space of the database file; stop relay and run VACUUM on it, once", "bytes", size, "err", err)
+	}
 }
+
+var errLarge = errors.New("the file is too large to write it anew at the start")
 
 var errOtherKeys = errors.New("the keys are not those that the mail addresses in the database are encrypted with; give relay the file of keys that it had before")
 
 // knows keeps relay from starting with the keys of another database: nobody
 // could sign in, and addresses that are taken would look free.
-func (s *Store) knows(ctx context.Context, keys *keyring.Ring) error {
+func (s *Store) knows(ctx context.Context) error {
 	const some = 100 // one may be under a key that was thrown away by intent
 	rows, err := db.All[keyring.Encrypted[string]](ctx, s.db, "SELECT email FROM users WHERE email IS NOT NULL LIMIT $1", some)
 	if err != nil {
 		return err
 	}
-	set := keys.Set()
+	set := s.keys.Set()
 	for _, r := range rows {
 		if _, ok := set.Find(r.KeyID()); ok {
 			return nil

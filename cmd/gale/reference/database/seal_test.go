@@ -143,12 +143,12 @@ func TestSealGoesOnWhereItStopped(t *testing.T) {
 		assert.Equal(t, did, 501) // 500 users and the link
 		stopped, stop := context.WithCancel(t.Context())
 		stop()
-		assert.ErrorIs(t, s.Seal(stopped, k.ring), context.Canceled)
+		assert.ErrorIs(t, s.Seal(stopped), context.Canceled)
 		k.rotate(t) // what was stopped may go on with another key
 		again := database.New(d, k.ring)
-		assert.NoError(t, again.Seal(quiet(t), k.ring))
+		assert.NoError(t, again.Seal(quiet(t)))
 		checkOld(t, d, again, n)
-		assert.NoError(t, again.Seal(quiet(t), k.ring)) // nothing is left to do
+		assert.NoError(t, again.Seal(quiet(t))) // nothing is left to do
 	})
 }
 
@@ -161,7 +161,7 @@ func TestSealBySeveralProcessesAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				if err := database.New(d, k.ring).Seal(ctx, k.ring); err != nil {
+				if err := database.New(d, k.ring).Seal(ctx); err != nil {
 					t.Error(err)
 				}
 			})
@@ -180,7 +180,7 @@ func TestNothingInClearIsLeftInTheFile(t *testing.T) {
 	olden(t, d, 1100)
 	k := newKeys(t)
 	s := database.New(d, k.ring)
-	assert.NoError(t, s.Seal(quiet(t), k.ring))
+	assert.NoError(t, s.Seal(quiet(t)))
 	checkOld(t, d, s, 1100)
 	assert.NoError(t, d.Close())
 	found, err := filepath.Glob(file + "*")
@@ -199,10 +199,10 @@ func TestSealRefusesOtherKeys(t *testing.T) {
 	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) {
 		k := newKeys(t)
 		s := database.New(d, k.ring)
-		assert.NoError(t, s.Seal(t.Context(), k.ring)) // an empty one
+		assert.NoError(t, s.Seal(t.Context())) // an empty one
 		newUser(t, s, "ada")
 		other := newKeys(t)
-		err := database.New(d, other.ring).Seal(t.Context(), other.ring)
+		err := database.New(d, other.ring).Seal(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "give relay the file of keys that it had before") {
 			t.Errorf("other keys: %v", err)
 		}
@@ -216,7 +216,7 @@ func TestSealRefusesOtherKeys(t *testing.T) {
 			}
 		}
 		assert.NoError(t, k.ring.Reload(t.Context()))
-		assert.NoError(t, s.Seal(t.Context(), k.ring))
+		assert.NoError(t, s.Seal(t.Context()))
 	})
 }
 

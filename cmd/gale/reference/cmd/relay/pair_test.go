@@ -36,7 +36,7 @@ func TestPair(t *testing.T) {
 			t.Parallel()
 			database := postgresSchema(t)
 			first, second := urls(t)
-			keys, prefix := keysFor(t), "RELAY_HUB_PREFIX=pair-" + strings.ToLower(rand.Text())
+			keys, prefix := keysFor(t), "RELAY_HUB_PREFIX=pair-"+strings.ToLower(rand.Text())
 			a := start(t, database, "RELAY_HUB_URL="+first, prefix, keys)
 			b := start(t, database, "RELAY_HUB_URL="+second, prefix, keys)
 			testPair(t, a, b)
