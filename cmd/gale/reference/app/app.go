@@ -31,7 +31,7 @@ import (
 // Hasher, Now and Reload are needed. [Open] makes them of a configuration.
 type Options struct {
 	Config   config.Config
-	DB       *db.DB // migrated
+	DB       *db.DB // migrated, and no address in clear, see database.Store.Seal
 	Keys     *keyring.Ring
 	Mail     mail.Sender      // in development a *mail.Memory is shown at /dev/outbox
 	Broker   hub.Broker       // defaults to memory
@@ -64,8 +64,9 @@ type App struct {
 	live     *hub.Topic[models.Packet]
 	handler  http.Handler
 
-	stop    context.CancelFunc
-	running sync.WaitGroup
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+	reloaded chan struct{} // has keepSealed look at the keys now
 }
 
 // New builds the application and starts the goroutines that commit packets, note
@@ -80,9 +81,11 @@ func New(o Options) (*App, error) {
 	if o.Limits == nil {
 		o.Limits = ratelimit.NewSQLStore(o.DB)
 	}
-	store := database.New(o.DB)
+	o.Limits = sealedLimits(o.Limits, o.Keys)
+	store := database.New(o.DB, o.Keys)
 	a := &App{
 		o:        o,
+		reloaded: make(chan struct{}, 1),
 		keys:     services.NewKeys(store, o.Now),
 		channels: &services.Channels{Store: store, Now: o.Now},
 	}
@@ -134,6 +137,7 @@ func New(o Options) (*App, error) {
 	a.running.Go(func() { a.mails.Run(ctx) })
 	a.running.Go(func() { _ = a.stored.Run(ctx) }) // returns nil, when told to stop
 	a.keepKeys(ctx)
+	a.keepSealed(ctx, store)
 	return a, nil
 }
 

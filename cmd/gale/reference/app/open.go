@@ -18,7 +18,8 @@ import (
 )
 
 // Open opens all that the configuration names: the database, which it brings up
-// to date, the broker, the keys, what counts limits, what sends mail, the list of stolen passwords; it
+// to date and whose mail addresses it encrypts, the broker, the keys, what
+// counts limits, what sends mail, the list of stolen passwords; it
 // has SIGHUP read the keys again. The function that it returns closes them, and is to be called after the
 // application's Close.
 func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *obs.Metrics) (Options, func(context.Context) error, error) {
@@ -51,6 +52,9 @@ func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *
 		}
 		opened = append(opened, closer)
 		if o.Keys, err = OpenKeys(ctx, cfg, logger, metrics); err != nil {
+			return err
+		}
+		if err := database.New(o.DB, o.Keys).Seal(obs.WithLogger(ctx, logger)); err != nil {
 			return err
 		}
 		if o.Mail, err = OpenMail(cfg); err != nil {

@@ -22,7 +22,7 @@ type Config struct {
 	OpsAddr      string        `env:"OPS_ADDR" desc:"where metrics, health and profiles listen; off for nowhere; default 127.0.0.1:9090, in dev another port when that is in use"`
 	DatabaseURL  gale.Secret   `env:"DATABASE_URL" default:"sqlite:relay.db" desc:"sqlite:FILE or postgres://…"`
 	PublicURL    string        `env:"PUBLIC_URL" desc:"where people reach relay, such as https://relay.example.com: links in mails begin with it; required in production"`
-	SecretKeys   gale.Secret   `env:"SECRET_KEYS" desc:"keys that sign what browsers keep, made by gale secret new; RELAY_SECRET_KEYS_FILE names a file of them, which is read again when it changes; required in production; default in dev a file beside the database"`
+	SecretKeys   gale.Secret   `env:"SECRET_KEYS" desc:"keys that sign what browsers keep and encrypt mail addresses in the database, made by gale secret new; RELAY_SECRET_KEYS_FILE names a file of them, which is read again when it changes; required in production; default in dev a file beside the database"`
 	AuditKey     gale.Secret   `env:"AUDIT_KEY" desc:"32 random characters or more, which never change: with them the hashes of the audit log cannot be computed by who has only the database; default none"`
 	Passwords    string        `env:"PASSWORD_LIST" desc:"file of stolen passwords besides the 100,000 that are built in, none of which may be chosen: the download of Have I Been Pwned in the order of hashes, or what strength.Compile made of it"`
 	SMTPURL      gale.Secret   `env:"SMTP_URL" desc:"mail server: smtp://user:password@host (STARTTLS), smtps://… (TLS from the start), or smtp://localhost:25?tls=off; required in production; default in dev the page /dev/outbox"`

@@ -86,6 +86,12 @@ func command(t *testing.T, settings ...string) *exec.Cmd {
 	return cmd
 }
 
+// keysFor returns the setting with new keys, for processes that share a database.
+func keysFor(t *testing.T) string {
+	t.Helper()
+	return "RELAY_SECRET_KEYS=" + keyring.NewSet(time.Now().Add(-time.Hour)).Text().Reveal()
+}
+
 // kill ends the process as a power cut would.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()

@@ -36,9 +36,9 @@ func TestPair(t *testing.T) {
 			t.Parallel()
 			database := postgresSchema(t)
 			first, second := urls(t)
-			prefix := "RELAY_HUB_PREFIX=pair-" + strings.ToLower(rand.Text())
-			a := start(t, database, "RELAY_HUB_URL="+first, prefix)
-			b := start(t, database, "RELAY_HUB_URL="+second, prefix)
+			keys, prefix := keysFor(t), "RELAY_HUB_PREFIX=pair-"+strings.ToLower(rand.Text())
+			a := start(t, database, "RELAY_HUB_URL="+first, prefix, keys)
+			b := start(t, database, "RELAY_HUB_URL="+second, prefix, keys)
 			testPair(t, a, b)
 		})
 	}
