@@ -28,7 +28,7 @@ import (
 )
 
 // Options are what New builds on. All but Broker, Limits, Breached, Metrics,
-// Hasher, Now and Reload are needed. [Open] makes them of a configuration.
+// Hasher, Now, Reload and Transport are needed. [Open] makes them of a configuration.
 type Options struct {
 	Config   config.Config
 	DB       *db.DB // migrated, and no address in clear, see database.Store.Seal
@@ -42,11 +42,15 @@ type Options struct {
 	Hasher   auth.HasherOptions
 	Now      func() time.Time
 	Reload   <-chan os.Signal // has the keys read again; defaults to never
+	// Transport makes the requests to providers that people sign in with;
+	// defaults to that of package oauth.
+	Transport http.RoundTripper
 }
 
 // App is relay. It serves HTTP between New and Close.
 type App struct {
 	o        Options
+	store    *database.Store
 	auth     *auth.Auth[models.Caller]
 	sessions *session.Manager
 	devices  *auth.Devices
@@ -86,6 +90,7 @@ func New(o Options) (*App, error) {
 	a := &App{
 		o:        o,
 		reloaded: make(chan struct{}, 1),
+		store:    store,
 		keys:     services.NewKeys(store, o.Now),
 		channels: &services.Channels{Store: store, Now: o.Now},
 	}

@@ -39,6 +39,8 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{}
 	a.factors = a.newFactors(accounts, factors)
 	accounts.Factors, accounts.Trust, factors.Factors, security.Factors = a.factors, a.trust, a.factors, a.factors
+	elsewhere := a.newProviders(accounts)
+	accounts.Linked, security.Linked, account.Links = elsewhere.pages, elsewhere.pages, elsewhere.pages.Service.Links
 	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Sessions: a.sessions, Watchers: a}
 	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
 	api := &handlers.API{Service: a.channels}
@@ -84,6 +86,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/passkeys/sign-in/finish", a.factors.Passkeys.FinishSignIn).Name("passkeys.sign-in.finish")
 			post("/passkeys/confirm/finish", a.factors.Passkeys.FinishConfirm).Name("passkeys.confirm.finish")
 		})
+		elsewhere.public(r, limit)
 		if a.outboxPath() != "" {
 			get(a.outboxPath(), outbox.Show)
 		}
@@ -105,7 +108,6 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/profile/sessions/{id}/revoke", security.RevokeSession).Name("sessions.revoke")
 			post("/profile/sessions/revoke", security.RevokeOthers).Name("sessions.revoke-others")
 			get("/profile/account", account.Show).Name("account")
-			post("/profile/delete", account.Delete).Name("account.delete")
 			get("/confirm", accounts.ConfirmPage).Name("confirm")
 			post("/confirm", accounts.Confirm)
 			r.Group("", func(r *router.Router) {
@@ -113,9 +115,14 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 				method(r.Get)("/profile/export", account.Export).Name("account.export")
 			})
 			r.Group("", func(r *router.Router) {
-				r.Use(limit.mail)
-				method(r.Post)("/profile/email", account.ChangeEmail).Name("account.email")
+				r.Use(a.recentWithoutPassword)
+				method(r.Post)("/profile/delete", account.Delete).Name("account.delete")
+				r.Group("", func(r *router.Router) {
+					r.Use(limit.mail)
+					method(r.Post)("/profile/email", account.ChangeEmail).Name("account.email")
+				})
 			})
+			r.Group("", func(r *router.Router) { elsewhere.private(r, limit) })
 		})
 		r.Group("", func(r *router.Router) {
 			r.Use(a.auth.RequireRecent(recent))
@@ -131,6 +138,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/profile/passkeys/{id}/remove", factors.RemovePasskey).Name("passkeys.remove")
 			post("/profile/recovery", factors.NewCodes).Name("codes.renew")
 			post("/profile/browsers/forget", factors.ForgetBrowsers).Name("browsers.forget")
+			elsewhere.linking(r)
 		})
 		r.Group("", func(r *router.Router) {
 			r.Use(a.auth.Require(services.MayKey), a.auth.RequireRecent(recent))
@@ -192,11 +200,15 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 		return nil, err
 	}
 	site.URL = r.URL
-	site.Views, err = a.views(r, files, templates.Files())
+	pages, err := elsewhere.name(r)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &channels.Site, &api.Site} {
+	site.Views, err = a.views(r, files, templates.Files(), pages)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &channels.Site, &api.Site, &elsewhere.pages.Site} {
 		*s = site
 	}
 	return r, auth.CheckRoutes(r, a.o.Config.Production(), a.o.Logger)
@@ -232,14 +244,14 @@ func method(add func(string, web.HandlerFunc) *router.Route) func(string, web.Ha
 }
 
 // views parses the templates with what they may call.
-func (a *App) views(r *router.Router, files *assets.Files, templates fs.FS) (*view.Set, error) {
+func (a *App) views(r *router.Router, files *assets.Files, templates fs.FS, providers handlers.ProviderPages) (*view.Set, error) {
 	names := map[string]bool{}
 	for route := range r.Routes() {
 		names[route.Name] = true
 	}
 	return view.New(templates, view.Options{
 		URL: r.URL, HasURL: func(name string) bool { return names[name] },
-		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.outboxPath(), a.passkeyHint()), Now: a.o.Now,
+		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.outboxPath(), a.passkeyHint(), providers), Now: a.o.Now,
 		Funcs: template.FuncMap{"device": handlers.Device},
 	})
 }

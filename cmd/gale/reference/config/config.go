@@ -40,6 +40,7 @@ type Config struct {
 	SessionLife  time.Duration `env:"SESSION_LIFE" default:"720h" desc:"after this long everybody must sign in again"`
 	SessionCache time.Duration `env:"SESSION_CACHE" default:"0s" desc:"for how long a process believes a session that it has read, such as 1s for one process alone; several would miss what the others change for so long"`
 	SessionIdle  time.Duration `env:"SESSION_IDLE" default:"72h" desc:"after this long without a request a session ends"`
+	Providers    Providers
 }
 
 // Load reads the configuration; its error names every problem at once.
@@ -106,5 +107,6 @@ func (c Config) Validate() error {
 	if c.Production() && c.SecretKeys.IsZero() {
 		bad("SECRET_KEYS is required in production: run gale secret new --file relay.keys, and set RELAY_SECRET_KEYS_FILE to the file")
 	}
+	problems = append(problems, c.Providers.problems(c.Public(), c.Production())...)
 	return errors.Join(problems...)
 }

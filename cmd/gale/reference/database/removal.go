@@ -25,6 +25,7 @@ func (s *Store) DeleteUser(ctx context.Context, id string, at time.Time) error {
 			"DELETE FROM totp_authenticators WHERE user_id = $1",
 			"DELETE FROM recovery_codes WHERE user_id = $1",
 			"DELETE FROM passkeys WHERE user_id = $1",
+			"DELETE FROM oauth_links WHERE user_id = $1",
 			"UPDATE users SET name = '~' || id, email = NULL, email_index = NULL, password_hash = '', role = '', disabled = TRUE WHERE id = $1",
 		} {
 			if _, err := tx.Exec(ctx, statement, id); err != nil {

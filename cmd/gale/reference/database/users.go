@@ -39,22 +39,30 @@ func (s *Store) CreateUser(ctx context.Context, u models.User, link []byte) (mod
 		case n > 1:
 			return services.ErrNotFirst
 		}
-		if n == 1 {
-			u.Role = models.Admin
-		}
-		if err := s.insert(ctx, tx, u); err != nil {
-			return err
-		}
-		has, args, err := s.links.is(u.Email, models.SignUpLink)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE purpose = $1 AND "+has, args...); err != nil {
-			return err
-		}
-		return claim(ctx, tx, u)
+		u, err = s.join(ctx, tx, u, n)
+		return err
 	})
 	return u, known(err, "users")
+}
+
+// join stores a new user, the nth of all, under a name for ever; the very first is
+// an admin. Mailed links to sign up with the address end. The caller holds the
+// lock of update.
+func (s *Store) join(ctx context.Context, tx *db.Tx, u models.User, n int64) (models.User, error) {
+	if n == 1 {
+		u.Role = models.Admin
+	}
+	if err := s.insert(ctx, tx, u); err != nil {
+		return u, err
+	}
+	has, args, err := s.links.is(u.Email, models.SignUpLink)
+	if err != nil {
+		return u, err
+	}
+	if _, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE purpose = $1 AND "+has, args...); err != nil {
+		return u, err
+	}
+	return u, claim(ctx, tx, u)
 }
 
 // insert stores a new user; the caller holds the lock of update.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/auth/oauth"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
@@ -19,6 +20,7 @@ type Account struct {
 	Devices  *auth.Devices
 	Sessions *session.Manager
 	Watchers Watchers
+	Links    oauth.Links // to accounts elsewhere
 }
 
 type accountPage struct {

@@ -22,6 +22,7 @@ type Accounts struct {
 	Devices  *auth.Devices
 	Trust    *auth.Trust
 	Sessions *session.Manager
+	Linked   *Providers // sign-in by accounts elsewhere
 }
 
 // formPage is the data of a page with a form.

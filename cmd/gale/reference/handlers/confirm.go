@@ -16,14 +16,20 @@ func (h *Accounts) ConfirmPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Accounts) confirm(w http.ResponseWriter, r *http.Request, status int, form *Form) error {
-	factors, err := h.Factors.Of(r.Context(), h.Auth.MustUser(r.Context()).ID)
+	user := h.Auth.MustUser(r.Context()).ID
+	factors, err := h.Factors.Of(r.Context(), user)
+	if err != nil {
+		return err
+	}
+	providers, err := h.Linked.confirmBy(r.Context(), user)
 	if err != nil {
 		return err
 	}
 	return h.Views.Render(w, r, status, "accounts/confirm", struct {
-		Form    *Form
-		Factors services.UserFactors
-	}{form, factors})
+		Form      *Form
+		Factors   services.UserFactors
+		Providers []Provider
+	}{form, factors, providers})
 }
 
 // Confirm checks the password, or a code of an app.

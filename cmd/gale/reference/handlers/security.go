@@ -18,6 +18,7 @@ type Security struct {
 	Factors  *services.Factors
 	Devices  *auth.Devices
 	Sessions *session.Manager
+	Linked   *Providers // sign-in by accounts elsewhere
 }
 
 type securityPage struct {
@@ -25,6 +26,7 @@ type securityPage struct {
 	Form     *Form
 	Sessions []session.Info
 	Factors  services.UserFactors
+	Linked   []LinkedAccount
 	Events   []audit.Entry
 }
 
@@ -44,6 +46,9 @@ func (h *Security) show(w http.ResponseWriter, r *http.Request, status int, form
 		return err
 	}
 	if page.Factors, err = h.Factors.Of(ctx, user); err != nil {
+		return err
+	}
+	if page.Linked, err = h.Linked.Linked(ctx, user); err != nil {
 		return err
 	}
 	events, err := h.Audit.List(ctx, audit.Filter{Actor: user, Limit: recentEvents})

@@ -29,6 +29,8 @@ type Shared struct {
 	Outbox  string // in development, where mails are shown
 	// PasskeyHint is where passkeys work when they do not where links lead.
 	PasskeyHint string
+	// Providers are those that people may sign in with.
+	Providers ProviderPages
 
 	may func(permission string) bool
 }
@@ -38,10 +40,10 @@ func (s Shared) May(permission string) bool { return s.may(permission) }
 
 // App returns what every page needs of a request; it is the view's Options.App.
 // Outbox is the path of the page with the mails, or "", and passkeyHint Shared.PasskeyHint.
-func App(a *auth.Auth[models.Caller], outbox, passkeyHint string) func(*http.Request) any {
+func App(a *auth.Auth[models.Caller], outbox, passkeyHint string, providers ProviderPages) func(*http.Request) any {
 	return func(r *http.Request) any {
 		ctx := r.Context()
-		s := Shared{may: func(p string) bool { return a.Can(ctx, p) }, Origin: "http://" + r.Host, Outbox: outbox, PasskeyHint: passkeyHint}
+		s := Shared{may: func(p string) bool { return a.Can(ctx, p) }, Origin: "http://" + r.Host, Outbox: outbox, PasskeyHint: passkeyHint, Providers: providers}
 		if middleware.IsHTTPS(r) {
 			s.Origin = "https://" + r.Host
 		}

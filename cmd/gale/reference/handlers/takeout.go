@@ -18,6 +18,7 @@ type Takeout struct {
 	Keys      []TakeoutKey     `json:"keys"`
 	Sessions  []TakeoutSession `json:"sessions"`
 	Channels  []TakeoutChannel `json:"channels"`
+	Links     []TakeoutLink    `json:"linked_accounts"`
 }
 
 // TakeoutKey is an API key without its hash.
@@ -47,6 +48,16 @@ type TakeoutChannel struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
+// TakeoutLink is an account elsewhere that signs the user in.
+type TakeoutLink struct {
+	Provider string    `json:"provider"`
+	Issuer   string    `json:"issuer"`
+	Subject  string    `json:"subject"`
+	Email    string    `json:"email,omitempty"`
+	LinkedAt time.Time `json:"linked_at"`
+	UsedAt   time.Time `json:"used_at"`
+}
+
 // Export gives users all that is theirs, as one JSON object.
 func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	ctx, user := r.Context(), h.Auth.MustUser(r.Context())
@@ -62,9 +73,13 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	links, err := h.Links.ByUser(ctx, user.ID)
+	if err != nil {
+		return err
+	}
 	out := Takeout{
 		Name: user.Name, Email: user.Email, Role: string(user.Role), CreatedAt: user.CreatedAt,
-		Keys: []TakeoutKey{}, Sessions: []TakeoutSession{}, Channels: []TakeoutChannel{},
+		Keys: []TakeoutKey{}, Sessions: []TakeoutSession{}, Channels: []TakeoutChannel{}, Links: []TakeoutLink{},
 	}
 	for _, k := range keys {
 		out.Keys = append(out.Keys, TakeoutKey{k.ID, k.Name, k.CreatedAt, k.LastUsedAt, k.RevokedAt, k.ExpiresAt, k.ScopeList()})
@@ -74,6 +89,9 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, c := range channels {
 		out.Channels = append(out.Channels, TakeoutChannel{c.Name, c.Title, c.Public, c.CreatedAt})
+	}
+	for _, l := range links {
+		out.Links = append(out.Links, TakeoutLink{l.Provider, l.Issuer, l.Subject, l.Email, l.Created, l.Used})
 	}
 	head, err := json.Marshal(out)
 	if err != nil {

@@ -31,7 +31,7 @@ type User struct {
 	ID           string
 	Name         string // the handle shown to others, unique
 	Email        string // lower case, unique; shown to admins only; "" when what is stored cannot be decrypted
-	PasswordHash string
+	PasswordHash string // "" for who signs in with a provider and has set none
 	Role         Role
 	Disabled     bool
 	CreatedAt    time.Time
@@ -61,6 +61,17 @@ func CheckUserName(name string) string {
 		return "must be 1 to 32 of a-z, 0-9 and -, and neither begin nor end with -"
 	}
 	return ""
+}
+
+// SuggestUserName returns what is left of text as a handle, or "".
+func SuggestUserName(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(text))
+	return strings.Trim(text[:min(len(text), 32)], "-")
 }
 
 // NormalizeEmail trims the address and lowers its case, the form in which it

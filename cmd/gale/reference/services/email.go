@@ -8,7 +8,8 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 )
 
-// AskEmail begins a change of address, after checking the password: it mails a
+// AskEmail begins a change of address, after checking the password, of who has
+// one (the caller asks others for another proof of a moment ago): it mails a
 // link to the new address, which proves that it is the user's, and one to the
 // old, with which the user allows the change or stops what somebody else began.
 // The answer is the same when another account has the new address.
@@ -22,7 +23,7 @@ func (a *Accounts) AskEmail(ctx context.Context, u models.User, at auth.Attempt,
 	if email == u.Email {
 		bad.check("email", "is your address already")
 	}
-	if err := a.isUser(ctx, &bad, "password", u, at, password); err != nil {
+	if err := a.confirmed(ctx, &bad, "password", u, at, password); err != nil {
 		return err
 	}
 	if err := bad.err(); err != nil {

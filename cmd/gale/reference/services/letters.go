@@ -73,13 +73,13 @@ That cannot be, since it has one already. Nothing has changed.
 }
 
 func allowEmail(u models.User, email, link string) letter {
-	return letter{u.Email, "Your mail address is to be changed", fmt.Sprintf(`Somebody with your password, most likely you, wants your account %s at relay to have another mail address: %s
+	return letter{u.Email, "Your mail address is to be changed", fmt.Sprintf(`Somebody who is signed in as you, most likely you, wants your account %s at relay to have another mail address: %s
 
 Allow or stop it here, within a day:
 
 %s
 
-If it was not you, stop it and change your password at once.
+If it was not you, stop it and set a new password at once.
 `, u.Name, email, link), false}
 }
 
@@ -97,6 +97,12 @@ Packets that were sent stay in their channels, and nobody else gets the name.
 
 func factorsChanged(u models.User, what string) letter {
 	return letter{u.Email, "The second factors of your account changed", fmt.Sprintf(`%s, for your account %s at relay.
+If that was not you, set a new password and look at the security page of your profile.
+`, what, u.Name), false}
+}
+
+func waysChanged(u models.User, what string) letter {
+	return letter{u.Email, "The ways to sign in to your account changed", fmt.Sprintf(`%s, for your account %s at relay.
 If that was not you, set a new password and look at the security page of your profile.
 `, what, u.Name), false}
 }

@@ -11,11 +11,11 @@ import (
 
 // RemovalStore gives users what is theirs, and forgets it.
 type RemovalStore interface {
-	// DeleteUser forgets a user's name, address, password, keys and links.
-	// Names that the user had stay reserved, and packets stay under them: they
-	// belong to the channel, and nobody else is to send under that name.
-	// Channels stay too. ErrNotFound is an unknown id, and [ErrLastAdmin] a
-	// user without whom no enabled admin would be left.
+	// DeleteUser forgets a user's name, address, password and keys, mailed links
+	// and those to accounts elsewhere. Names that the user had stay reserved,
+	// and packets stay under them: they belong to the channel, and nobody else
+	// is to send under that name. Channels stay too. ErrNotFound is an unknown
+	// id, and [ErrLastAdmin] a user without whom no enabled admin would be left.
 	DeleteUser(ctx context.Context, id string, at time.Time) error
 	// Owned returns the channels that the user has made.
 	Owned(ctx context.Context, userID string) ([]models.Channel, error)
@@ -25,13 +25,14 @@ type RemovalStore interface {
 }
 
 // Delete deletes the account of a user who types the own name and password,
-// and mails a last word. The caller ends the user's sessions.
+// and mails a last word. The caller asks who has no password for another proof
+// of a moment ago, and ends the user's sessions.
 func (a *Accounts) Delete(ctx context.Context, u models.User, at auth.Attempt, name, password string) error {
 	var bad Invalid
 	if name != u.Name {
 		bad.check("name", "is not your name")
 	}
-	if err := a.isUser(ctx, &bad, "password", u, at, password); err != nil {
+	if err := a.confirmed(ctx, &bad, "password", u, at, password); err != nil {
 		return err
 	}
 	if err := bad.err(); err != nil {

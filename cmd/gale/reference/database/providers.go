@@ -1,0 +1,28 @@
+package database
+
+import (
+	"context"
+
+	"github.com/galeweb/gale/auth/oauth"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/db"
+)
+
+// CreateLinkedUser implements [services.ProviderStore].
+func (s *Store) CreateLinkedUser(ctx context.Context, u models.User, link oauth.Record, onlyFirst bool) (models.User, error) {
+	err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		n, err := next(ctx, tx, "users", 1)
+		if err != nil {
+			return err
+		}
+		if onlyFirst && n > 1 {
+			return services.ErrNotFirst
+		}
+		if u, err = s.join(ctx, tx, u, n); err != nil {
+			return err
+		}
+		return oauth.NewSQLStore(s.db).AddTx(ctx, tx, link)
+	})
+	return u, known(err, "users")
+}

@@ -1,0 +1,227 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/auth/oauth"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/obs"
+	"github.com/galeweb/gale/session"
+	"github.com/galeweb/gale/web"
+)
+
+// Provider is somewhere people have accounts with which they may sign in.
+type Provider struct {
+	Name, Label string
+	// SignIn, Link and Confirm are the addresses that lead there. Confirm is ""
+	// where the provider cannot tell that it has asked again who it is.
+	SignIn, Link, Confirm string
+}
+
+// ProviderPages is .App.Providers in every template: the providers, none where
+// the configuration names none, and the addresses of the pages about them,
+// which are routed only where there are some.
+type ProviderPages struct {
+	All                   []Provider
+	Join, NewLink, Unlink string
+}
+
+// Providers are the pages for who signs in with an account elsewhere, and links
+// such accounts (linked.go).
+type Providers struct {
+	Site
+	Accounts *Accounts
+	Service  *services.Providers
+	Pages    ProviderPages
+	Now      func() time.Time
+}
+
+// Who is oauth.Options.User.
+func (h *Providers) Who(ctx context.Context) (id string, since time.Time) {
+	c, ok := h.Auth.User(ctx)
+	if !ok || h.Auth.Credential(ctx) != "session" {
+		return "", time.Time{}
+	}
+	return c.ID, h.Auth.AuthenticatedAt(ctx)
+}
+
+// Done is oauth.Options.Done.
+func (h *Providers) Done(w http.ResponseWriter, r *http.Request, res oauth.Result) error {
+	switch res.Purpose {
+	case oauth.Link:
+		return h.linked(w, r, res)
+	case oauth.StepUp:
+		return h.confirmed(w, r, res)
+	}
+	u, err := h.Service.SignIn(r.Context(), res)
+	switch {
+	case err == nil:
+		return h.Accounts.enter(w, r, u, auth.MethodOAuth, false, res.Next)
+	case errors.Is(err, oauth.ErrUnknown):
+		return h.unknown(w, r, res)
+	case errors.Is(err, services.ErrDisabled):
+		if err := h.refused(r, res.Identity.Provider, err); err != nil {
+			return err
+		}
+	}
+	return h.again(w, r, "accounts/sign-in", newForm("next", res.Next), err)
+}
+
+// Callback answers what oauth.Client.Callback refuses: visitors on the page to
+// sign in.
+func (h *Providers) Callback(next web.HandlerFunc) web.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := next(w, r)
+		e, ok := errors.AsType[*web.Error](err)
+		if !ok || !errors.Is(err, oauth.ErrState) && !errors.Is(err, oauth.ErrDenied) && !errors.Is(err, oauth.ErrProvider) && !errors.Is(err, oauth.ErrUser) {
+			return err
+		}
+		if e.Code != "oauth_denied" && e.Code != "oauth_provider" { // who changed their mind, and a provider that is down, attack nothing
+			if err := h.refused(r, r.PathValue("provider"), err); err != nil {
+				return err
+			}
+		}
+		if _, in := h.Auth.User(r.Context()); in {
+			return err
+		}
+		obs.Logger(r.Context()).WarnContext(r.Context(), "signing in with a provider failed", "err", err)
+		form := newForm("next", "/")
+		form.Problem = e.Message
+		return h.Views.Render(w, r, e.Status, "accounts/sign-in", formPage{Form: form})
+	}
+}
+
+// refused writes down what came from a provider and was refused. Who sent it is
+// not proved to be anybody here.
+func (h *Providers) refused(r *http.Request, provider string, cause error) error {
+	_, err := h.Audit.Append(r.Context(), audit.Record{
+		Action: "oauth.refused", Target: provider, Outcome: audit.Refused, Detail: map[string]string{"cause": cause.Error()},
+	})
+	return err
+}
+
+// newcomer is who has come from a provider and has no account yet. It stays in
+// the session, which nobody but its browser has.
+type newcomer struct {
+	Identity oauth.Identity
+	Next     string
+	At       int64  // Unix seconds
+	User     string // who was signed in meanwhile, or ""
+}
+
+const (
+	newcomerKey = "newcomer"
+	// newcomerAge is how long it may take to choose a name.
+	newcomerAge = 15 * time.Minute
+)
+
+// unknown goes on to the page for a new account.
+func (h *Providers) unknown(w http.ResponseWriter, r *http.Request, res oauth.Result) error {
+	s := session.From(r.Context())
+	n := newcomer{Identity: res.Identity, Next: res.Next, At: h.Now().Unix(), User: s.User()}
+	if len(n.Next) > 1000 { // a session holds 4 KiB
+		n.Next = "/"
+	}
+	if err := s.Put(newcomerKey, n); err != nil {
+		return err
+	}
+	if err := s.Renew(r.Context()); err != nil {
+		return err
+	}
+	return h.to(w, r, "join")
+}
+
+func (h *Providers) newcomer(r *http.Request) (newcomer, bool) {
+	s := session.From(r.Context())
+	n, ok := session.Get[newcomer](s, newcomerKey)
+	return n, ok && n.User == s.User() && h.Now().Sub(time.Unix(n.At, 0)) < newcomerAge
+}
+
+// joinPage asks for the name of a new account, or says why there can be none.
+type joinPage struct {
+	Form            *Form
+	Provider, Email string
+	Why             string // "", "unproved", "account" or "closed"
+}
+
+// JoinPage is where who comes from a provider and is nobody here gets an account.
+func (h *Providers) JoinPage(w http.ResponseWriter, r *http.Request) error {
+	n, ok := h.newcomer(r)
+	if !ok {
+		return h.to(w, r, "sign-up")
+	}
+	id := n.Identity
+	name := models.SuggestUserName(id.Name)
+	if name == "" {
+		name = models.SuggestUserName(id.Email)
+	}
+	return h.join(w, r, http.StatusOK, n, newForm("name", name))
+}
+
+func (h *Providers) join(w http.ResponseWriter, r *http.Request, status int, n newcomer, form *Form) error {
+	page := joinPage{Form: form, Provider: h.label(n.Identity.Provider), Email: models.NormalizeEmail(n.Identity.Email)}
+	err := h.Service.MayJoin(r.Context(), n.Identity)
+	switch {
+	case errors.Is(err, services.ErrUnproved):
+		page.Why = "unproved"
+	case errors.Is(err, services.ErrHasAccount):
+		page.Why = "account"
+	case errors.Is(err, services.ErrSignUpClosed):
+		page.Why = "closed"
+	case err != nil:
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store") // it has an address
+	return h.Views.Render(w, r, status, "accounts/join", page)
+}
+
+// Join makes the account and signs its owner in.
+func (h *Providers) Join(w http.ResponseWriter, r *http.Request) error {
+	n, ok := h.newcomer(r)
+	if !ok {
+		return h.to(w, r, "sign-up")
+	}
+	in, err := web.Form[struct {
+		Name string `form:"name"`
+	}](w, r)
+	if err == nil {
+		u, failed := h.Service.Join(r.Context(), n.Identity, in.Name)
+		if failed == nil {
+			session.From(r.Context()).Delete(newcomerKey)
+			if err := h.note(r, u, "account.created", audit.OK, u.ID); err != nil {
+				return err
+			}
+			if err := h.note(r, u, "oauth.linked", audit.OK, n.Identity.Provider); err != nil {
+				return err
+			}
+			return h.Accounts.enter(w, r, u, auth.MethodOAuth, false, n.Next)
+		}
+		err = failed
+	}
+	form := newForm("name", in.Name)
+	switch {
+	case form.refuse(err):
+	case errors.Is(err, services.ErrHasAccount), errors.Is(err, services.ErrUnproved): // the page says it
+	case errors.Is(err, oauth.ErrLinked): // in another tab
+		return h.to(w, r, "sign-in")
+	default:
+		return err
+	}
+	return h.join(w, r, form.status(w), n, form)
+}
+
+// label is what people call a provider, also one that is not configured any more.
+func (h *Providers) label(name string) string {
+	for _, p := range h.Pages.All {
+		if p.Name == name {
+			return p.Label
+		}
+	}
+	return name
+}

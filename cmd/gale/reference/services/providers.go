@@ -1,0 +1,158 @@
+package services
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/galeweb/gale/auth/oauth"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+)
+
+// ProviderStore keeps users whom a provider knows.
+type ProviderStore interface {
+	// CreateLinkedUser stores u and the link to the account at the provider, or
+	// neither, and returns u. The very first user becomes an admin whatever
+	// u.Role says; with onlyFirst any other is [ErrNotFirst]. Mailed links to
+	// sign up with the address end. A name or address that is taken is a
+	// [TakenError], and an account there that is linked [oauth.ErrLinked]. All
+	// of this holds when two sign up at once.
+	CreateLinkedUser(ctx context.Context, u models.User, link oauth.Record, onlyFirst bool) (models.User, error)
+}
+
+var (
+	// ErrHasAccount is returned for a new account with an address that has one.
+	ErrHasAccount = errors.New("services: the address has an account")
+	// ErrUnproved is returned for a new account with an address that the
+	// provider has not proved, or not told.
+	ErrUnproved = errors.New("services: the provider has not proved the address")
+)
+
+// Providers lets people sign in with an account elsewhere. Who somebody is here
+// is known by links alone, never by a mail address: whoever can write an address
+// into an account elsewhere would own the account here. Accounts that are made by
+// a provider have no password until their owner sets one by a mailed link.
+type Providers struct {
+	Accounts *Accounts
+	Factors  *Factors
+	Links    oauth.Links
+	Store    ProviderStore
+}
+
+// SignIn returns the user that is linked: [oauth.ErrUnknown] when none is, and
+// [ErrDisabled] for one whom an admin has disabled.
+func (p *Providers) SignIn(ctx context.Context, res oauth.Result) (models.User, error) {
+	id, err := oauth.Resolve(ctx, p.Links, res, p.Accounts.Now())
+	if err != nil {
+		return models.User{}, err
+	}
+	u, err := p.Accounts.Store.User(ctx, id)
+	switch {
+	case errors.Is(err, ErrNotFound): // deleted a moment ago
+		return models.User{}, oauth.ErrUnknown
+	case err != nil:
+		return models.User{}, fmt.Errorf("sign in: %w", err)
+	case u.Disabled:
+		return models.User{}, ErrDisabled
+	}
+	return u, nil
+}
+
+// MayJoin returns why there can be no new account for the identity: nil,
+// [ErrUnproved], [ErrHasAccount], or [ErrSignUpClosed]. Only of an address that
+// the provider has proved it tells whether it has an account.
+func (p *Providers) MayJoin(ctx context.Context, id oauth.Identity) error {
+	email := models.NormalizeEmail(id.Email)
+	if !id.EmailVerified || models.CheckEmail(email) != "" {
+		return ErrUnproved
+	}
+	_, err := p.Accounts.Store.UserByEmail(ctx, email)
+	switch {
+	case err == nil:
+		return ErrHasAccount
+	case !errors.Is(err, ErrNotFound):
+		return err
+	case p.Accounts.Open:
+		return nil
+	}
+	first, err := p.Accounts.IsNew(ctx)
+	if err == nil && !first {
+		err = ErrSignUpClosed
+	}
+	return err
+}
+
+// Join makes an account with the address that the provider has proved, and links
+// it. Its errors are those of MayJoin, Invalid and [TakenError] for the name, and
+// [oauth.ErrLinked] when the identity has got an account meanwhile.
+func (p *Providers) Join(ctx context.Context, id oauth.Identity, name string) (models.User, error) {
+	if err := p.MayJoin(ctx, id); err != nil {
+		return models.User{}, err
+	}
+	var bad Invalid
+	bad.check("name", models.CheckUserName(name))
+	if err := bad.err(); err != nil {
+		return models.User{}, err
+	}
+	now := p.Accounts.Now().UTC()
+	u := models.User{ID: rand.Text(), Name: name, Email: models.NormalizeEmail(id.Email), Role: models.Viewer, CreatedAt: now}
+	u, err := p.Store.CreateLinkedUser(ctx, u, oauth.NewRecord(u.ID, id, now), !p.Accounts.Open)
+	if errors.Is(err, ErrNotFirst) {
+		return models.User{}, ErrSignUpClosed
+	}
+	if taken, ok := errors.AsType[*TakenError](err); ok && taken.Field == "email" {
+		return models.User{}, ErrHasAccount
+	}
+	return u, err
+}
+
+// Link links what came back to u, who has begun the trip, and mails u when it is
+// new; label is what people call the provider. [oauth.ErrOtherUser] is an account
+// there that is another's here.
+func (p *Providers) Link(ctx context.Context, u models.User, res oauth.Result, label string) (added bool, err error) {
+	_, err = p.Links.Find(ctx, res.Identity.Issuer, res.Identity.Subject)
+	known := err == nil
+	if err != nil && !errors.Is(err, oauth.ErrNotFound) {
+		return false, fmt.Errorf("link: %w", err)
+	}
+	if _, err := oauth.Resolve(ctx, p.Links, res, p.Accounts.Now()); err != nil || known {
+		return false, err
+	}
+	return true, p.changed(ctx, u, "An account at "+label+" was linked")
+}
+
+// Prove reports whether what came back is linked to who has begun the trip:
+// else it is [oauth.ErrOtherUser] or [oauth.ErrUnknown].
+func (p *Providers) Prove(ctx context.Context, res oauth.Result) error {
+	_, err := oauth.Resolve(ctx, p.Links, res, p.Accounts.Now())
+	return err
+}
+
+// Unlink ends the link, and with it what was half done or trusted because of
+// it, and mails u. The last way to sign in stays, [oauth.ErrLast]. ErrNotFound
+// is a link that u does not have.
+func (p *Providers) Unlink(ctx context.Context, u models.User, issuer, subject, label string) error {
+	factors, err := p.Factors.Of(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	only := u.PasswordHash == "" && len(factors.Passkeys) == 0
+	err = p.Links.Remove(ctx, u.ID, issuer, subject, only)
+	if errors.Is(err, oauth.ErrNotFound) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	return p.changed(ctx, u, "The link to an account at "+label+" was removed")
+}
+
+// changed does for links what Factors.Changed does for factors.
+func (p *Providers) changed(ctx context.Context, u models.User, what string) error {
+	if err := p.Factors.Forget(ctx, u.ID); err != nil {
+		return err
+	}
+	p.Accounts.notify(ctx, waysChanged(u, what))
+	return nil
+}
