@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	gale "github.com/galeweb/gale/config"
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/router"
 )
@@ -49,6 +51,14 @@ var access = []struct {
 	{"POST /passkeys/sign-in/finish", "/passkeys/sign-in/finish", "{}", [...]int{422, 422, 422, 422, 403, 401, 422}},
 	{"POST /passkeys/confirm/begin", "/passkeys/confirm/begin", "{}", [...]int{401, 409, 409, 409, 403, 401, 401}},
 	{"POST /passkeys/confirm/finish", "/passkeys/confirm/finish", "{}", [...]int{401, 422, 422, 422, 403, 401, 401}},
+	{"GET /sign-in/with/{provider}", "/sign-in/with/github", nil, [...]int{303, 303, 303, 303, 403, 401, 303}},
+	{"GET /sign-in/with/{provider}/callback", "/sign-in/with/github/callback", nil, [...]int{400, 400, 400, 400, 403, 401, 400}},
+	{"GET /sign-up/with", "/sign-up/with", nil, [...]int{303, 303, 303, 303, 403, 401, 303}},
+	{"POST /sign-up/with", "/sign-up/with", url.Values{}, [...]int{303, 303, 303, 303, 403, 401, 303}},
+	{"GET /confirm/with/{provider}", "/confirm/with/github", nil, [...]int{303, 404, 404, 404, 403, 401, 303}},
+	{"GET /profile/linked/new", "/profile/linked/new", nil, [...]int{303, 200, 200, 200, 403, 401, 303}},
+	{"GET /profile/linked/new/{provider}", "/profile/linked/new/github", nil, [...]int{303, 303, 303, 303, 403, 401, 303}},
+	{"POST /profile/linked/remove", "/profile/linked/remove", url.Values{"issuer": {"none"}}, [...]int{401, 404, 404, 404, 403, 401, 401}},
 	{"GET /confirm", "/confirm", nil, [...]int{303, 200, 200, 200, 403, 401, 303}},
 	{"POST /confirm", "/confirm", url.Values{}, [...]int{401, 422, 422, 422, 403, 401, 401}},
 	{"GET /profile/apps/new", "/profile/apps/new", nil, [...]int{303, 200, 200, 200, 403, 401, 303}},
@@ -155,5 +165,7 @@ func TestAccess(t *testing.T) {
 		if got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
+	}, func(_ testing.TB, s *site) {
+		s.config.Providers = config.Providers{GitHubID: "relay", GitHubSecret: gale.NewSecret("secret")} // whose address is known without asking
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
+	"github.com/galeweb/gale/cmd/gale/reference/internal/idp"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/drivers/galepgx"
@@ -53,6 +54,7 @@ type site struct {
 	proxies          []netip.Prefix
 	limits           ratelimit.Store // nil for the database's, which counts by real time
 	breached         []*strength.List
+	idp              *idp.Server // nil but for tests of providers
 }
 
 // setting changes what a site is built of.
@@ -132,8 +134,12 @@ func (s *site) start(tb testing.TB, settings []setting) {
 		set(tb, s)
 	}
 	s.store, s.reload = database.New(s.db, s.keys.ring), make(chan os.Signal, 1)
+	var transport http.RoundTripper
+	if s.idp != nil {
+		transport = s.idp.Transport
+	}
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: s.keys.ring, Mail: &s.outbox.Memory, Limits: s.limits, Breached: s.breached, Reload: s.reload,
+		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: s.keys.ring, Mail: &s.outbox.Memory, Limits: s.limits, Breached: s.breached, Reload: s.reload, Transport: transport,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {

@@ -42,6 +42,9 @@ type Options struct {
 	Addr     string           // such as 127.0.0.1:0 for a free port
 	Database string           // the file of an SQLite database
 	Now      func() time.Time // defaults to time.Now
+	// Providers are those that people may sign in with; their redirect address
+	// begins with http:// and Addr.
+	Providers config.Providers
 }
 
 // Serve starts relay, for development: its mails are in Mails, with links to the
@@ -62,7 +65,7 @@ func Serve(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.Mails = &mail.Memory{From: "relay@example.com"}
 	built, err := app.New(app.Options{
-		Config: config.Config{SignUp: true, SessionLife: time.Hour, SessionIdle: time.Hour, Addr: o.Addr},
+		Config: config.Config{SignUp: true, SessionLife: time.Hour, SessionIdle: time.Hour, Addr: o.Addr, Providers: o.Providers},
 		DB:     s.DB, Keys: s.Keys, Mail: s.Mails, Logger: logger, Now: o.Now,
 		Hasher: auth.HasherOptions{MemoryKiB: 64, Time: 1}, // passwords of an hour need no better
 	})

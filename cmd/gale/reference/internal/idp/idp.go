@@ -27,7 +27,7 @@ import (
 // Options configure a Server. Redirect is required.
 type Options struct {
 	Redirect string           // where the application is sent answers
-	Plain    bool             // http instead of https
+	Plain    bool             // http, at localhost: for browsers, to which 127.0.0.1 is another site
 	Now      func() time.Time // defaults to time.Now
 }
 
@@ -53,7 +53,7 @@ func Start(tb testing.TB, o Options) *Server {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	d, err := db.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "idp.db"), db.Options{Drivers: []db.Driver{galesqlite.Driver()}})
+	d, err := db.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "idp.db"), db.Options{Drivers: []db.Driver{galesqlite.Driver()}, SlowQuery: -1})
 	assert.NoError(tb, err)
 	tb.Cleanup(func() { assert.NoError(tb, d.Close()) })
 	_, err = d.Exec(tb.Context(), galeoidc.Schema)
@@ -64,7 +64,7 @@ func Start(tb testing.TB, o Options) *Server {
 	web := httptest.NewUnstartedServer(nil)
 	s.Issuer = "https://" + web.Listener.Addr().String()
 	if o.Plain {
-		s.Issuer = "http://" + web.Listener.Addr().String()
+		s.Issuer = strings.Replace("http://"+web.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
 	}
 	store := galeoidc.NewStore(d)
 	server, err := galeoidc.New(galeoidc.Options{
@@ -136,7 +136,7 @@ func (s *Server) Session(r *http.Request) (galeoidc.Session, bool, error) {
 }
 
 func loginPage(w http.ResponseWriter, r *http.Request) {
-	fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Provider</title><h1>Provider</h1><form method="post"><label>Who? <input name="user" id="user"></label>`+
+	fmt.Fprintf(w, `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Provider</title><h1>Provider</h1><form method="post"><label>Who? <input name="user" id="user"></label>`+
 		`<input type="hidden" name="next" value="%s"><button>Sign in</button></form>`, html.EscapeString(r.FormValue("next")))
 }
 
