@@ -68,24 +68,21 @@ func (p *providers) public(r *router.Router, limit limits) {
 	if p.client == nil {
 		return
 	}
+	get, post := method(r.Get), method(r.Post)
+	get("/sign-in/with/{provider}", p.pages.Trip(p.start(oauth.SignIn, nil))).Name("sign-in.with")
+	get("/sign-up/with", p.pages.JoinPage).Name("join")
+	post("/sign-up/with", p.pages.Join)
 	r.Group("", func(r *router.Router) {
-		r.Use(limit.proofs)
-		get := method(r.Get)
-		get("/sign-in/with/{provider}", p.start(oauth.SignIn, nil)).Name("sign-in.with")
-		get("/sign-in/with/{provider}/callback", p.each(nil, func(name string) web.HandlerFunc {
-			return p.pages.Callback(p.client.Callback(name))
-		}))
+		r.Use(limit.proofs) // each asks the provider
+		method(r.Get)("/sign-in/with/{provider}/callback", p.pages.Trip(p.each(nil, p.client.Callback)))
 	})
-	method(r.Get)("/sign-up/with", p.pages.JoinPage).Name("join")
-	method(r.Post)("/sign-up/with", p.pages.Join)
 }
 
 // private routes what users ask for.
-func (p *providers) private(r *router.Router, limit limits) {
+func (p *providers) private(r *router.Router) {
 	if p.client == nil {
 		return
 	}
-	r.Use(limit.proofs)
 	method(r.Get)("/confirm/with/{provider}", p.start(oauth.StepUp, asksAgain)).Name("confirm.with")
 }
 

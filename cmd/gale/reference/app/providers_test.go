@@ -14,6 +14,7 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/idp"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	gale "github.com/galeweb/gale/config"
 	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/galetest"
 )
@@ -318,6 +319,19 @@ func TestForeignCallbacks(t *testing.T) {
 		s.trip(c, signInWith, "cleo").Status(http.StatusForbidden).Contains("did not let you in").Contains("<h1>Sign in</h1>")
 		assert.Equal(t, s.logged(admin, "oauth.refused", audit.Refused), 9)
 	}, provided)
+}
+
+// While the provider is down, all else works, and the page says so.
+func TestProviderIsDown(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		c := s.Stranger().Browser()
+		s.ExpectLog("status=502")
+		c.Get(signInWith).Status(http.StatusBadGateway).Contains("Signing in with Work does not work at the moment").Contains("<h1>Sign in</h1>")
+		s.signIn("ada")
+	}, func(_ testing.TB, s *site) {
+		s.config.Providers = config.Providers{OIDCIssuer: "https://127.0.0.1:1", OIDCID: "relay", OIDCSecret: gale.NewSecret("secret"), OIDCName: "Work"}
+	})
 }
 
 func TestNextOfProvider(t *testing.T) {

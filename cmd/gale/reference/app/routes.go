@@ -122,7 +122,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 					method(r.Post)("/profile/email", account.ChangeEmail).Name("account.email")
 				})
 			})
-			r.Group("", func(r *router.Router) { elsewhere.private(r, limit) })
+			elsewhere.private(r)
 		})
 		r.Group("", func(r *router.Router) {
 			r.Use(a.auth.RequireRecent(recent))

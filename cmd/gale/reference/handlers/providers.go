@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/galeweb/gale/auth"
@@ -73,9 +74,9 @@ func (h *Providers) Done(w http.ResponseWriter, r *http.Request, res oauth.Resul
 	return h.again(w, r, "accounts/sign-in", newForm("next", res.Next), err)
 }
 
-// Callback answers what oauth.Client.Callback refuses: visitors on the page to
-// sign in.
-func (h *Providers) Callback(next web.HandlerFunc) web.HandlerFunc {
+// Trip answers what oauth.Client refuses at either end of a trip: visitors on
+// the page to sign in.
+func (h *Providers) Trip(next web.HandlerFunc) web.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		err := next(w, r)
 		e, ok := errors.AsType[*web.Error](err)
@@ -159,7 +160,8 @@ func (h *Providers) JoinPage(w http.ResponseWriter, r *http.Request) error {
 	id := n.Identity
 	name := models.SuggestUserName(id.Name)
 	if name == "" {
-		name = models.SuggestUserName(id.Email)
+		local, _, _ := strings.Cut(id.Email, "@")
+		name = models.SuggestUserName(local)
 	}
 	return h.join(w, r, http.StatusOK, n, newForm("name", name))
 }
