@@ -47,8 +47,8 @@ type providers struct {
 
 func (a *App) newProviders(accounts *handlers.Accounts) *providers {
 	pages := &handlers.Providers{
-		Accounts: accounts, Now: a.o.Now,
-		Service: &services.Providers{Accounts: a.accounts, Factors: a.factors, Links: oauth.NewSQLStore(a.o.DB), Store: a.store},
+		Accounts: accounts, Newcomers: a.o.Keys.AEAD("sessions.newcomer"), Now: a.o.Now,
+		Service: &services.Providers{Accounts: a.accounts, Factors: a.factors, Links: a.store.LinkedAccounts(), Store: a.store},
 	}
 	all, public := providersOf(a.o.Config.Providers), a.o.Config.Public()
 	if len(all) == 0 {

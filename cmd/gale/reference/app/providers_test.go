@@ -403,3 +403,18 @@ func TestNewcomerIsForgotten(t *testing.T) {
 		c.Post("/sign-up/with", url.Values{"name": {"bob"}}).Status(http.StatusSeeOther).HasHeader("Location", "/sign-up")
 	}, provided)
 }
+
+// Whoever gets a copy of the database learns no address from who came by a
+// provider, be it of an account or of one that never was.
+func TestNoAddressOfProviderIsInTheDatabase(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.links(s.signUp("ada"), "ada-at-work")
+		s.joins("bob")
+		s.trip(s.Stranger().Browser(), signInWith, "cay").HasHeader("Location", "/sign-up/with")
+		for table, text := range s.dump() {
+			if i := strings.Index(text, "@example.com"); i >= 0 {
+				t.Errorf("%s has %q", table, text[max(0, i-20):i+12])
+			}
+		}
+	}, provided)
+}

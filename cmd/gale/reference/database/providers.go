@@ -22,7 +22,7 @@ func (s *Store) CreateLinkedUser(ctx context.Context, u models.User, link oauth.
 		if u, err = s.join(ctx, tx, u, n); err != nil {
 			return err
 		}
-		return oauth.NewSQLStore(s.db).AddTx(ctx, tx, link)
+		return s.LinkedAccounts().AddTx(ctx, tx, link)
 	})
 	return u, known(err, "users")
 }

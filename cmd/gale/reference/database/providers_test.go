@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -11,6 +12,10 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/drivers/galepgx"
+	"github.com/galeweb/gale/drivers/galesqlite"
+	"github.com/galeweb/gale/galetest"
+	"github.com/galeweb/gale/galetest/conform"
 )
 
 // joiner is a new user and the link to an account elsewhere with the subject.
@@ -22,7 +27,8 @@ func joiner(name, subject string) (models.User, oauth.Record) {
 // A user and the link are stored, or neither.
 func TestCreateLinkedUser(t *testing.T) {
 	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) {
-		s, links, ctx := database.New(d, newKeys(t).ring), oauth.NewSQLStore(d), t.Context()
+		s, ctx := database.New(d, newKeys(t).ring), t.Context()
+		links := s.LinkedAccounts()
 		join := func(name, subject string, onlyFirst bool) (models.User, error) {
 			u, link := joiner(name, subject)
 			return s.CreateLinkedUser(ctx, u, link, onlyFirst)
@@ -87,5 +93,37 @@ func TestCreateLinkedUserAtOnce(t *testing.T) {
 			}
 		}
 		assert.Equal(t, made, 1)
+	})
+}
+
+func TestLinkedAccountsConform(t *testing.T) {
+	t.Parallel()
+	for name, driver := range map[string]db.Driver{"sqlite": galesqlite.Driver(), "postgres": galepgx.Driver()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conform.OAuthLinks(t, func(t *testing.T) oauth.Links {
+				d := galetest.DB(t, galetest.DBOptions{Driver: driver, Migrations: database.Migrations()})
+				return database.New(d, newKeys(t).ring).LinkedAccounts()
+			})
+		})
+	}
+}
+
+// Addresses are encrypted, and bound to the account that they belong to.
+func TestLinkedAccounts(t *testing.T) {
+	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) {
+		links := database.New(d, newKeys(t).ring).LinkedAccounts()
+		_, ada := joiner("ada", "1")
+		_, bob := joiner("bob", "2")
+		assert.NoError(t, errors.Join(links.Add(t.Context(), ada), links.Add(t.Context(), bob)))
+		stored, err := db.All[string](t.Context(), d, "SELECT email FROM oauth_links ORDER BY subject")
+		assert.NoError(t, err)
+		for _, text := range stored {
+			assert.Equal(t, strings.Contains(text, "example.com"), false)
+		}
+		exec(t, d, "UPDATE oauth_links SET email = $1 WHERE subject = '1'", stored[1])
+		got, err := links.Find(t.Context(), ada.Issuer, "1")
+		assert.NoError(t, err)
+		assert.Equal(t, []string{got.User, got.Email}, []string{ada.User, ""})
 	})
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -40,7 +41,10 @@ type Providers struct {
 	Accounts *Accounts
 	Service  *services.Providers
 	Pages    ProviderPages
-	Now      func() time.Time
+	// Newcomers encrypts who waits in a session for an account: whoever reads
+	// the database learns no mail address from it.
+	Newcomers oauth.AEAD
+	Now       func() time.Time
 }
 
 // Who is oauth.Options.User.
@@ -126,10 +130,18 @@ const (
 func (h *Providers) unknown(w http.ResponseWriter, r *http.Request, res oauth.Result) error {
 	s := session.From(r.Context())
 	n := newcomer{Identity: res.Identity, Next: res.Next, At: h.Now().Unix(), User: s.User()}
-	if len(n.Next) > 1000 { // a session holds 4 KiB
+	if len(n.Next) > 500 { // a session holds 4 KiB
 		n.Next = "/"
 	}
-	if err := s.Put(newcomerKey, n); err != nil {
+	plain, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	sealed, err := h.Newcomers.Seal(plain, []byte(newcomerKey))
+	if err != nil {
+		return err
+	}
+	if err := s.Put(newcomerKey, sealed); err != nil {
 		return err
 	}
 	if err := s.Renew(r.Context()); err != nil {
@@ -140,8 +152,16 @@ func (h *Providers) unknown(w http.ResponseWriter, r *http.Request, res oauth.Re
 
 func (h *Providers) newcomer(r *http.Request) (newcomer, bool) {
 	s := session.From(r.Context())
-	n, ok := session.Get[newcomer](s, newcomerKey)
-	return n, ok && n.User == s.User() && h.Now().Sub(time.Unix(n.At, 0)) < newcomerAge
+	sealed, ok := session.Get[[]byte](s, newcomerKey)
+	if !ok {
+		return newcomer{}, false
+	}
+	plain, err := h.Newcomers.Open(sealed, []byte(newcomerKey))
+	var n newcomer
+	if err == nil {
+		err = json.Unmarshal(plain, &n)
+	}
+	return n, err == nil && n.User == s.User() && h.Now().Sub(time.Unix(n.At, 0)) < newcomerAge
 }
 
 // joinPage asks for the name of a new account, or says why there can be none.
