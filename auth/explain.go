@@ -23,7 +23,7 @@ type Explanation struct {
 	// mostly a misspelt one; nobody has it.
 	Listed bool `json:"listed"`
 	// Roles are the user's, GrantedBy those of them that grant the permission,
-	// and Grantors all roles in Options.Permissions that do.
+	// and Grantors all roles that do.
 	Roles     []string `json:"roles"`
 	GrantedBy []string `json:"granted_by"`
 	Grantors  []string `json:"grantors"`
@@ -61,7 +61,11 @@ func (a *Auth[U]) grantors(permission string) (roles []string) {
 	if !a.known[permission] {
 		return nil
 	}
-	for _, role := range slices.Sorted(maps.Keys(a.granted)) {
+	names := slices.Sorted(maps.Keys(a.granted))
+	if a.o.RoleNames != nil {
+		names = a.o.RoleNames()
+	}
+	for _, role := range names {
 		if a.permissionsOf(role)[permission] {
 			roles = append(roles, role)
 		}
