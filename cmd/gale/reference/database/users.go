@@ -89,6 +89,11 @@ func update(ctx context.Context, tx *db.Tx, id string, change func(*models.User)
 	if err := change(&u); err != nil {
 		return u, err
 	}
+	if u.Role != was.Role {
+		if err := roleExists(ctx, tx, u.Role); err != nil {
+			return u, err
+		}
+	}
 	if u.Name != was.Name {
 		if err := claim(ctx, tx, u); err != nil {
 			return u, err
@@ -105,15 +110,6 @@ func update(ctx context.Context, tx *db.Tx, id string, change func(*models.User)
 		}
 	}
 	return u, adminLeft(ctx, tx)
-}
-
-// adminLeft makes sure that somebody can undo what was done.
-func adminLeft(ctx context.Context, tx *db.Tx) error {
-	admins, err := db.Get[int](ctx, tx, "SELECT COUNT(*) FROM users WHERE role = $1 AND NOT disabled", models.Admin)
-	if err == nil && admins == 0 {
-		return services.ErrLastAdmin
-	}
-	return err
 }
 
 // claim gives u its name for ever. Packets are kept under the name of their
