@@ -49,6 +49,7 @@ type site struct {
 	log              *galetest.Log
 	proxies          []netip.Prefix
 	limits           ratelimit.Store // nil for the database's, which counts by real time
+	often            bool            // it looks all the time for what others have changed
 }
 
 // setting changes what a site is built of.
@@ -127,8 +128,12 @@ func (s *site) start(tb testing.TB, settings []setting) {
 		set(tb, s)
 	}
 	s.store = database.New(s.db)
+	look := time.Duration(0)
+	if s.often {
+		look = time.Millisecond
+	}
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory, Limits: s.limits,
+		RolesEvery: look, VerifyLook: look, Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory, Limits: s.limits,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {
