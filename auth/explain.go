@@ -75,8 +75,17 @@ func (a *Auth[U]) grantors(permission string) (roles []string) {
 
 // String returns one line, in which no name can forge another.
 func (e Explanation) String() string {
+	may := "may"
+	if !e.Allowed {
+		may = "may not"
+	}
+	return fmt.Sprintf("user %q %s %q: %s", e.User, may, e.Permission, e.Why())
+}
+
+// Why returns the part of String after the colon: the reason.
+func (e Explanation) Why() string {
 	if e.Allowed {
-		s := fmt.Sprintf("user %q may %q: granted by %s", e.User, e.Permission, quoted(e.GrantedBy))
+		s := "granted by " + quoted(e.GrantedBy)
 		if e.Limited {
 			s += ", within the scopes " + quoted(e.Scopes)
 		}
@@ -98,7 +107,7 @@ func (e Explanation) String() string {
 	if e.Limited && !slices.Contains(e.Scopes, e.Permission) && !slices.Contains(e.Scopes, all) {
 		why = append(why, "it is not among the scopes "+quoted(e.Scopes)+" of the credential")
 	}
-	return fmt.Sprintf("user %q may not %q: %s", e.User, e.Permission, strings.Join(why, "; "))
+	return strings.Join(why, "; ")
 }
 
 func quoted(names []string) string { return fmt.Sprintf("%q", names) }
