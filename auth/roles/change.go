@@ -18,25 +18,36 @@ const maxTries = 10
 // [*web.Error]: 422 for a permission that does not exist or a name that will
 // not do, 409 with [ErrProtected] or [ErrConflict].
 func (r *Roles) Set(ctx context.Context, role string, permissions []string) error {
-	return r.set(ctx, role, permissions, func([]string, bool) bool { return true })
+	return r.set(ctx, role, permissions, func([]string, bool) (bool, error) { return true, nil })
 }
 
 // Add makes a new role. The errors are those of [Roles.Set]; a role that exists
 // is 409 with [ErrConflict].
 func (r *Roles) Add(ctx context.Context, role string, permissions []string) error {
-	return r.set(ctx, role, permissions, func(_ []string, exists bool) bool { return !exists })
+	return r.set(ctx, role, permissions, func(_ []string, exists bool) (bool, error) {
+		if exists {
+			return false, conflict("There is such a role already.")
+		}
+		return true, nil
+	})
 }
 
 // Replace gives a role other permissions, if those that it has are still seen,
 // as [Role] had them: of two administrators who look at one page and change the
-// same role, the second is told. The errors are those of [Roles.Set]; a role
+// same role, the second is told. With the same permissions nothing is changed,
+// and a role of the code goes on to follow the code. The errors are those of [Roles.Set]; a role
 // that has changed or gone meanwhile is 409 with [ErrConflict].
 func (r *Roles) Replace(ctx context.Context, role string, seen, permissions []string) error {
 	seen = sorted(seen)
-	return r.set(ctx, role, permissions, func(now []string, exists bool) bool { return exists && slices.Equal(now, seen) })
+	return r.set(ctx, role, permissions, func(now []string, exists bool) (bool, error) {
+		if !exists || !slices.Equal(now, seen) {
+			return false, conflict("Somebody else has changed this role. Look at it again.")
+		}
+		return !slices.Equal(now, sorted(permissions)), nil
+	})
 }
 
-func (r *Roles) set(ctx context.Context, role string, permissions []string, from func(now []string, exists bool) bool) error {
+func (r *Roles) set(ctx context.Context, role string, permissions []string, from func(now []string, exists bool) (change bool, err error)) error {
 	permissions = sorted(permissions)
 	for _, perm := range permissions {
 		if perm != all && !r.known[perm] {
@@ -51,8 +62,8 @@ func (r *Roles) set(ctx context.Context, role string, permissions []string, from
 		if !exists {
 			now, exists = r.o.Permissions[role]
 		}
-		if !from(sorted(now), exists) {
-			return false, conflict("Somebody else has changed this role. Look at it again.")
+		if change, err := from(sorted(now), exists); err != nil || !change {
+			return false, err
 		}
 		roles[role] = permissions
 		if len(roles) > maxRoles {

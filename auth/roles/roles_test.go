@@ -212,6 +212,9 @@ func TestAChangeOfWhatWasSeen(t *testing.T) {
 	assert.ErrorIs(t, here.Replace(t.Context(), "nobody", nil, []string{"read"}), roles.ErrConflict)
 	assert.ErrorIs(t, here.Replace(t.Context(), "admin", []string{"*", "roles.manage"}, nil), roles.ErrProtected)
 
+	assert.NoError(t, here.Replace(t.Context(), "admin", []string{"*", "roles.manage"}, []string{"roles.manage", "*"}))
+	assert.True(t, !here.List()[0].Changed, "nothing was changed, and the role does not follow the code any more")
+
 	assert.NoError(t, here.Add(t.Context(), "moderator", []string{"read"}))
 	for _, name := range []string{"moderator", "editor", "admin"} {
 		assert.ErrorIs(t, there.Add(t.Context(), name, nil), roles.ErrConflict)

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -279,5 +281,48 @@ func TestWhy(t *testing.T) {
 		why(olga, "?permission=ghost").Status(http.StatusNotFound)
 		admin.Post("/admin/users/"+olga.ID, url.Values{"role": {"operator"}, "disabled": {"true"}}).Status(http.StatusSeeOther)
 		why(olga, "").Status(http.StatusOK).Contains("the user is not active")
+	})
+}
+
+// Changes of roles and of users at the same time wait for one another, with
+// their records, and none for ever.
+func TestRolesAndUsersAtOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		bob := s.user("bob", models.Viewer)
+		var send []func() (*http.Response, error)
+		for i := range 4 {
+			for path, form := range map[string]url.Values{
+				"/admin/users/" + bob.ID: {"role": {[]string{"viewer", "operator"}[i%2]}},
+				"/admin/roles":           {"name": {fmt.Sprint("role-", i)}, "permissions": {"packets.read"}},
+				"/admin/roles/viewer":    role(viewerMay, viewerMay, "packets.send"),
+			} {
+				c := s.signIn("ada") // a session each, or they would wait for that
+				r := c.NewRequest(http.MethodPost, path, form)
+				send = append(send, func() (*http.Response, error) { return c.HTTP().Do(r) })
+			}
+		}
+		before := len(s.records(""))
+		var done atomic.Int64
+		var wg sync.WaitGroup
+		for _, f := range send {
+			wg.Go(func() {
+				answer, err := f()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = answer.Body.Close()
+				switch answer.StatusCode {
+				case http.StatusSeeOther:
+					done.Add(1)
+				case http.StatusConflict: // others came first, again and again
+				default:
+					t.Errorf("%s: %d", answer.Request.URL.Path, answer.StatusCode)
+				}
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, len(s.records(""))-before, int(done.Load()))
 	})
 }

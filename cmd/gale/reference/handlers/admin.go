@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
@@ -36,6 +37,11 @@ func (h *Admin) Users(w http.ResponseWriter, r *http.Request) error {
 	}{Tab: "users", Users: users}
 	for _, name := range h.Roles.Stored.Names() {
 		page.Roles = append(page.Roles, models.Role(name))
+	}
+	for _, u := range users { // a role that another release had must not look like the first of the list
+		if !slices.Contains(page.Roles, u.Role) {
+			page.Roles = append(page.Roles, u.Role)
+		}
 	}
 	if len(users) > usersPerPage {
 		page.Users = users[:usersPerPage]

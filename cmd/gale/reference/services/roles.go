@@ -135,8 +135,7 @@ func (s *Roles) Remove(ctx context.Context, by models.User, name string) error {
 	if r, ok := s.find(name); !ok || r.Builtin {
 		return ErrNotFound
 	}
-	ctx = s.Store.Guard(record(ctx, s.Audit, by, "role.removed", name), name)
-	return s.Stored.Reset(ctx, name)
+	return s.Stored.Reset(record(s.Store.Guard(ctx, name), s.Audit, by, "role.removed", name), name)
 }
 
 func (s *Roles) find(name string) (roles.Role, bool) {
@@ -157,10 +156,11 @@ func (s *Roles) checkPermissions(permissions []string) string {
 	return ""
 }
 
-// change has a change of roles written down, and undone when it would lock
-// everybody out.
+// change has a change of roles undone when it would lock everybody out, and
+// written down. The record comes last, as with every change: it takes the lock
+// that all wait for.
 func (s *Roles) change(ctx context.Context, by models.User, action, role string, permissions []string) context.Context {
-	return s.Store.Guard(record(ctx, s.Audit, by, action, role, "permissions", strings.Join(permissions, " ")), "")
+	return record(s.Store.Guard(ctx, ""), s.Audit, by, action, role, "permissions", strings.Join(permissions, " "))
 }
 
 // Recorder has records stored with the next change of the database, or neither;
