@@ -76,8 +76,11 @@ func TestAChangedRoleEndsWatching(t *testing.T) {
 		s.user("vera", models.Viewer)
 		vera := s.signIn("vera")
 		other := &site{db: s.db, t: t}
+		// The server first: it is to stop after the site has.
+		there := galetest.Start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			other.handler.ServeHTTP(w, r)
+		}), galetest.Options{}).Client().Browser()
 		other.start(t, []setting{often})
-		there := galetest.Start(t, other.handler, galetest.Options{}).Client().Browser()
 		there.SetCookie("__Host-session", vera.Cookie("__Host-session"))
 
 		var sockets []*galetest.Socket
