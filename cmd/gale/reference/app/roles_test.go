@@ -142,7 +142,7 @@ func TestNobodyPromotesThemselves(t *testing.T) {
 		for _, scope := range []string{"users.manage", "audit.read", "packets.send", "*"} {
 			come["aude"].Post("/profile/keys", url.Values{"name": {"k"}, "scopes": {scope}, "life": {"never"}}).Status(http.StatusUnprocessableEntity)
 		}
-		for _, p := range []string{"*", "ghost", "users.manage ", "packets.read\x00"} {
+		for _, p := range []string{"*", "ghost", "users.manage,audit.read", "packets.read\x00"} {
 			admin.Post("/admin/roles/viewer", role(viewerMay, p)).Status(http.StatusUnprocessableEntity)
 			admin.Post("/admin/roles", url.Values{"name": {"x"}, "permissions": {p}}).Status(http.StatusUnprocessableEntity)
 		}
