@@ -30,6 +30,7 @@ func (a *Auth[U]) Allow(ctx context.Context, permission string, owns ...func(U) 
 		id.rights.within(permission) && slices.ContainsFunc(owns, func(own func(U) bool) bool { return own(id.user) }) {
 		return nil
 	}
+	a.refused(ctx, id, permission, codeForbidden)
 	return forbidden(permission)
 }
 

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/galeweb/gale/auth"
@@ -172,6 +174,7 @@ func TestPermissionsFromElsewhere(t *testing.T) {
 		Roles:          func(u resident) []string { return u.Roles },
 		Permissions:    map[string][]string{"admin": {"*"}, "guest": {"read", "eat"}},
 		PermissionsOf:  func(role string) map[string]bool { return stored[role] },
+		RoleNames:      func() []string { return slices.Sorted(maps.Keys(stored)) },
 		Authenticators: []auth.Authenticator[resident]{doorKeys{}},
 	})
 	editor, admin := resident{Roles: []string{"editor"}}, resident{Roles: []string{"admin"}}
@@ -180,6 +183,7 @@ func TestPermissionsFromElsewhere(t *testing.T) {
 	assert.True(t, !a.Allows(editor, "made-up"), "a permission that no code asks for is granted")
 	assert.True(t, !a.Allows(admin, "read"), "a role that was taken from storage is that of the code")
 	assert.Equal(t, len(a.ExplainUser(editor, "made-up").GrantedBy), 0)
+	assert.Equal(t, a.ExplainUser(admin, "read").Grantors, []string{"editor"})
 	stored["admin"] = map[string]bool{"eat": true}
 	assert.True(t, a.Allows(admin, "eat"), "a change does not apply")
 }

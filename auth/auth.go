@@ -67,11 +67,18 @@ type Options[U any] struct {
 	// changed at run time. It is called for each request, and must be quick;
 	// the set must not be changed afterwards. Optional.
 	PermissionsOf func(role string) map[string]bool
+	// RoleNames returns the roles that PermissionsOf knows, for
+	// [Explanation].Grantors. Defaults to those of Permissions.
+	RoleNames func() []string
 	// Scopes returns the permissions to which u is limited, for a user who
 	// came by an API key or a token with less than all rights of its owner;
 	// limited is false for others. "*" stands for all. A scope grants nothing
 	// by itself. Defaults to no limits.
 	Scopes func(u U) (scopes []string, limited bool)
+	// Refused is told of each time that a user may not do something: the 403 of a
+	// guard or of [Auth.Allow]. It is called before the answer, and must be quick
+	// and bound what it keeps, since clients can have it called at will. Optional.
+	Refused func(ctx context.Context, r Refusal[U])
 	// Stamp returns a text that changes whenever u's password or second
 	// factors do, such as a counter or the password's hash; it ends sign-ins
 	// that are half done. Only its SHA-256 is kept. Required by [Auth.Begin].

@@ -23,7 +23,7 @@ type Explanation struct {
 	// mostly a misspelt one; nobody has it.
 	Listed bool `json:"listed"`
 	// Roles are the user's, GrantedBy those of them that grant the permission,
-	// and Grantors all roles in Options.Permissions that do.
+	// and Grantors all roles that do.
 	Roles     []string `json:"roles"`
 	GrantedBy []string `json:"granted_by"`
 	Grantors  []string `json:"grantors"`
@@ -61,7 +61,11 @@ func (a *Auth[U]) grantors(permission string) (roles []string) {
 	if !a.known[permission] {
 		return nil
 	}
-	for _, role := range slices.Sorted(maps.Keys(a.granted)) {
+	names := slices.Sorted(maps.Keys(a.granted))
+	if a.o.RoleNames != nil {
+		names = a.o.RoleNames()
+	}
+	for _, role := range names {
 		if a.permissionsOf(role)[permission] {
 			roles = append(roles, role)
 		}
@@ -71,8 +75,17 @@ func (a *Auth[U]) grantors(permission string) (roles []string) {
 
 // String returns one line, in which no name can forge another.
 func (e Explanation) String() string {
+	may := "may"
+	if !e.Allowed {
+		may = "may not"
+	}
+	return fmt.Sprintf("user %q %s %q: %s", e.User, may, e.Permission, e.Why())
+}
+
+// Why returns the part of String after the colon: the reason.
+func (e Explanation) Why() string {
 	if e.Allowed {
-		s := fmt.Sprintf("user %q may %q: granted by %s", e.User, e.Permission, quoted(e.GrantedBy))
+		s := "granted by " + quoted(e.GrantedBy)
 		if e.Limited {
 			s += ", within the scopes " + quoted(e.Scopes)
 		}
@@ -94,7 +107,7 @@ func (e Explanation) String() string {
 	if e.Limited && !slices.Contains(e.Scopes, e.Permission) && !slices.Contains(e.Scopes, all) {
 		why = append(why, "it is not among the scopes "+quoted(e.Scopes)+" of the credential")
 	}
-	return fmt.Sprintf("user %q may not %q: %s", e.User, e.Permission, strings.Join(why, "; "))
+	return strings.Join(why, "; ")
 }
 
 func quoted(names []string) string { return fmt.Sprintf("%q", names) }

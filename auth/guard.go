@@ -55,6 +55,7 @@ func (a *Auth[U]) require(next http.Handler, permissions []string) http.HandlerF
 		}
 		for _, perm := range permissions {
 			if !id.rights.allow(perm) {
+				a.refused(r.Context(), id, perm, codeForbidden)
 				web.Fail(w, r, forbidden(perm))
 				return
 			}
@@ -66,7 +67,7 @@ func (a *Auth[U]) require(next http.Handler, permissions []string) http.HandlerF
 func forbidden(permission string) error {
 	return &web.Error{
 		Status:  http.StatusForbidden,
-		Code:    "forbidden",
+		Code:    codeForbidden,
 		Message: "You are not allowed to do this.",
 		Err:     fmt.Errorf("auth: permission %q is missing", permission),
 	}

@@ -34,8 +34,9 @@ type house struct {
 	sessions *session.Manager
 	ended    func() int
 
-	mu    sync.Mutex
-	users map[string]resident
+	mu      sync.Mutex
+	users   map[string]resident
+	refused []auth.Refusal[resident]
 }
 
 func (h *house) find(id string) (resident, error) {
@@ -113,6 +114,11 @@ func newHouse(tb testing.TB) *house {
 		Stamp:          func(u resident) string { return u.Stamp },
 		Authenticators: []auth.Authenticator[resident]{doorKeys{h}},
 		Clock:          h.clock.Now,
+		Refused: func(_ context.Context, r auth.Refusal[resident]) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.refused = append(h.refused, r)
+		},
 	})
 	return h
 }

@@ -25,6 +25,7 @@ func (a *Auth[U]) Confirm(ctx context.Context, method Method) error {
 	case !id.known:
 		return a.unauthenticated()
 	case id.credential != bySession:
+		a.refused(ctx, id, "", codeSession)
 		return sessionRequired(id.credential)
 	}
 	proved := id.proof()
@@ -70,9 +71,10 @@ func (a *Auth[U]) RequireRecent(maxAge time.Duration, methods ...Method) func(ht
 			case !id.known:
 				a.demandSignIn(w, r)
 			case id.credential != bySession:
+				a.refused(r.Context(), id, "", codeSession)
 				web.Fail(w, r, sessionRequired(id.credential))
 			case !ok || a.o.Clock().Sub(at) > maxAge:
-				a.demandConfirm(w, r)
+				a.demandConfirm(w, r, id)
 			default:
 				next.ServeHTTP(w, r)
 			}
@@ -80,7 +82,7 @@ func (a *Auth[U]) RequireRecent(maxAge time.Duration, methods ...Method) func(ht
 	}
 }
 
-func (a *Auth[U]) demandConfirm(w http.ResponseWriter, r *http.Request) {
+func (a *Auth[U]) demandConfirm(w http.ResponseWriter, r *http.Request, id identity[U]) {
 	if r.URL.Path != a.confirm.Path {
 		switch {
 		case opensPage(r):
@@ -91,9 +93,10 @@ func (a *Auth[U]) demandConfirm(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	a.refused(r.Context(), id, "", codeConfirm)
 	web.Fail(w, r, &web.Error{
 		Status:  http.StatusForbidden,
-		Code:    "confirm_required",
+		Code:    codeConfirm,
 		Message: "Confirm that it is you, then try again.",
 		Err:     errors.New("auth: the last proof of identity is too old"),
 	})
@@ -116,6 +119,7 @@ func (a *Auth[U]) SessionOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.principal(r.Context(), "a guard")
 		if id := a.identity(r.Context()); id.known && id.credential != bySession {
+			a.refused(r.Context(), id, "", codeSession)
 			web.Fail(w, r, sessionRequired(id.credential))
 			return
 		}
@@ -126,7 +130,7 @@ func (a *Auth[U]) SessionOnly(next http.Handler) http.Handler {
 func sessionRequired(credential string) error {
 	return &web.Error{
 		Status:  http.StatusForbidden,
-		Code:    "session_required",
+		Code:    codeSession,
 		Message: "This needs a signed-in person; keys and tokens are not accepted here.",
 		Err:     errors.New("auth: came by " + credential + ", not by session"),
 	}

@@ -8,6 +8,7 @@
 //	boats, err := db.All[Boat](ctx, d, "SELECT id, name FROM boats LIMIT 100")
 //	id, err := db.Get[int64](ctx, d.Writer(), "INSERT INTO boats (name) VALUES ($1) RETURNING id", name)
 //	err = d.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { … })
+//	err = passkeys.Delete(db.Also(ctx, check, nil), user, id) // check runs in its transaction
 //
 // # Columns
 //

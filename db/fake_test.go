@@ -22,6 +22,8 @@ type fake struct {
 	exec    func(sql string, args []any) error
 	delay   time.Duration // of every statement
 
+	affected int64 // rows by each statement, less 1
+
 	mu      sync.Mutex
 	log     []string
 	args    []any
@@ -98,7 +100,7 @@ func (c fakeConn) Query(_ context.Context, sql string, args ...any) (db.Rows, er
 }
 
 func (c fakeConn) Exec(_ context.Context, sql string, args ...any) (int64, error) {
-	return 1, c.run(sql, args)
+	return 1 + c.affected, c.run(sql, args)
 }
 
 func (c fakeConn) Begin(context.Context, bool) error { return c.run("BEGIN", nil) }

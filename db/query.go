@@ -33,6 +33,9 @@ func (d *DB) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
 	if err := d.usable(ctx); err != nil {
 		return 0, err
 	}
+	if alsoOf(ctx) != nil {
+		return d.execAlso(ctx, sql, args)
+	}
 	conn, err := d.backend.Acquire(ctx, Writer)
 	if err != nil {
 		d.metrics.observe(err)

@@ -21,6 +21,7 @@ type Tx struct {
 	rows     *rows // open
 	err      error // the first statement that failed
 	done     atomic.Bool
+	idle     bool // it has changed nothing that [Also] is for
 }
 
 var txKey = ctxkey.New[*Tx]("db.Tx")
@@ -87,12 +88,20 @@ func (d *DB) tx(ctx context.Context, role Role, fn func(context.Context, *Tx) er
 	}()
 	err = fn(txKey.With(ctx, t), t)
 	err = t.verdict(ctx, err)
+	var besides *also
+	if err == nil && role == Writer && !t.idle {
+		besides = alsoOf(ctx)
+		err = t.verdict(ctx, besides.do(txKey.With(ctx, t), t))
+	}
 	ended = true
 	t.closeRows()
 	start := time.Now()
 	endErr := conn.End(endCtx, err == nil)
 	if err == nil {
 		d.observe(ctx, "COMMIT", time.Since(start), 0, endErr)
+		if endErr == nil {
+			besides.done()
+		}
 		return endErr
 	}
 	return err // and not endErr, which would only say so again

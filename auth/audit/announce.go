@@ -58,6 +58,8 @@ const maxActions = 200
 type metrics struct {
 	records *prometheus.CounterVec
 	failed  prometheus.Counter
+	broken  prometheus.Gauge
+	checked prometheus.Gauge
 
 	mu      sync.Mutex
 	actions map[string]struct{}
@@ -73,10 +75,18 @@ func (m *metrics) register(r prometheus.Registerer) {
 		Name: "gale_audit_failures_total",
 		Help: "Records that could not be added to the audit log.",
 	})
+	m.broken = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gale_audit_broken",
+		Help: "1 when the last verification found the audit log broken, else 0.",
+	})
+	m.checked = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gale_audit_verified_timestamp_seconds",
+		Help: "When the audit log was last verified, Unix time; 0 for not yet.",
+	})
 	if r == nil {
 		return
 	}
-	for _, c := range []prometheus.Collector{m.records, m.failed} {
+	for _, c := range []prometheus.Collector{m.records, m.failed, m.broken, m.checked} {
 		if err := r.Register(c); err != nil {
 			panic("audit: Options.Metrics refuses the metrics; use one Log for a registry: " + err.Error())
 		}

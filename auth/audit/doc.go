@@ -14,6 +14,8 @@
 //		_, err := log.AppendTx(ctx, tx, audit.Record{Actor: admin, Action: "role.granted", Target: user.ID, Outcome: audit.OK})
 //		return err
 //	})
+//	err = passkeys.Delete(log.With(ctx, audit.Record{…}), user, id) // a change that others make
+//	go log.Run(ctx) // verifies it every day
 //	page, err := log.List(ctx, audit.Filter{Actor: user.ID, Limit: 20})
 //	head, err := log.Head(ctx) // to be kept elsewhere
 //	err = log.Verify(ctx, 0, 0)

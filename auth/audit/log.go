@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +38,12 @@ type Options struct {
 	Metrics prometheus.Registerer
 	// Clock tells the time. Defaults to [time.Now].
 	Clock func() time.Time
+	// VerifyEvery is how often [Log.Run] verifies the log, by Clock. Defaults to
+	// 24 h.
+	VerifyEvery time.Duration
+	// VerifyLook is how long Run waits before it verifies first, and how often it
+	// then looks whether it is time again. Defaults to 1 min.
+	VerifyLook time.Duration
 }
 
 // Log is an audit log. It is safe for concurrent use.
@@ -44,6 +51,7 @@ type Log struct {
 	o       Options
 	chain   chain
 	metrics metrics
+	checked atomic.Pointer[Checked]
 }
 
 // New returns a log. It panics when an option is missing or makes no sense.
@@ -54,7 +62,11 @@ func New(o Options) *Log {
 	if o.Timeout < 0 {
 		panic("audit: Options.Timeout is negative; leave it 0 for the default of 5 s")
 	}
+	if o.VerifyEvery < 0 || o.VerifyLook < 0 {
+		panic("audit: Options.VerifyEvery or VerifyLook is negative; leave them 0 for their defaults")
+	}
 	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
+	o.VerifyEvery, o.VerifyLook = cmp.Or(o.VerifyEvery, 24*time.Hour), cmp.Or(o.VerifyLook, time.Minute)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -95,6 +107,31 @@ func (l *Log) AppendTx(ctx context.Context, tx *db.Tx, r Record) (Entry, error) 
 	}
 	l.announce(ctx, e)
 	return e, nil
+}
+
+// With returns a context whose next change of the database is stored with the
+// records, and they with it, or neither: for changes that other packages make in
+// transactions of their own. Where nothing is changed nothing is recorded, and a
+// record that cannot be added undoes the change. What [db.Also] says of its
+// context holds; the lines of the log are written after the commit.
+func (l *Log) With(ctx context.Context, records ...Record) context.Context {
+	var made []Entry
+	return db.Also(ctx, func(ctx context.Context, tx *db.Tx) error {
+		made = made[:0]
+		for _, r := range records {
+			e, err := l.append(ctx, tx, r)
+			if err != nil {
+				l.metrics.failed.Inc()
+				return fmt.Errorf("audit: append: %w", err)
+			}
+			made = append(made, e)
+		}
+		return nil
+	}, func() {
+		for _, e := range made {
+			l.announce(ctx, e)
+		}
+	})
 }
 
 func (l *Log) append(ctx context.Context, tx *db.Tx, r Record) (Entry, error) {

@@ -26,17 +26,23 @@ var ErrRetained = errors.New("audit: retention has removed the records up to tha
 // retention may go on meanwhile. A hundred thousand records take
 // about a second.
 func (l *Log) Verify(ctx context.Context, from, to int64) error {
+	_, err := l.verify(ctx, from, to)
+	return err
+}
+
+// verify also returns the last record that it has verified.
+func (l *Log) verify(ctx context.Context, from, to int64) (Head, error) {
 	v := verifier{log: l, from: from, to: to, seq: from - 1}
 	for !v.done {
 		err := l.o.DB.ReadTx(ctx, v.batch)
 		if b, ok := errors.AsType[*BrokenError](err); ok {
-			return b
+			return Head{}, b
 		}
 		if err != nil {
-			return fmt.Errorf("audit: verify: %w", err)
+			return Head{}, fmt.Errorf("audit: verify: %w", err)
 		}
 	}
-	return nil
+	return Head{Seq: v.seq, Hash: v.hash}, nil
 }
 
 // verifier is how far a verification has come.

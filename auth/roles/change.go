@@ -18,6 +18,36 @@ const maxTries = 10
 // [*web.Error]: 422 for a permission that does not exist or a name that will
 // not do, 409 with [ErrProtected] or [ErrConflict].
 func (r *Roles) Set(ctx context.Context, role string, permissions []string) error {
+	return r.set(ctx, role, permissions, func([]string, bool) (bool, error) { return true, nil })
+}
+
+// Add makes a new role. The errors are those of [Roles.Set]; a role that exists
+// is 409 with [ErrConflict].
+func (r *Roles) Add(ctx context.Context, role string, permissions []string) error {
+	return r.set(ctx, role, permissions, func(_ []string, exists bool) (bool, error) {
+		if exists {
+			return false, conflict("There is such a role already.")
+		}
+		return true, nil
+	})
+}
+
+// Replace gives a role other permissions, if those that it has are still seen,
+// as [Role] had them: of two administrators who look at one page and change the
+// same role, the second is told. With the same permissions nothing is changed,
+// and a role of the code goes on to follow the code. The errors are those of [Roles.Set]; a role
+// that has changed or gone meanwhile is 409 with [ErrConflict].
+func (r *Roles) Replace(ctx context.Context, role string, seen, permissions []string) error {
+	seen = sorted(seen)
+	return r.set(ctx, role, permissions, func(now []string, exists bool) (bool, error) {
+		if !exists || !slices.Equal(now, seen) {
+			return false, conflict("Somebody else has changed this role. Look at it again.")
+		}
+		return !slices.Equal(now, sorted(permissions)), nil
+	})
+}
+
+func (r *Roles) set(ctx context.Context, role string, permissions []string, from func(now []string, exists bool) (change bool, err error)) error {
 	permissions = sorted(permissions)
 	for _, perm := range permissions {
 		if perm != all && !r.known[perm] {
@@ -28,6 +58,13 @@ func (r *Roles) Set(ctx context.Context, role string, permissions []string) erro
 		return web.Invalid("role", fmt.Sprintf("must be 1 to %d letters, digits, and any of .-_", maxName))
 	}
 	return r.change(ctx, func(roles map[string][]string) (bool, error) {
+		now, exists := roles[role]
+		if !exists {
+			now, exists = r.o.Permissions[role]
+		}
+		if change, err := from(sorted(now), exists); err != nil || !change {
+			return false, err
+		}
 		roles[role] = permissions
 		if len(roles) > maxRoles {
 			return false, web.Invalid("role", fmt.Sprintf("is one too many; there can be %d", maxRoles))
@@ -54,6 +91,14 @@ func (r *Roles) Reset(ctx context.Context, role string) error {
 // and tries again when somebody else was first: what must hold is checked
 // against the very version that is replaced.
 func (r *Roles) change(ctx context.Context, edit func(map[string][]string) (bool, error), save func(context.Context, int64) error) error {
+	changed, err := r.try(ctx, edit, save)
+	if changed {
+		r.tell(ctx)
+	}
+	return err
+}
+
+func (r *Roles) try(ctx context.Context, edit func(map[string][]string) (bool, error), save func(context.Context, int64) error) (changed bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -61,33 +106,34 @@ func (r *Roles) change(ctx context.Context, edit func(map[string][]string) (bool
 	for range maxTries {
 		st, err := r.o.Store.Load(ctx)
 		if err != nil {
-			return fmt.Errorf("roles: load: %w", err)
+			return false, fmt.Errorf("roles: load: %w", err)
 		}
 		if st.Roles == nil {
 			st.Roles = map[string][]string{}
 		}
 		before := r.resolve(st)
 		if changed, err := edit(st.Roles); err != nil || !changed {
-			return err
+			return false, err
 		}
 		after := r.resolve(st)
 		if err := r.protect(ctx, before, after); err != nil {
-			return err
+			return false, err
 		}
 		err = save(ctx, st.Version)
 		if err == nil {
 			after.state.Version++
 			r.snap.Store(after)
-			return nil
+			return true, nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			return fmt.Errorf("roles: save: %w", err)
+			return false, fmt.Errorf("roles: save: %w", err)
 		}
 	}
-	return &web.Error{
-		Status: http.StatusConflict, Code: "roles_changed",
-		Message: "Somebody else is changing roles. Try again.", Err: ErrConflict,
-	}
+	return false, conflict("Somebody else is changing roles. Try again.")
+}
+
+func conflict(message string) error {
+	return &web.Error{Status: http.StatusConflict, Code: "roles_changed", Message: message, Err: ErrConflict}
 }
 
 // protect refuses a change after which nobody could make another.

@@ -8,9 +8,10 @@
 //	})
 //	go stored.Run(ctx) // sees what other instances change
 //	users := auth.New(auth.Options[User]{
-//		Permissions: permissions, PermissionsOf: stored.PermissionsOf, …
+//		Permissions: permissions, PermissionsOf: stored.PermissionsOf, RoleNames: stored.Names, …
 //	})
-//	err = stored.Set(ctx, "moderator", []string{"posts.write"}) // a new role
+//	err = stored.Add(ctx, "moderator", []string{"posts.write"}) // a new role
+//	err = stored.Replace(ctx, "moderator", seen, wanted)        // unless it is not as seen any more
 //	err = stored.Reset(ctx, "editor")                           // as in the code again
 //
 // Which user has which role is the application's own data.
@@ -29,6 +30,6 @@
 //
 // Limits: a change applies at once in the process that made it, and elsewhere
 // within Options.Interval, 10 s unless told otherwise; connections that are open
-// need a check of their own, such as hub.Recheck. While the store cannot be
+// need a check of their own, such as hub.Recheck in Options.Changed. While the store cannot be
 // read, what was known stays. 200 roles, names of at most 64 characters.
 package roles

@@ -17,10 +17,13 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(stored.Set(ctx, "moderator", []string{"posts.write"}))
+	fmt.Println(stored.Add(ctx, "moderator", []string{"posts.write"}))
 	fmt.Println(stored.Set(ctx, "moderator", []string{"posts.wriet"}))
 	err = stored.Set(ctx, "admin", []string{"posts.write"})
 	fmt.Println(errors.Is(err, roles.ErrProtected))
+	// From a form that showed what somebody else has changed since.
+	err = stored.Replace(ctx, "editor", []string{"posts.delete"}, nil)
+	fmt.Println(errors.Is(err, roles.ErrConflict))
 	for _, role := range stored.List() {
 		fmt.Println(role.Name, role.Permissions, role.Builtin, role.Changed)
 	}
@@ -28,6 +31,7 @@ func Example() {
 	// Output:
 	// <nil>
 	// 422 Some of the values are not valid.
+	// true
 	// true
 	// admin [* roles.manage] true false
 	// editor [posts.write] true false

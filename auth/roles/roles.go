@@ -16,8 +16,9 @@ import (
 
 var (
 	// ErrConflict is returned by a [Store] when somebody else has changed a
-	// role since the version that was given, and by [Roles.Set] when that
-	// goes on and on.
+	// role since the version that was given, by [Roles.Add] and [Roles.Replace]
+	// when the role is not as the caller has seen it, and by [Roles.Set] when
+	// others change roles on and on.
 	ErrConflict = errors.New("roles: changed by somebody else")
 	// ErrProtected is in the error of a change that would leave no role with
 	// Options.Protected.
@@ -65,6 +66,10 @@ type Options struct {
 	// Interval is how often Run asks the store for its version. Defaults to
 	// 10 s.
 	Interval time.Duration
+	// Changed is called after roles have changed, by this process or as far as
+	// it has noticed by another, such as to check live connections again. Calls
+	// may overlap. Optional.
+	Changed func(ctx context.Context)
 }
 
 // Role is a role as administrators see it.
@@ -143,6 +148,9 @@ func (r *Roles) PermissionsOf(role string) map[string]bool { return r.snap.Load(
 // Permissions returns every permission that exists, sorted.
 func (r *Roles) Permissions() []string { return slices.Sorted(maps.Keys(r.known)) }
 
+// Names returns the names of all roles, sorted, for auth.Options.
+func (r *Roles) Names() []string { return slices.Sorted(maps.Keys(r.snap.Load().lists)) }
+
 // List returns all roles, sorted by name.
 func (r *Roles) List() []Role {
 	s := r.snap.Load()
@@ -175,30 +183,41 @@ func (r *Roles) Run(ctx context.Context) error {
 // Reload asks the store now whether anything has changed. When it fails the
 // roles stay as they are.
 func (r *Roles) Reload(ctx context.Context) error {
-	err := r.refresh(ctx)
+	changed, err := r.refresh(ctx)
 	switch {
 	case err != nil && ctx.Err() == nil && !r.failing.Swap(true):
 		obs.Logger(ctx).ErrorContext(ctx, "roles: reload failed; the roles stay as they are", "err", err)
 	case err == nil && r.failing.Swap(false):
 		obs.Logger(ctx).InfoContext(ctx, "roles: reload works again")
 	}
+	if changed {
+		r.tell(ctx)
+	}
 	return err
 }
 
-func (r *Roles) refresh(ctx context.Context) error {
+// tell must not be called with r.mu held: the function may ask for roles.
+func (r *Roles) tell(ctx context.Context) {
+	if r.o.Changed != nil {
+		r.o.Changed(ctx)
+	}
+}
+
+func (r *Roles) refresh(ctx context.Context) (changed bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	version, err := r.o.Store.Version(ctx)
 	if err != nil {
-		return fmt.Errorf("roles: version: %w", err)
+		return false, fmt.Errorf("roles: version: %w", err)
 	}
 	// Not only a newer one: a database that was restored goes back.
 	if version == r.snap.Load().state.Version {
-		return nil
+		return false, nil
 	}
-	return r.load(ctx)
+	err = r.load(ctx)
+	return err == nil, err
 }
 
 // load needs r.mu.

@@ -196,6 +196,59 @@ func TestGivingUp(t *testing.T) {
 	assert.Equal(t, may(r, "editor"), "read write")
 }
 
+// Two administrators look at one page, and both change what they see.
+func TestAChangeOfWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	store := roles.NewMemoryStore()
+	here, there := open(t, store), open(t, store)
+	for _, seen := range [][]string{nil, {"read"}, {"read", "write", "roles.manage"}} {
+		err := here.Replace(t.Context(), "editor", seen, nil)
+		assert.ErrorIs(t, err, roles.ErrConflict)
+		assert.Equal(t, status(err), http.StatusConflict)
+	}
+	assert.NoError(t, here.Replace(t.Context(), "editor", []string{"write", "read"}, []string{"read"}))
+	assert.ErrorIs(t, there.Replace(t.Context(), "editor", []string{"read", "write"}, nil), roles.ErrConflict) // it knows only the old
+	assert.NoError(t, there.Replace(t.Context(), "editor", []string{"read"}, nil))
+	assert.ErrorIs(t, here.Replace(t.Context(), "nobody", nil, []string{"read"}), roles.ErrConflict)
+	assert.ErrorIs(t, here.Replace(t.Context(), "admin", []string{"*", "roles.manage"}, nil), roles.ErrProtected)
+
+	assert.NoError(t, here.Replace(t.Context(), "admin", []string{"*", "roles.manage"}, []string{"roles.manage", "*"}))
+	assert.True(t, !here.List()[0].Changed, "nothing was changed, and the role does not follow the code any more")
+
+	assert.NoError(t, here.Add(t.Context(), "moderator", []string{"read"}))
+	for _, name := range []string{"moderator", "editor", "admin"} {
+		assert.ErrorIs(t, there.Add(t.Context(), name, nil), roles.ErrConflict)
+	}
+	assert.Equal(t, status(here.Add(t.Context(), "a b", nil)), http.StatusUnprocessableEntity)
+	assert.NoError(t, there.Reload(t.Context()))
+	assert.Equal(t, there.Names(), []string{"admin", "editor", "moderator"})
+	assert.Equal(t, may(there, "moderator"), "read")
+}
+
+func TestChangesAreTold(t *testing.T) {
+	t.Parallel()
+	store := roles.NewMemoryStore()
+	var told atomic.Int64
+	var r *roles.Roles
+	r = open(t, store, func(o *roles.Options) {
+		o.Changed = func(context.Context) {
+			told.Add(1)
+			r.List() // whoever is told may ask
+			assert.NoError(t, r.Reload(t.Context()))
+		}
+	})
+	other := open(t, store)
+	assert.NoError(t, r.Set(t.Context(), "editor", nil))
+	assert.Equal(t, told.Load(), 1)
+	assert.NoError(t, r.Reset(t.Context(), "never-was"))
+	assert.ErrorIs(t, r.Set(t.Context(), "admin", nil), roles.ErrProtected)
+	assert.NoError(t, r.Reload(t.Context()))
+	assert.Equal(t, told.Load(), 1)
+	assert.NoError(t, other.Reset(t.Context(), "editor"))
+	assert.NoError(t, r.Reload(t.Context()))
+	assert.Equal(t, told.Load(), 2)
+}
+
 func TestOtherInstancesSeeAChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

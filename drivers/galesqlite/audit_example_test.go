@@ -69,3 +69,39 @@ func Example_audit() {
 	// true
 	// audit: the log is broken at record 1: it was changed, or does not follow the one before
 }
+
+// A package that knows nothing of the log makes a change: here db itself, by
+// passkeys.Delete or accounts.Change as well.
+func Example_auditOfAnyChange() {
+	ctx := context.Background()
+	d, err := db.Open(ctx, "sqlite::memory:", db.Options{Drivers: []db.Driver{galesqlite.Driver()}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer d.Close()
+	if _, err := d.Exec(ctx, audit.SchemaSQLite+`CREATE TABLE keys (id TEXT); INSERT INTO keys VALUES ('a')`); err != nil {
+		fmt.Println(err)
+		return
+	}
+	log := audit.New(audit.Options{DB: d, Logger: slog.New(slog.DiscardHandler)})
+	remove := func(ctx context.Context, id string) (int64, error) {
+		return d.Exec(ctx, `DELETE FROM keys WHERE id = $1`, id)
+	}
+	for _, id := range []string{"a", "b"} { // there is no b
+		record := audit.Record{Actor: audit.Actor{ID: "7"}, Action: "key.removed", Target: id, Outcome: audit.OK}
+		n, err := remove(log.With(ctx, record), id)
+		fmt.Println(n, err)
+	}
+	page, err := log.List(ctx, audit.Filter{})
+	for _, e := range page.Items {
+		fmt.Println(e.Action, e.Target)
+	}
+	found := log.Check(ctx) // each day by Run
+	fmt.Println(found.Head.Seq, found.Broken, found.Err, err)
+	// Output:
+	// 1 <nil>
+	// 0 <nil>
+	// key.removed a
+	// 1 <nil> <nil> <nil>
+}

@@ -30,6 +30,8 @@ func TestLog(t *testing.T) {
 		"Lists":            tryLists,
 		"Export":           tryExport,
 		"WithTheChange":    tryWithTheChange,
+		"WithAnyChange":    tryWithAnyChange,
+		"Watched":          tryWatched,
 		"ClientHangsUp":    tryClientHangsUp,
 		"OneChain":         tryOneChain,
 		"AppendOnly":       tryAppendOnly,

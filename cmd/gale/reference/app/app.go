@@ -45,6 +45,9 @@ type Options struct {
 	// Transport makes the requests to providers that people sign in with;
 	// defaults to that of package oauth.
 	Transport http.RoundTripper
+
+	RolesEvery time.Duration // how often roles that others change are looked for; see roles.Options
+	VerifyLook time.Duration // when the audit log is verified; see audit.Options
 }
 
 // App is relay. It serves HTTP between New and Close.
@@ -60,6 +63,8 @@ type App struct {
 	apiKeys  *apikey.Authenticator[models.Caller]
 	trust    *auth.Trust
 	audit    *audit.Log
+	roles    *services.Roles
+	refusals refusals
 	factors  *services.Factors
 	channels *services.Channels
 	packets  *services.Packets
@@ -74,7 +79,8 @@ type App struct {
 }
 
 // New builds the application and starts the goroutines that commit packets, note
-// the use of keys and send mail; Close ends them.
+// the use of keys, send mail, look for changed roles and verify the audit log;
+// Close ends them.
 func New(o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -105,7 +111,7 @@ func New(o Options) (*App, error) {
 	// Only the life of the signature is bounded here: Devices has its own.
 	a.devices = auth.NewDevices(auth.DevicesOptions{Signer: o.Keys.Signer("devices", 365*24*time.Hour), Clock: o.Now})
 	a.trust = auth.NewTrust(auth.TrustOptions{Signer: o.Keys.Signer("trust", 31*24*time.Hour), Clock: o.Now})
-	a.audit = audit.New(audit.Options{DB: o.DB, Key: []byte(o.Config.AuditKey.Reveal()), Metrics: o.Metrics.Registry(), Clock: o.Now})
+	a.audit = audit.New(audit.Options{DB: o.DB, Key: []byte(o.Config.AuditKey.Reveal()), Metrics: o.Metrics.Registry(), Clock: o.Now, VerifyLook: o.VerifyLook})
 	a.hub = hub.New(a.hubOptions())
 	a.sessions = session.New(session.Options{
 		Store: a.sessionStore(), Idle: o.Config.SessionIdle, Lifetime: o.Config.SessionLife, Clock: o.Now,
@@ -113,6 +119,10 @@ func New(o Options) (*App, error) {
 		Ended: a.sessionEnded,
 	})
 	a.keys.Rotation, a.apiKeys = store, a.newKeys()
+	a.refusals = a.newRefusals()
+	if err := a.openRoles(obs.WithLogger(context.Background(), o.Logger), store); err != nil {
+		return nil, err
+	}
 	a.auth = auth.New(auth.Options[models.Caller]{
 		Sessions:       a.sessions,
 		Find:           a.findUser,
@@ -120,6 +130,9 @@ func New(o Options) (*App, error) {
 		Active:         func(c models.Caller) bool { return !c.Disabled },
 		Roles:          func(c models.Caller) []string { return []string{string(c.Role)} },
 		Permissions:    services.Permissions(),
+		PermissionsOf:  a.roles.Stored.PermissionsOf,
+		RoleNames:      a.roles.Stored.Names,
+		Refused:        a.refused,
 		Stamp:          func(c models.Caller) string { return c.Stamp() },
 		LoginURL:       "/sign-in",
 		Clock:          o.Now,
@@ -141,6 +154,8 @@ func New(o Options) (*App, error) {
 	a.running.Go(func() { a.keys.Run(ctx) })
 	a.running.Go(func() { a.mails.Run(ctx) })
 	a.running.Go(func() { _ = a.stored.Run(ctx) }) // returns nil, when told to stop
+	a.running.Go(func() { _ = a.roles.Stored.Run(ctx) })
+	a.running.Go(func() { _ = a.audit.Run(ctx) })
 	a.keepKeys(ctx)
 	a.keepSealed(ctx, store)
 	return a, nil

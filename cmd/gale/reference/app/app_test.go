@@ -55,6 +55,7 @@ type site struct {
 	limits           ratelimit.Store // nil for the database's, which counts by real time
 	breached         []*strength.List
 	idp              *idp.Server // nil but for tests of providers
+	often            bool        // it looks all the time for what others have changed
 }
 
 // setting changes what a site is built of.
@@ -138,8 +139,13 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	if s.idp != nil {
 		transport = s.idp.Transport
 	}
+	look := time.Duration(0)
+	if s.often {
+		look = time.Millisecond
+	}
 	a, err := app.New(app.Options{
 		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: s.keys.ring, Mail: &s.outbox.Memory, Limits: s.limits, Breached: s.breached, Reload: s.reload, Transport: transport,
+		RolesEvery: look, VerifyLook: look,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {

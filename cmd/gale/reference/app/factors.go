@@ -30,12 +30,13 @@ func (a *App) newFactors(accounts *handlers.Accounts, factors *handlers.Factors)
 			Store: recovery.NewSQLStore(a.o.DB), Hash: a.o.Keys.BlindIndex("recovery_codes.hash", keyring.IndexOptions{Bytes: 32}), Clock: a.o.Now,
 		}),
 		Passkeys: passkey.New(passkey.Options{
-			RPID: rp, RPName: "relay", Origins: []string{origin}, Verifier: galewebauthn.New(), Store: passkey.NewSQLStore(a.o.DB),
+			RPID: rp, RPName: "relay", Origins: []string{origin}, Verifier: galewebauthn.New(), Store: recordedPasskeys{passkey.NewSQLStore(a.o.DB), a},
 			Signer: a.o.Keys.Signer("passkey", 5*time.Minute), Clock: a.o.Now,
 			Account: factors.PasskeyAccount, Registered: factors.PasskeyAdded,
 			SignedIn: accounts.PasskeySignedIn, Pending: accounts.PasskeyOf, Confirmed: accounts.PasskeyConfirmed,
 			Failed: a.passkeyFailed,
 		}),
+		Audit:    a.audit,
 		Throttle: auth.NewThrottle(auth.ThrottleOptions{Codes: true, Store: a.o.Limits, Metrics: a.o.Metrics.Registry()}),
 	}
 }

@@ -34,14 +34,19 @@ var (
 	codeShown = regexp.MustCompile(`<code>([0-9A-Z]{5}-[0-9A-Z]{5})</code>`)
 )
 
+// secretOf reads a secret as a page shows it.
+func secretOf(t *testing.T, shown string) []byte {
+	t.Helper()
+	secret, err := base32.StdEncoding.DecodeString(strings.ReplaceAll(shown, " ", ""))
+	assert.NoError(t, err)
+	return secret
+}
+
 // enroll sets an app up for who is signed in.
 func (s *site) enroll(c *galetest.Client) *authenticator {
 	s.t.Helper()
 	page := c.Post("/profile/apps", url.Values{"name": {"phone"}}).Status(http.StatusOK).Contains("<svg").Text()
-	text := strings.ReplaceAll(grouped.FindStringSubmatch(page)[1], " ", "")
-	secret, err := base32.StdEncoding.DecodeString(text)
-	assert.NoError(s.t, err)
-	a := &authenticator{s: s, secret: secret}
+	a := &authenticator{s: s, secret: secretOf(s.t, grouped.FindStringSubmatch(page)[1])}
 	shown := c.Post(confirmAt.FindString(page), url.Values{"code": {a.code()}}).Status(http.StatusOK).Text()
 	for _, m := range codeShown.FindAllStringSubmatch(shown, -1) {
 		a.codes = append(a.codes, m[1])

@@ -41,7 +41,8 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	accounts.Factors, accounts.Trust, factors.Factors, security.Factors = a.factors, a.trust, a.factors, a.factors
 	elsewhere := a.newProviders(accounts)
 	accounts.Linked, security.Linked, account.Links = elsewhere.pages, elsewhere.pages, elsewhere.pages.Service.Links
-	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Sessions: a.sessions, Watchers: a}
+	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Sessions: a.sessions, Watchers: a, Roles: a.roles, Keys: a.keys}
+	roles := &handlers.Roles{Service: a.roles}
 	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
 	api := &handlers.API{Service: a.channels}
 	packets := &handlers.Packets{Auth: a.auth, Channels: a.channels, Service: a.packets, Rates: a.stored, Now: a.o.Now}
@@ -155,11 +156,18 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			r.Use(a.auth.Require(services.MayAdmin))
 			get, post := method(r.Get), method(r.Post)
 			get("/users", admin.Users).Name("admin.users")
+			get("/users/{id}/why", admin.Why).Name("admin.why")
 			r.Group("", func(r *router.Router) {
 				r.Use(a.auth.RequireRecent(recent))
 				post = method(r.Post)
 				post("/users/{id}", admin.Change).Name("admin.users.change")
 				post("/users/{id}/factors", admin.ResetFactors).Name("admin.users.factors")
+				// The page too: a form that is refused later would have to be filled in again.
+				method(r.Get)("/roles", roles.Show).Name("admin.roles")
+				post("/roles", roles.Add).Name("admin.roles.add")
+				post("/roles/{role}", roles.Change).Name("admin.roles.change")
+				post("/roles/{role}/reset", roles.Reset).Name("admin.roles.reset")
+				post("/roles/{role}/remove", roles.Remove).Name("admin.roles.remove")
 			})
 		})
 		r.Group("/admin", func(r *router.Router) {
@@ -167,6 +175,10 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			get := method(r.Get)
 			get("/audit", events.Show).Name("admin.audit")
 			get("/audit.ndjson", events.Export).Name("admin.audit.export")
+			r.Group("", func(r *router.Router) {
+				r.Use(limit.costly)
+				method(r.Post)("/audit/verify", events.Verify).Name("admin.audit.verify")
+			})
 		})
 	}
 	r.Group("", func(r *router.Router) {
@@ -208,7 +220,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &channels.Site, &api.Site, &elsewhere.pages.Site} {
+	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &roles.Site, &channels.Site, &api.Site, &elsewhere.pages.Site} {
 		*s = site
 	}
 	return r, auth.CheckRoutes(r, a.o.Config.Production(), a.o.Logger)
@@ -276,6 +288,7 @@ func beside(prefix string, mw func(http.Handler) http.Handler) func(http.Handler
 func (a *App) peopleOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := a.auth.User(r.Context()); ok && c.KeyName != "" {
+			a.refused(r.Context(), auth.Refusal[models.Caller]{User: c, Credential: a.auth.Credential(r.Context()), Code: "key_on_page"})
 			web.Fail(w, r, &web.Error{Status: http.StatusForbidden, Code: "key_on_page", Message: "API keys are for /api/ only."})
 			return
 		}

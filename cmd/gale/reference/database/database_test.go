@@ -12,6 +12,7 @@ import (
 	"github.com/galeweb/gale/auth/oauth"
 	"github.com/galeweb/gale/auth/passkey"
 	"github.com/galeweb/gale/auth/recovery"
+	"github.com/galeweb/gale/auth/roles"
 	"github.com/galeweb/gale/auth/totp"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
@@ -93,7 +94,7 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 		assert.NoError(t, err)
 		applied, err := m.Up(t.Context())
 		assert.NoError(t, err)
-		assert.Equal(t, len(applied), 9)
+		assert.Equal(t, len(applied), 10)
 		first := tables(t, d)
 		for range applied {
 			_, err := m.Down(t.Context())
@@ -142,12 +143,13 @@ func TestLimitsTable(t *testing.T) {
 }
 
 // TestFactorTables does so for the tables of second factors, of the audit log and
-// of accounts elsewhere.
+// of accounts elsewhere and roles.
 func TestFactorTables(t *testing.T) {
 	t.Parallel()
 	for file, schemas := range map[string][]string{
 		"00005_factors.sql":        {totp.Schema, recovery.Schema, passkey.Schema},
 		"00008_providers.sql":      {oauth.Schema},
+		"00009_roles.sql":          {roles.Schema},
 		"sqlite/00007_audit.sql":   {audit.SchemaSQLite},
 		"postgres/00007_audit.sql": {audit.SchemaPostgres},
 	} {

@@ -145,6 +145,11 @@ func (s *Store) update(ctx context.Context, tx *db.Tx, id string, change func(*m
 	if err := change(&u); err != nil {
 		return u, err
 	}
+	if u.Role != was.Role {
+		if err := roleExists(ctx, tx, u.Role); err != nil {
+			return u, err
+		}
+	}
 	if u.Name != was.Name {
 		if err := claim(ctx, tx, u); err != nil {
 			return u, err
@@ -178,15 +183,6 @@ func (s *Store) move(ctx context.Context, tx *db.Tx, u models.User) error {
 		return err
 	}
 	_, err = tx.Exec(ctx, "UPDATE users SET email = $2, email_index = $3 WHERE id = $1", u.ID, sealed, index)
-	return err
-}
-
-// adminLeft makes sure that somebody can undo what was done.
-func adminLeft(ctx context.Context, tx *db.Tx) error {
-	admins, err := db.Get[int](ctx, tx, "SELECT COUNT(*) FROM users WHERE role = $1 AND NOT disabled", models.Admin)
-	if err == nil && admins == 0 {
-		return services.ErrLastAdmin
-	}
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/e2e"
+	"github.com/galeweb/gale/db"
 )
 
 // serveLocal serves relay at a port of localhost, where passkeys work.
@@ -58,6 +59,11 @@ func TestPasskeys(t *testing.T) {
 	b.must(err)
 	if n != 1 {
 		t.Errorf("the authenticator keeps %d passkeys", n)
+	}
+	recorded, err := db.Get[int](t.Context(), r.DB, "SELECT COUNT(*) FROM audit_log JOIN passkeys ON target = id WHERE action = 'passkey.added' AND actor_name = 'ada'")
+	b.must(err)
+	if recorded != 1 {
+		t.Errorf("%d records of the new passkey", recorded)
 	}
 
 	b.must(device.Touch(false)) // the autofill of the sign-in page must wait

@@ -75,6 +75,18 @@ func TestPages(t *testing.T) {
 			b.sees("Is not your name")
 		}},
 		{path: "/admin/users"},
+		{path: "/admin/users/" + r.id(email) + "/why"},
+		{path: "/admin/users/" + r.id(email) + "/why?permission=users.manage"},
+		{path: "/admin/roles"},
+		{path: "/admin/roles", do: func(b *tab) {
+			b.submit("form[action='/admin/roles'] button", "#name", "Not Good")
+			b.sees("Must be 1 to 32")
+		}},
+		{path: "/admin/roles", do: func(b *tab) {
+			value[bool](b, "[...document.querySelectorAll('[form=role-admin]')].every(box => !(box.checked = false))")
+			b.submit("#role-admin button")
+			b.sees("Nobody could manage users and roles any more")
+		}},
 		{path: "/admin/audit"},
 		{path: "/confirm?next=/profile"},
 		{path: "/profile/passkeys/new"},
@@ -159,7 +171,10 @@ func TestNothingJumps(t *testing.T) {
 // Names as long as they may be, or nearly.
 var longName = strings.Repeat("a-long-name-", 5) + "x"
 
-const longUser = "a-user-with-the-longest-name-of1"
+const (
+	longUser = "a-user-with-the-longest-name-of1"
+	longRole = "a-role-with-the-longest-name-of1"
+)
 
 // populate makes users, channels and packets of all sizes.
 func (r *site) populate() {
@@ -176,8 +191,23 @@ func (r *site) populate() {
 	r.send("boiler", map[string]any{"kind": strings.Repeat("kind", 16), "payload": map[string]string{
 		"words": strings.Repeat("some words ", 200), "word": strings.Repeat("x", 2000),
 	}})
+	b.visit(r.URL+"/admin/roles", 200)
+	b.submit("form[action='/admin/roles'] button", "#name", longRole)
+	b.visit(r.URL+"/admin/roles", 200)
+	value[bool](b, "document.querySelector('[form=role-viewer][value=\"channels.manage\"]').checked = true")
+	b.submit("#role-viewer button")
 	b.submit("nav form button")
 	r.join(b, longUser, longUser+"@"+strings.Repeat("mail.", 12)+"example.com")
+}
+
+// id returns the id of a user.
+func (r *site) id(email string) string {
+	r.t.Helper()
+	u, err := database.New(r.DB, r.Keys).UserByEmail(r.t.Context(), email)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return u.ID
 }
 
 // link stores a link that works and returns its token.

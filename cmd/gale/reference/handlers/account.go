@@ -74,9 +74,6 @@ func (h *Account) Delete(w http.ResponseWriter, r *http.Request) error {
 		}
 		return h.Views.Render(w, r, form.status(w), "profile/account", accountPage{"account", newForm(), form})
 	}
-	if err := h.note(r, user, "account.deleted", audit.OK, user.ID); err != nil {
-		return err
-	}
 	if err := h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()); err != nil {
 		return err
 	}

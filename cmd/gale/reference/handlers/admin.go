@@ -2,8 +2,8 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
 
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
@@ -17,6 +17,8 @@ type Admin struct {
 	Factors  *services.Factors
 	Sessions *session.Manager
 	Watchers Watchers
+	Roles    *services.Roles
+	Keys     *services.Keys
 }
 
 const usersPerPage = 50
@@ -28,10 +30,19 @@ func (h *Admin) Users(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := struct {
+		Tab   string
 		Users []models.User
 		Roles []models.Role
 		Next  string
-	}{Users: users, Roles: models.Roles()}
+	}{Tab: "users", Users: users}
+	for _, name := range h.Roles.Stored.Names() {
+		page.Roles = append(page.Roles, models.Role(name))
+	}
+	for _, u := range users { // a role that another release had must not look like the first of the list
+		if !slices.Contains(page.Roles, u.Role) {
+			page.Roles = append(page.Roles, u.Role)
+		}
+	}
 	if len(users) > usersPerPage {
 		page.Users = users[:usersPerPage]
 		page.Next = page.Users[usersPerPage-1].Name
@@ -50,7 +61,7 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := r.Context()
-	user, err := h.Accounts.Change(ctx, r.PathValue("id"), models.Role(in.Role), in.Disabled)
+	user, err := h.Accounts.Change(ctx, h.Auth.MustUser(ctx).User, r.PathValue("id"), models.Role(in.Role), in.Disabled)
 	if err != nil {
 		return err
 	}
@@ -60,9 +71,6 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	h.Watchers.RoleChanged(ctx, user.ID)
-	if err := h.note(r, h.Auth.MustUser(ctx).User, "user.changed", audit.OK, user.ID+" "+string(user.Role)); err != nil {
-		return err
-	}
 	session.From(ctx).Flash("success", "Saved "+user.Name+".")
 	return h.to(w, r, "admin.users")
 }
@@ -71,14 +79,11 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 // ends the user's sessions.
 func (h *Admin) ResetFactors(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	user, err := h.Factors.Reset(ctx, r.PathValue("id"))
+	user, err := h.Factors.Reset(ctx, h.Auth.MustUser(ctx).User, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	if err := h.Sessions.RevokeAll(ctx, user.ID, ""); err != nil {
-		return err
-	}
-	if err := h.note(r, h.Auth.MustUser(ctx).User, "user.factors_reset", audit.OK, user.ID); err != nil {
 		return err
 	}
 	session.From(ctx).Flash("success", user.Name+" signs in by password alone now.")

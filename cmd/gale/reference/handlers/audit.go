@@ -24,12 +24,14 @@ func (h *Audit) Show(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := struct {
+		Tab                           string
+		Checked                       audit.Checked
 		Entries                       []audit.Entry
 		Actor, Action, Outcome, Since string
 		Outcomes                      []audit.Outcome
 		Query, Next                   string
 	}{
-		Entries: found.Items, Actor: filter.Actor, Action: filter.Action, Outcome: string(filter.Outcome),
+		Tab: "audit", Checked: h.Audit.Checked(), Entries: found.Items, Actor: filter.Actor, Action: filter.Action, Outcome: string(filter.Outcome),
 		Since: r.URL.Query().Get("since"), Outcomes: []audit.Outcome{audit.OK, audit.Refused, audit.Error}, Query: query.Encode(),
 	}
 	if found.Next != "" {
@@ -37,6 +39,14 @@ func (h *Audit) Show(w http.ResponseWriter, r *http.Request) error {
 		page.Next = query.Encode()
 	}
 	return h.Views.Render(w, r, http.StatusOK, "admin/audit", page)
+}
+
+// Verify looks now whether the log still holds, as is done by itself each day.
+func (h *Audit) Verify(w http.ResponseWriter, r *http.Request) error {
+	if found := h.Audit.Check(r.Context()); found.Err != nil {
+		return found.Err
+	}
+	return h.to(w, r, "admin.audit")
 }
 
 // Export sends all records of the filter as lines of JSON, the oldest first.

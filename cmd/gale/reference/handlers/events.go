@@ -9,8 +9,10 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 )
 
-// note writes down what u did, for the security page and the admins' log. The
-// caller answers with its error: what cannot be written down is not done quietly.
+// note writes down what u did and what changes nothing that is stored, for the
+// security page and the admins' log; what services change they record themselves.
+// The caller answers with its error: what cannot be written down is not done
+// quietly.
 func (s *Site) note(r *http.Request, u models.User, action string, outcome audit.Outcome, target string) error {
 	_, err := s.Audit.Append(r.Context(), audit.Record{
 		Actor: audit.Actor{ID: u.ID, Name: u.Name}, Action: action, Target: target, Outcome: outcome,

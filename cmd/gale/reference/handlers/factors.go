@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/auth/passkey"
 	"github.com/galeweb/gale/auth/totp"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
@@ -71,9 +70,6 @@ func (h *Factors) ConfirmApp(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		codes, failed := h.Factors.ConfirmApp(ctx, u, from(r, h.Devices, u), id, in.Code)
 		if failed == nil {
-			if err := h.note(r, u, "totp.added", audit.OK, id); err != nil {
-				return err
-			}
 			session.From(ctx).Flash("success", "The app is set up: from now on it is asked for when you sign in.")
 			if len(codes) > 0 {
 				return h.showCodes(w, r, codes)
@@ -102,7 +98,7 @@ func (h *Factors) RemoveApp(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Factors.RemoveApp(r.Context(), u, id); err != nil {
 		return err
 	}
-	return h.done(w, r, "totp.removed", id, "The app is removed.")
+	return h.done(w, r, "The app is removed.")
 }
 
 // NewPasskeyPage has the browser make a passkey.
@@ -117,14 +113,13 @@ func (h *Factors) PasskeyAccount(r *http.Request) (passkey.Account, error) {
 }
 
 // PasskeyAdded is passkey.Options.Registered.
-func (h *Factors) PasskeyAdded(_ http.ResponseWriter, r *http.Request, p passkey.Credential) (string, error) {
+func (h *Factors) PasskeyAdded(_ http.ResponseWriter, r *http.Request, _ passkey.Credential) (string, error) {
 	u := h.Auth.MustUser(r.Context()).User
 	if err := h.Factors.AddedPasskey(r.Context(), u); err != nil {
 		return "", err
 	}
 	session.From(r.Context()).Flash("success", "The passkey is set up.")
-	path, err := h.URL("security")
-	return path, errors.Join(err, h.note(r, u, "passkey.added", audit.OK, p.ID))
+	return h.URL("security")
 }
 
 // RenamePasskey gives a passkey another name.
@@ -153,7 +148,7 @@ func (h *Factors) RemovePasskey(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Factors.RemovePasskey(r.Context(), u, id); err != nil {
 		return err
 	}
-	return h.done(w, r, "passkey.removed", id, "The passkey is removed.")
+	return h.done(w, r, "The passkey is removed.")
 }
 
 // NewCodes makes recovery codes and shows them, this once.
@@ -161,9 +156,6 @@ func (h *Factors) NewCodes(w http.ResponseWriter, r *http.Request) error {
 	u := h.Auth.MustUser(r.Context()).User
 	codes, err := h.Factors.NewCodes(r.Context(), u)
 	if err != nil {
-		return err
-	}
-	if err := h.note(r, u, "recovery.renewed", audit.OK, ""); err != nil {
 		return err
 	}
 	return h.showCodes(w, r, codes)
@@ -176,17 +168,14 @@ func (h *Factors) showCodes(w http.ResponseWriter, r *http.Request, codes []stri
 
 // ForgetBrowsers ends the trust in all browsers.
 func (h *Factors) ForgetBrowsers(w http.ResponseWriter, r *http.Request) error {
-	if err := h.Factors.Forget(r.Context(), h.Auth.MustUser(r.Context()).ID); err != nil {
+	if err := h.Factors.Forget(r.Context(), h.Auth.MustUser(r.Context()).User); err != nil {
 		return err
 	}
-	return h.done(w, r, "browsers.forgotten", "", "All browsers are asked for the second factor again.")
+	return h.done(w, r, "All browsers are asked for the second factor again.")
 }
 
-// done notes a change and shows the security page.
-func (h *Factors) done(w http.ResponseWriter, r *http.Request, action, target, message string) error {
-	if err := h.note(r, h.Auth.MustUser(r.Context()).User, action, audit.OK, target); err != nil {
-		return err
-	}
+// done shows the security page after a change.
+func (h *Factors) done(w http.ResponseWriter, r *http.Request, message string) error {
 	session.From(r.Context()).Flash("success", message)
 	return h.to(w, r, "security")
 }

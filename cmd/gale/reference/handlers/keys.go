@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
@@ -28,7 +27,7 @@ func (h *Profile) offerKeys(page *profilePage, user models.User) {
 		chosen = chosen[len(services.DefaultKeyScopes()):]
 	}
 	page.Scopes = nil
-	for _, name := range services.KeyScopes(user.Role) {
+	for _, name := range h.Keys.Scopes(user) {
 		page.Scopes = append(page.Scopes, keyScope{name, slices.Contains(chosen, name)})
 	}
 	page.Lives, page.Now = services.KeyLives(), h.Now()
@@ -59,9 +58,6 @@ func (h *Profile) CreateKey(w http.ResponseWriter, r *http.Request) error {
 		}
 		return h.show(w, r, http.StatusUnprocessableEntity, page)
 	}
-	if err := h.note(r, user, "key.created", audit.OK, in.Name); err != nil {
-		return err
-	}
 	return h.show(w, r, http.StatusCreated, profilePage{NewKey: plain})
 }
 
@@ -69,28 +65,22 @@ func (h *Profile) CreateKey(w http.ResponseWriter, r *http.Request) error {
 func (h *Profile) RotateKey(w http.ResponseWriter, r *http.Request) error {
 	ctx, id := r.Context(), r.PathValue("id")
 	user := h.Auth.MustUser(ctx).User
-	plain, err := h.Keys.Rotate(ctx, user.ID, id)
+	plain, err := h.Keys.Rotate(ctx, user, id)
 	if err != nil {
 		return err
 	}
 	h.Watchers.KeyRotated(id)
-	if err := h.note(r, user, "key.rotated", audit.OK, id); err != nil {
-		return err
-	}
 	return h.show(w, r, http.StatusOK, profilePage{NewKey: plain, Rotated: true})
 }
 
 // RevokeKey ends an API key at once.
 func (h *Profile) RevokeKey(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	user := h.Auth.MustUser(ctx).ID
+	user := h.Auth.MustUser(ctx).User
 	if err := h.Keys.Revoke(ctx, user, r.PathValue("id")); err != nil {
 		return err
 	}
-	h.Watchers.KeyRevoked(ctx, user)
-	if err := h.note(r, h.Auth.MustUser(ctx).User, "key.revoked", audit.OK, r.PathValue("id")); err != nil {
-		return err
-	}
+	h.Watchers.KeyRevoked(ctx, user.ID)
 	session.From(ctx).Flash("success", "The key is revoked.")
 	return h.to(w, r, "profile")
 }

@@ -74,7 +74,7 @@ func (h *Profile) Rename(w http.ResponseWriter, r *http.Request) error {
 		Name string `form:"name"`
 	}](w, r)
 	if err == nil {
-		err = h.Accounts.Rename(r.Context(), h.Auth.MustUser(r.Context()).ID, in.Name)
+		err = h.Accounts.Rename(r.Context(), h.Auth.MustUser(r.Context()).User, in.Name)
 	}
 	if err != nil {
 		form := newForm("name", in.Name)

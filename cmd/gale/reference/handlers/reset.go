@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
@@ -57,9 +56,6 @@ func (h *Accounts) Reset(w http.ResponseWriter, r *http.Request) error {
 		user, failed := h.Service.Reset(r.Context(), in.Token, in.Password)
 		if failed == nil {
 			if err := h.Sessions.RevokeAll(r.Context(), user.ID, ""); err != nil {
-				return err
-			}
-			if err := h.note(r, user, "password.reset", audit.OK, user.ID); err != nil {
 				return err
 			}
 			session.From(r.Context()).Flash("success", "The new password is set; your other sessions have ended.")

@@ -83,9 +83,6 @@ func (h *Security) ChangePassword(w http.ResponseWriter, r *http.Request) error 
 	if err := h.Devices.Remember(w, r, user.Email); err != nil {
 		return err
 	}
-	if err := h.note(r, user, "password.changed", audit.OK, user.ID); err != nil {
-		return err
-	}
 	session.From(ctx).Flash("success", "The new password is set; your other sessions have ended.")
 	return h.to(w, r, "security")
 }

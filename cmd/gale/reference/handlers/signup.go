@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/web"
@@ -33,9 +32,6 @@ func (h *Accounts) SignUp(w http.ResponseWriter, r *http.Request) error {
 		user, first, failed := h.Service.SignUp(r.Context(), in.Name, in.Email, in.Password)
 		switch {
 		case failed == nil && first:
-			if err := h.note(r, user, "account.created", audit.OK, user.ID); err != nil {
-				return err
-			}
 			return h.enter(w, r, user, auth.MethodPassword, true, "/")
 		case failed == nil:
 			return h.sent(w, r, in.Email)
@@ -80,9 +76,6 @@ func (h *Accounts) ConfirmSignUp(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		user, failed := h.Service.ConfirmSignUp(r.Context(), in.Token, in.Name, in.Password)
 		if failed == nil {
-			if err := h.note(r, user, "account.created", audit.OK, user.ID); err != nil {
-				return err
-			}
 			return h.enter(w, r, user, auth.MethodPassword, false, "/")
 		}
 		err = failed

@@ -32,18 +32,18 @@ type Shared struct {
 	// Providers are those that people may sign in with.
 	Providers ProviderPages
 
-	may func(permission string) bool
+	grants auth.Grants
 }
 
-// May reports whether who asks has the permission.
-func (s Shared) May(permission string) bool { return s.may(permission) }
+// May reports whether who asks has the permission; a misspelt one is an error.
+func (s Shared) May(permission string) (bool, error) { return s.grants.Can(permission) }
 
 // App returns what every page needs of a request; it is the view's Options.App.
 // Outbox is the path of the page with the mails, or "", and passkeyHint Shared.PasskeyHint.
 func App(a *auth.Auth[models.Caller], outbox, passkeyHint string, providers ProviderPages) func(*http.Request) any {
 	return func(r *http.Request) any {
 		ctx := r.Context()
-		s := Shared{may: func(p string) bool { return a.Can(ctx, p) }, Origin: "http://" + r.Host, Outbox: outbox, PasskeyHint: passkeyHint, Providers: providers}
+		s := Shared{grants: a.Grants(ctx), Origin: "http://" + r.Host, Outbox: outbox, PasskeyHint: passkeyHint, Providers: providers}
 		if middleware.IsHTTPS(r) {
 			s.Origin = "https://" + r.Host
 		}

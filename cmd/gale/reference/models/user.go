@@ -9,22 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-// Role says what a user may do; see services.Permissions.
+// Role says what a user may do; see services.Permissions. Admins can make others.
 type Role string
 
-// The roles, from most to least. The first user to sign up is an admin, all
-// later ones start as viewers.
+// The roles that there always are, from most to least. The first user to sign up
+// is an admin, all later ones start as viewers.
 const (
 	Admin    Role = "admin"
 	Operator Role = "operator"
 	Viewer   Role = "viewer"
 )
-
-// Roles lists every role, for forms and checks.
-func Roles() []Role { return []Role{Admin, Operator, Viewer} }
-
-// Valid reports whether r is one of [Roles].
-func (r Role) Valid() bool { return r == Admin || r == Operator || r == Viewer }
 
 // User is a person with an account.
 type User struct {
@@ -54,6 +48,9 @@ func (u User) Stamp() string {
 }
 
 var userName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)
+
+// CheckRoleName returns what is wrong with the name of a role, or "".
+func CheckRoleName(name string) string { return CheckUserName(name) }
 
 // CheckUserName returns what is wrong with a handle, or "".
 func CheckUserName(name string) string {

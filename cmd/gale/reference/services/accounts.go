@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/galeweb/gale/auth"
@@ -70,6 +71,9 @@ type Accounts struct {
 	Mails             *Mails
 	// Address returns the address of the page for a link with the token.
 	Address func(purpose models.Purpose, token string) string
+
+	Audit Recorder
+	May   Gate // for what admins do
 
 	Open bool // whether visitors may create accounts
 	Now  func() time.Time
@@ -181,7 +185,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, u models.User, at auth.At
 	if err != nil {
 		return fmt.Errorf("change password: %w", err)
 	}
-	_, err = a.Store.UpdateUser(ctx, u.ID, func(now *models.User) error {
+	_, err = a.Store.UpdateUser(record(ctx, a.Audit, u, "password.changed", u.ID), u.ID, func(now *models.User) error {
 		if now.PasswordHash != u.PasswordHash {
 			return Invalid{{"old", "is not your password"}} // not any more
 		}
@@ -201,13 +205,13 @@ func (a *Accounts) setPassword(u *models.User, hash string) {
 }
 
 // Rename changes the handle under which others see the user.
-func (a *Accounts) Rename(ctx context.Context, id, name string) error {
+func (a *Accounts) Rename(ctx context.Context, u models.User, name string) error {
 	var bad Invalid
 	bad.check("name", models.CheckUserName(name))
 	if err := bad.err(); err != nil {
 		return err
 	}
-	_, err := a.Store.UpdateUser(ctx, id, func(u *models.User) error {
+	_, err := a.Store.UpdateUser(record(ctx, a.Audit, u, "name.changed", u.ID, "name", name), u.ID, func(u *models.User) error {
 		u.Name = name
 		return nil
 	})
@@ -216,14 +220,19 @@ func (a *Accounts) Rename(ctx context.Context, id, name string) error {
 
 // Change sets the role of a user and whether the account is disabled. The
 // caller must hold [MayAdmin].
-func (a *Accounts) Change(ctx context.Context, id string, role models.Role, disabled bool) (models.User, error) {
-	if !role.Valid() {
-		return models.User{}, Invalid{{"role", "must be admin, operator or viewer"}}
+func (a *Accounts) Change(ctx context.Context, by models.User, id string, role models.Role, disabled bool) (models.User, error) {
+	if err := a.May.require(ctx, MayAdmin); err != nil {
+		return models.User{}, err
 	}
-	return a.Store.UpdateUser(ctx, id, func(u *models.User) error {
+	ctx = record(ctx, a.Audit, by, "user.changed", id, "role", string(role), "disabled", strconv.FormatBool(disabled))
+	u, err := a.Store.UpdateUser(ctx, id, func(u *models.User) error {
 		u.Role, u.Disabled = role, disabled
 		return nil
 	})
+	if errors.Is(err, ErrNoRole) {
+		return u, Invalid{{"role", "does not exist, or not any more"}}
+	}
+	return u, err
 }
 
 // checkPassword returns, for the form, why a user should not choose password,

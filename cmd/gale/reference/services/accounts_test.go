@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func newAccounts(t *testing.T, store *users) (*services.Accounts, *galetest.Outb
 	return &services.Accounts{
 		Store: store, SignUps: store, Links: store, Removal: store, Hasher: auth.NewHasher(cheap), Passwords: strength.New(strength.Options{}),
 		Throttle: auth.NewThrottle(auth.ThrottleOptions{}), Confirm: auth.NewThrottle(auth.ThrottleOptions{Name: "confirm"}),
-		Mails: mails, Open: true, Now: clock,
+		Mails: mails, Open: true, Now: clock, May: func(context.Context, string) error { return nil },
 		Address: func(p models.Purpose, token string) string {
 			return "https://relay.example.com/" + string(p) + "?token=" + token
 		},
@@ -203,7 +204,7 @@ func TestChangesUndoNothing(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*services.Accounts, models.User) error{
 		"rename": func(a *services.Accounts, u models.User) error {
-			return a.Rename(context.Background(), u.ID, "countess")
+			return a.Rename(context.Background(), u, "countess")
 		},
 		"password": func(a *services.Accounts, u models.User) error {
 			return a.ChangePassword(context.Background(), u, at(u.Email), password, "quiet otter sells maps")
@@ -252,28 +253,60 @@ func TestRenameAndChange(t *testing.T) {
 	store := &users{}
 	a, outbox := newAccounts(t, store)
 	ada := signUp(t, a, outbox, "ada")
-	wantInvalid(t, a.Rename(t.Context(), ada.ID, "Not a name"), "name")
-	assert.NoError(t, a.Rename(t.Context(), ada.ID, "countess"))
+	wantInvalid(t, a.Rename(t.Context(), ada, "Not a name"), "name")
+	assert.NoError(t, a.Rename(t.Context(), ada, "countess"))
 	assert.Equal(t, store.list[0].Name, "countess")
-	_, err := a.Change(t.Context(), ada.ID, "owner", false)
-	wantInvalid(t, err, "role")
-	_, err = a.Change(t.Context(), "nobody", models.Viewer, false)
+	_, err := a.Change(t.Context(), ada, "nobody", models.Viewer, false)
 	assert.ErrorIs(t, err, services.ErrNotFound)
-	got, err := a.Change(t.Context(), ada.ID, models.Operator, true)
+	got, err := a.Change(t.Context(), ada, ada.ID, models.Operator, true)
 	assert.NoError(t, err)
 	assert.Equal(t, got, store.list[0])
 	assert.Equal(t, got.Role, models.Operator)
 	assert.Equal(t, got.Disabled, true)
 }
 
+// Whatever a route lets through, the services ask again; one that nobody has
+// wired lets nobody through.
+func TestServicesAskToo(t *testing.T) {
+	t.Parallel()
+	no := errors.New("not allowed")
+	var asked []string
+	for want, gate := range map[error]services.Gate{
+		services.ErrForbidden: nil,
+		no:                    func(_ context.Context, p string) error { asked = append(asked, p); return no },
+	} {
+		store := &users{}
+		a, outbox := newAccounts(t, store)
+		ada := signUp(t, a, outbox, "ada")
+		a.May = gate
+		_, err := a.Change(t.Context(), ada, ada.ID, models.Viewer, true)
+		assert.ErrorIs(t, err, want)
+		_, err = (&services.Factors{Accounts: a}).Reset(t.Context(), ada, ada.ID)
+		assert.ErrorIs(t, err, want)
+		r := &services.Roles{May: gate}
+		_, err = r.List(t.Context())
+		for _, err := range []error{
+			err, r.Add(t.Context(), ada, "boss", nil), r.Change(t.Context(), ada, "admin", nil, nil),
+			r.Reset(t.Context(), ada, "admin"), r.Remove(t.Context(), ada, "boss"),
+		} {
+			assert.ErrorIs(t, err, want)
+		}
+		assert.Equal(t, store.list[0].Role, ada.Role)
+	}
+	assert.Equal(t, len(asked), 7)
+	assert.Equal(t, slices.Compact(asked), []string{services.MayAdmin})
+}
+
 func TestPermissionsGrow(t *testing.T) {
 	t.Parallel()
 	p := services.Permissions()
-	assert.Equal(t, len(p), len(models.Roles()))
+	all := []models.Role{models.Admin, models.Operator, models.Viewer}
+	assert.Equal(t, len(p), len(all))
+	assert.Equal(t, len(services.AllPermissions()), len(p[string(models.Admin)])) // each has its words
 	assert.Equal(t, p[string(models.Viewer)], []string{services.MayWatch})
-	for i, r := range models.Roles()[1:] { // each role may less than the one before
-		if len(p[string(r)]) >= len(p[string(models.Roles()[i])]) {
-			t.Errorf("%s may as much as %s", r, models.Roles()[i])
+	for i, r := range all[1:] { // each role may less than the one before
+		if len(p[string(r)]) >= len(p[string(all[i])]) {
+			t.Errorf("%s may as much as %s", r, all[i])
 		}
 	}
 	for role, may := range p {

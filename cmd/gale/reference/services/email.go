@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
@@ -69,7 +70,9 @@ func (a *Accounts) AnswerEmail(ctx context.Context, purpose models.Purpose, toke
 	if err != nil {
 		return false, err
 	}
-	u, done, err := a.Links.ChangeEmail(ctx, purpose, l.Hash, a.Now().UTC(), allow)
+	// Whose link it is, is all that is known of who answers.
+	answered := record(ctx, a.Audit, before, "email.answered", before.ID, "link", string(purpose), "allow", strconv.FormatBool(allow))
+	u, done, err := a.Links.ChangeEmail(answered, purpose, l.Hash, a.Now().UTC(), allow)
 	if _, ok := errors.AsType[*TakenError](err); ok {
 		return false, ErrNotFound
 	}

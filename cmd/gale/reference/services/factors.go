@@ -23,6 +23,7 @@ type Factors struct {
 	Codes    *recovery.Codes
 	// Throttle bounds the guesses at codes.
 	Throttle *auth.Throttle
+	Audit    Recorder
 }
 
 // UserFactors are those of one user.
@@ -85,7 +86,9 @@ func malformed(err error) error {
 // codes to be shown this once, for who has none yet.
 func (f *Factors) ConfirmApp(ctx context.Context, u models.User, at auth.Attempt, id, code string) (codes []string, err error) {
 	at.Account = u.ID
-	ok, err := f.Throttle.Check(ctx, at, func(ctx context.Context) (bool, error) { return f.Apps.Confirm(ctx, u.ID, id, code) })
+	ok, err := f.Throttle.Check(ctx, at, func(ctx context.Context) (bool, error) {
+		return f.Apps.Confirm(record(ctx, f.Audit, u, "totp.added", id), u.ID, id, code)
+	})
 	switch {
 	case errors.Is(err, totp.ErrNotFound):
 		return nil, ErrNotFound
@@ -109,12 +112,12 @@ func (f *Factors) added(ctx context.Context, u models.User, what string) (codes 
 	if left, err := f.Codes.Remaining(ctx, u.ID); err != nil || left > 0 {
 		return nil, err
 	}
-	return f.Codes.Regenerate(ctx, u.ID)
+	return f.Codes.Regenerate(record(ctx, f.Audit, u, "recovery.renewed", u.ID), u.ID)
 }
 
 // NewCodes makes new recovery codes and ends all old ones.
 func (f *Factors) NewCodes(ctx context.Context, u models.User) ([]string, error) {
-	codes, err := f.Codes.Regenerate(ctx, u.ID)
+	codes, err := f.Codes.Regenerate(record(ctx, f.Audit, u, "recovery.renewed", u.ID), u.ID)
 	if err == nil {
 		f.Accounts.notify(ctx, factorsChanged(u, "New recovery codes were made"))
 	}
@@ -123,7 +126,7 @@ func (f *Factors) NewCodes(ctx context.Context, u models.User) ([]string, error)
 
 // RemoveApp ends an authenticator app.
 func (f *Factors) RemoveApp(ctx context.Context, u models.User, id string) error {
-	err := f.Apps.Remove(ctx, u.ID, id)
+	err := f.Apps.Remove(record(ctx, f.Audit, u, "totp.removed", id), u.ID, id)
 	if errors.Is(err, totp.ErrNotFound) {
 		return ErrNotFound
 	}
@@ -135,7 +138,7 @@ func (f *Factors) RemoveApp(ctx context.Context, u models.User, id string) error
 
 // RemovePasskey ends a passkey.
 func (f *Factors) RemovePasskey(ctx context.Context, u models.User, id string) error {
-	err := f.Passkeys.Delete(ctx, u.ID, id)
+	err := f.Passkeys.Delete(record(ctx, f.Audit, u, "passkey.removed", id), u.ID, id)
 	if errors.Is(err, passkey.ErrNotFound) {
 		return ErrNotFound
 	}
@@ -147,9 +150,16 @@ func (f *Factors) RemovePasskey(ctx context.Context, u models.User, id string) e
 
 // Reset takes all second factors of a user away, for one who has lost them and
 // has shown an admin who they are. The caller must hold [MayAdmin].
-func (f *Factors) Reset(ctx context.Context, id string) (models.User, error) {
+func (f *Factors) Reset(ctx context.Context, by models.User, id string) (models.User, error) {
+	if err := f.Accounts.May.require(ctx, MayAdmin); err != nil {
+		return models.User{}, err
+	}
 	u, err := f.Accounts.Store.User(ctx, id)
 	if err != nil {
+		return u, err
+	}
+	// First, so that no factor goes without a record, even when the rest fails.
+	if err := f.forget(record(ctx, f.Audit, by, "user.factors_reset", id), id); err != nil {
 		return u, err
 	}
 	if err := f.Apps.RemoveAll(ctx, id); err != nil {
@@ -171,7 +181,11 @@ func (f *Factors) Reset(ctx context.Context, id string) (models.User, error) {
 }
 
 // Forget ends the trust in all browsers of the user.
-func (f *Factors) Forget(ctx context.Context, id string) error {
+func (f *Factors) Forget(ctx context.Context, u models.User) error {
+	return f.forget(record(ctx, f.Audit, u, "browsers.forgotten", u.ID), u.ID)
+}
+
+func (f *Factors) forget(ctx context.Context, id string) error {
 	_, err := f.Accounts.Store.UpdateUser(ctx, id, func(u *models.User) error {
 		u.Epoch++
 		return nil
@@ -181,7 +195,7 @@ func (f *Factors) Forget(ctx context.Context, id string) error {
 
 // Changed ends what relied on the factors of before, and mails the user.
 func (f *Factors) Changed(ctx context.Context, u models.User, what string) error {
-	if err := f.Forget(ctx, u.ID); err != nil {
+	if err := f.forget(ctx, u.ID); err != nil {
 		return err
 	}
 	f.Accounts.notify(ctx, factorsChanged(u, what))

@@ -40,7 +40,10 @@ type KeyRotation interface {
 type Keys struct {
 	Store    KeyStore
 	Rotation KeyRotation
-	Now      func() time.Time
+	// Grants returns what a role may do; without it no key can be made.
+	Grants func(role string) map[string]bool
+	Audit  Recorder
+	Now    func() time.Time
 
 	mu   sync.Mutex
 	used map[string]time.Time // by key, when its use was last noted
@@ -97,7 +100,7 @@ const overlap = 24 * time.Hour
 func (s *Keys) Create(ctx context.Context, owner models.User, wish KeyWish) (plain string, err error) {
 	var bad Invalid
 	bad.check("name", models.CheckKeyName(wish.Name))
-	bad.check("scopes", checkScopes(owner.Role, wish.Scopes))
+	bad.check("scopes", checkScopes(s.Scopes(owner), wish.Scopes))
 	days, ok := lifeDays(wish.Life)
 	if !ok {
 		bad.check("life", "must be one of "+strings.Join(KeyLives(), ", "))
@@ -118,15 +121,22 @@ func (s *Keys) Create(ctx context.Context, owner models.User, wish KeyWish) (pla
 		expires := now.AddDate(0, 0, days)
 		key.ExpiresAt = &expires
 	}
-	return k.Plain, s.Store.CreateKey(ctx, key)
+	return k.Plain, s.Store.CreateKey(record(ctx, s.Audit, owner, "key.created", key.ID, "name", key.Name, "scopes", key.Scopes), key)
+}
+
+// Scopes are the permissions that the user can hand to a key.
+func (s *Keys) Scopes(owner models.User) []string {
+	if s.Grants == nil {
+		return nil
+	}
+	return KeyScopes(s.Grants(string(owner.Role)))
 }
 
 // checkScopes returns what is wrong with the scopes of a new key, or "".
-func checkScopes(role models.Role, scopes []string) string {
+func checkScopes(mine, scopes []string) string {
 	if len(scopes) == 0 {
 		return "must be at least one"
 	}
-	mine := KeyScopes(role)
 	if slices.ContainsFunc(scopes, func(scope string) bool { return !slices.Contains(mine, scope) }) {
 		return "must be permissions that you have yourself: " + strings.Join(mine, ", ")
 	}
@@ -136,18 +146,18 @@ func checkScopes(role models.Role, scopes []string) string {
 // Rotate gives a key of the user a new secret, which is shown this once. The old
 // one works for 24 hours more; one from before that does not. When the key
 // expires stays as it was. ErrNotFound when there is no such key, or it has ended.
-func (s *Keys) Rotate(ctx context.Context, userID, id string) (plain string, err error) {
+func (s *Keys) Rotate(ctx context.Context, owner models.User, id string) (plain string, err error) {
 	k, err := apikey.Rotate(KeyPrefix, id)
 	if err != nil { // no key has such an id
 		return "", ErrNotFound
 	}
 	now := s.Now().UTC()
-	return k.Plain, s.Rotation.RotateKey(ctx, userID, id, k.Hash, now, now.Add(overlap))
+	return k.Plain, s.Rotation.RotateKey(record(ctx, s.Audit, owner, "key.rotated", id), owner.ID, id, k.Hash, now, now.Add(overlap))
 }
 
 // Revoke ends a key of the user; ErrNotFound when there is none.
-func (s *Keys) Revoke(ctx context.Context, userID, id string) error {
-	return s.Store.RevokeKey(ctx, userID, id, s.Now().UTC())
+func (s *Keys) Revoke(ctx context.Context, owner models.User, id string) error {
+	return s.Store.RevokeKey(record(ctx, s.Audit, owner, "key.revoked", id), owner.ID, id, s.Now().UTC())
 }
 
 // Used has the use of a key noted, at most once in every period: a busy key must

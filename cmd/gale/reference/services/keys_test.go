@@ -21,6 +21,14 @@ func TestCreateKey(t *testing.T) {
 	store := &keys{}
 	s := services.NewKeys(store, clock)
 	owner := models.User{ID: "u", Role: models.Operator}
+	assert.Equal(t, len(s.Scopes(owner)), 0) // nobody has said what roles may do
+	s.Grants = func(role string) map[string]bool {
+		set := map[string]bool{}
+		for _, p := range services.Permissions()[role] {
+			set[p] = true
+		}
+		return set
+	}
 	good := services.KeyWish{Name: "probe", Scopes: []string{services.MaySend, services.MayWatch, services.MaySend}, Life: "30 days"}
 	for _, name := range []string{"", "Probe", "a b", "-", strings.Repeat("a", 33)} {
 		_, err := s.Create(t.Context(), owner, services.KeyWish{Name: name, Scopes: []string{services.MaySend}, Life: "never"})
@@ -56,7 +64,7 @@ func TestCreateKey(t *testing.T) {
 func TestRevokeKey(t *testing.T) {
 	t.Parallel()
 	store := &keys{}
-	assert.NoError(t, services.NewKeys(store, clock).Revoke(t.Context(), "u", "k"))
+	assert.NoError(t, services.NewKeys(store, clock).Revoke(t.Context(), models.User{ID: "u"}, "k"))
 	assert.Equal(t, store.revoked, []string{"u k " + now.UTC().Format(time.RFC3339)})
 }
 

@@ -1,10 +1,6 @@
 package services
 
-import (
-	"slices"
-
-	"github.com/galeweb/gale/cmd/gale/reference/models"
-)
+import "github.com/galeweb/gale/cmd/gale/reference/models"
 
 // What can be allowed. Watching a public channel needs no permission at all.
 const (
@@ -16,7 +12,23 @@ const (
 	MayAudit   = "audit.read"      // see what anybody did that matters for security
 )
 
-// Permissions says what each role may do. What is not listed is refused.
+// Permission is something that a role may do, in words for pages.
+type Permission struct{ Name, Words string }
+
+// AllPermissions lists what there is, in the order of pages.
+func AllPermissions() []Permission {
+	return []Permission{
+		{MayWatch, "See private channels"},
+		{MaySend, "Send packets"},
+		{MayOperate, "Make channels"},
+		{MayKey, "Have API keys"},
+		{MayAdmin, "Manage users and roles"},
+		{MayAudit, "Read the audit log"},
+	}
+}
+
+// Permissions says what each role may do until admins change it. What is not
+// listed is refused. Whoever has [MayAdmin] can get all others.
 func Permissions() map[string][]string {
 	return map[string][]string{
 		string(models.Viewer):   {MayWatch},
@@ -25,13 +37,16 @@ func Permissions() map[string][]string {
 	}
 }
 
-// KeyScopes are the permissions that a role can hand to an API key: those of its
-// own that the API asks for. Pages take no key, so the rest would be of no use to
-// an honest program.
-func KeyScopes(role models.Role) []string {
-	return slices.DeleteFunc([]string{MayWatch, MaySend, MayOperate}, func(p string) bool {
-		return !slices.Contains(Permissions()[string(role)], p)
-	})
+// KeyScopes are the permissions that a user who has some can hand to an API key:
+// those that the API asks for. Pages take no key, so the rest would be of no use
+// to an honest program.
+func KeyScopes(has map[string]bool) (scopes []string) {
+	for _, p := range []string{MayWatch, MaySend, MayOperate} {
+		if has[p] {
+			scopes = append(scopes, p)
+		}
+	}
+	return scopes
 }
 
 // DefaultKeyScopes are those that the form for a new key has chosen.

@@ -150,7 +150,7 @@ func (p *Providers) Unlink(ctx context.Context, u models.User, issuer, subject, 
 
 // changed does for links what Factors.Changed does for factors.
 func (p *Providers) changed(ctx context.Context, u models.User, what string) error {
-	if err := p.Factors.Forget(ctx, u.ID); err != nil {
+	if err := p.Factors.forget(ctx, u.ID); err != nil {
 		return err
 	}
 	p.Accounts.notify(ctx, waysChanged(u, what))

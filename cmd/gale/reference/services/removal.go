@@ -38,7 +38,7 @@ func (a *Accounts) Delete(ctx context.Context, u models.User, at auth.Attempt, n
 	if err := bad.err(); err != nil {
 		return err
 	}
-	if err := a.Removal.DeleteUser(ctx, u.ID, a.Now().UTC()); err != nil {
+	if err := a.Removal.DeleteUser(record(ctx, a.Audit, u, "account.deleted", u.ID), u.ID, a.Now().UTC()); err != nil {
 		return err
 	}
 	a.notify(ctx, accountDeleted(u))

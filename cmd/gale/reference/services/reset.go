@@ -54,7 +54,7 @@ func (a *Accounts) Reset(ctx context.Context, token, password string) (models.Us
 	if err != nil {
 		return models.User{}, fmt.Errorf("reset: %w", err)
 	}
-	u, err = a.Links.UpdateUserByLink(ctx, models.ResetLink, l.Hash, a.Now().UTC(), func(u *models.User) error {
+	u, err = a.Links.UpdateUserByLink(record(ctx, a.Audit, u, "password.reset", u.ID), models.ResetLink, l.Hash, a.Now().UTC(), func(u *models.User) error {
 		a.setPassword(u, hash)
 		return nil
 	})

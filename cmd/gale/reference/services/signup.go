@@ -113,5 +113,5 @@ func (a *Accounts) create(ctx context.Context, u models.User, password string, l
 		return models.User{}, fmt.Errorf("sign up: %w", err)
 	}
 	u.ID, u.PasswordHash, u.Role, u.CreatedAt = rand.Text(), hash, models.Viewer, a.Now().UTC()
-	return a.SignUps.CreateUser(ctx, u, link)
+	return a.SignUps.CreateUser(record(ctx, a.Audit, u, "account.created", u.ID), u, link)
 }

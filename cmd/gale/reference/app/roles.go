@@ -1,0 +1,96 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/auth/passkey"
+	"github.com/galeweb/gale/auth/roles"
+	"github.com/galeweb/gale/cmd/gale/reference/database"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/hub"
+	"github.com/galeweb/gale/obs"
+	"github.com/galeweb/gale/ratelimit"
+)
+
+// openRoles reads what the roles may do.
+func (a *App) openRoles(ctx context.Context, store *database.Store) error {
+	stored, err := roles.Open(ctx, roles.Options{
+		Store: roles.NewSQLStore(a.o.DB), Permissions: services.Permissions(), Protected: services.MayAdmin,
+		Held: store.Held, Interval: a.o.RolesEvery, Changed: a.rolesChanged,
+	})
+	if err != nil {
+		return err
+	}
+	a.roles = &services.Roles{Stored: stored, Store: store, Audit: a.audit, May: a.may}
+	a.keys.Grants, a.keys.Audit = stored.PermissionsOf, a.audit
+	a.accounts.Audit, a.accounts.May = a.audit, a.may
+	return nil
+}
+
+// may is the gate of services.
+func (a *App) may(ctx context.Context, permission string) error { return a.auth.Allow(ctx, permission) }
+
+// rolesChanged ends what live connections may not follow any more.
+func (a *App) rolesChanged(ctx context.Context) {
+	if err := a.hub.Recheck(ctx, hub.Match{}); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "other processes have not checked live connections again after a change of roles", "err", err)
+	}
+}
+
+// refusals bounds how much of the audit log refused permissions can fill: so many
+// an hour of one user, and of all. What is more counts in the metrics of limits
+// and is in the access log.
+type refusals struct {
+	limiter       *ratelimit.Limiter
+	ofUser, ofAll ratelimit.Limit
+}
+
+func (a *App) newRefusals() refusals {
+	return refusals{
+		limiter: ratelimit.New(ratelimit.Options{Store: ratelimit.NewMemory(ratelimit.MemoryOptions{Clock: a.o.Now}), Metrics: a.o.Metrics.Registry()}),
+		ofUser:  ratelimit.Limit{Name: "refusals", Rate: 20, Per: time.Hour},
+		ofAll:   ratelimit.Limit{Name: "refusals-all", Rate: 1000, Per: time.Hour},
+	}
+}
+
+// refused writes down that a user was not allowed something.
+func (a *App) refused(ctx context.Context, r auth.Refusal[models.Caller]) {
+	for _, l := range []struct {
+		limit ratelimit.Limit
+		key   string
+	}{{a.refusals.ofUser, r.User.ID}, {a.refusals.ofAll, "all"}} {
+		if res, err := a.refusals.limiter.Allow(ctx, l.limit, l.key); err != nil || !res.Allowed {
+			return
+		}
+	}
+	detail := map[string]string{"code": r.Code, "credential": r.Credential}
+	if r.Permission != "" {
+		detail["permission"] = r.Permission
+	}
+	_, err := a.audit.Append(ctx, audit.Record{
+		Actor: audit.Actor{ID: r.User.ID, Name: r.User.Sender()}, Action: "permission.refused",
+		Target: obs.RequestFrom(ctx).Route(), Outcome: audit.Refused, Detail: detail,
+	})
+	if err != nil {
+		a.o.Logger.ErrorContext(ctx, "a refused permission was not written down", "err", err)
+	}
+}
+
+// recordedPasskeys has a new passkey written down with it: the ceremony stores it
+// before the page hears of it.
+type recordedPasskeys struct {
+	passkey.Store
+	a *App
+}
+
+// Create implements [passkey.Store].
+func (s recordedPasskeys) Create(ctx context.Context, c passkey.Credential) error {
+	u, _ := s.a.auth.User(ctx)
+	return s.Store.Create(s.a.audit.With(ctx, audit.Record{
+		Actor: audit.Actor{ID: c.UserID, Name: u.Name}, Action: "passkey.added", Target: c.ID, Outcome: audit.OK,
+	}), c)
+}

@@ -1,0 +1,102 @@
+package database
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/db"
+)
+
+// Holders implements [services.RoleStore].
+func (s *Store) Holders(ctx context.Context) (map[models.Role]int, error) {
+	rows, err := db.All[struct {
+		Role models.Role
+		N    int
+	}](ctx, s.db, "SELECT role, COUNT(*) AS n FROM users WHERE deleted_at IS NULL GROUP BY role")
+	if err != nil {
+		return nil, err
+	}
+	held := map[models.Role]int{}
+	for _, r := range rows {
+		held[r.Role] = r.N
+	}
+	return held, nil
+}
+
+// Held implements [services.RoleStore].
+func (s *Store) Held(ctx context.Context, role string) (bool, error) {
+	return db.Get[bool](ctx, s.db, "SELECT EXISTS (SELECT 1 FROM users WHERE role = $1 AND NOT disabled)", role)
+}
+
+// Guard implements [services.RoleStore].
+func (s *Store) Guard(ctx context.Context, removed string) context.Context {
+	return db.Also(ctx, func(ctx context.Context, tx *db.Tx) error {
+		// Locks, as in update: nobody gets or loses a role meanwhile.
+		if _, err := next(ctx, tx, "users", 0); err != nil {
+			return err
+		}
+		if removed != "" {
+			n, err := db.Get[int](ctx, tx, "SELECT COUNT(*) FROM users WHERE role = $1 AND deleted_at IS NULL", removed)
+			if err == nil && n > 0 {
+				err = &services.HeldError{Users: n}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return adminLeft(ctx, tx)
+	}, nil)
+}
+
+// storedRoles returns the permissions of all roles: those of the code, and what
+// was made of them. It is read in the transaction that relies on it, since what a
+// process remembers may be some seconds old.
+func storedRoles(ctx context.Context, tx *db.Tx) (map[string][]string, error) {
+	rows, err := db.All[struct{ Role, Permissions string }](ctx, tx, "SELECT role, permissions FROM role_permissions")
+	if err != nil {
+		return nil, err
+	}
+	all := services.Permissions()
+	for _, row := range rows {
+		var permissions []string
+		if err := json.Unmarshal([]byte(row.Permissions), &permissions); err != nil {
+			return nil, fmt.Errorf("permissions of role %q: %w", row.Role, err)
+		}
+		all[row.Role] = permissions
+	}
+	return all, nil
+}
+
+// roleExists makes sure that nobody gets a role that is not there, or not any more.
+func roleExists(ctx context.Context, tx *db.Tx, role models.Role) error {
+	all, err := storedRoles(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if _, ok := all[string(role)]; !ok {
+		return services.ErrNoRole
+	}
+	return nil
+}
+
+// adminLeft makes sure that somebody can undo what was done.
+func adminLeft(ctx context.Context, tx *db.Tx) error {
+	all, err := storedRoles(ctx, tx)
+	if err != nil {
+		return err
+	}
+	held, err := db.All[string](ctx, tx, "SELECT DISTINCT role FROM users WHERE NOT disabled")
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(held, func(role string) bool {
+		return slices.Contains(all[role], services.MayAdmin) || slices.Contains(all[role], "*")
+	}) {
+		return services.ErrLastAdmin
+	}
+	return nil
+}
