@@ -1,5 +1,5 @@
 -- +goose Up
--- Mail addresses are encrypted from here on. SQL has no keys: before relay serves, Store.Seal
+-- Mail addresses are encrypted from here on. SQL has no keys: before the first request, Store.Seal
 -- moves what is in clear.
 ALTER TABLE users RENAME COLUMN email TO email_clear;  -- once that is done a tilde and the id
 ALTER TABLE users ADD COLUMN email BYTEA;              -- bound to the id
