@@ -60,8 +60,11 @@ func (s *Server) Request(ctx context.Context, id string) (Request, error) {
 		ID: id, ClientID: c.ID, ClientName: c.Name, CreatedBy: c.CreatedBy, UserID: row.UserHint, Scopes: strings.Fields(row.Scopes),
 		RedirectHost: u.Host, RedirectOrigin: u.Scheme + "://" + u.Host,
 	}
-	if u.Host == "" {
+	switch {
+	case u.Host == "":
 		r.RedirectHost, r.RedirectOrigin = u.Scheme, u.Scheme+":"
+	case strings.HasPrefix(u.Host, "["): // for which a policy has no word
+		r.RedirectOrigin = u.Scheme + ":"
 	}
 	return r, nil
 }

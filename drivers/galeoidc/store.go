@@ -258,6 +258,9 @@ func (s *Store) granted(ctx context.Context, userID, clientID, scopes string) (b
 // RevokeGrant takes back what a user has approved for a client, with its
 // tokens. It is no error when there was nothing.
 func (s *Store) RevokeGrant(ctx context.Context, userID, clientID string) error {
+	if !made(clientID) {
+		return nil
+	}
 	return s.revoke(ctx, `user_id = $1 AND client_id = $2`, userID, clientID)
 }
 

@@ -55,6 +55,7 @@ type App struct {
 	apiKeys  *apikey.Authenticator[models.Caller]
 	trust    *auth.Trust
 	audit    *audit.Log
+	apps     *services.Apps
 	factors  *services.Factors
 	channels *services.Channels
 	packets  *services.Packets
@@ -103,6 +104,7 @@ func New(o Options) (*App, error) {
 		Ended: a.sessionEnded,
 	})
 	a.keys.Rotation, a.apiKeys = store, a.newKeys()
+	a.apps = a.newApps()
 	a.auth = auth.New(auth.Options[models.Caller]{
 		Sessions:       a.sessions,
 		Find:           a.findUser,
@@ -114,7 +116,7 @@ func New(o Options) (*App, error) {
 		LoginURL:       "/sign-in",
 		Clock:          o.Now,
 		Scopes:         scopes,
-		Authenticators: []auth.Authenticator[models.Caller]{a.apiKeys},
+		Authenticators: a.credentials(),
 	})
 	a.live = hub.NewTopic[models.Packet](a.hub, "packets/{channel}", hub.TopicOptions[models.Packet]{
 		// Pages fetch what they missed; this spares a query after a short break.

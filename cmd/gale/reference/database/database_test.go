@@ -18,6 +18,7 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/db/migrate"
+	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/drivers/galepgx"
 	"github.com/galeweb/gale/drivers/galesqlite"
 	"github.com/galeweb/gale/galetest"
@@ -92,7 +93,7 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 		assert.NoError(t, err)
 		applied, err := m.Up(t.Context())
 		assert.NoError(t, err)
-		assert.Equal(t, len(applied), 7)
+		assert.Equal(t, len(applied), 8)
 		first := tables(t, d)
 		for range applied {
 			_, err := m.Down(t.Context())
@@ -140,11 +141,13 @@ func TestLimitsTable(t *testing.T) {
 	})
 }
 
-// TestFactorTables does so for the tables of second factors and of the audit log.
+// TestFactorTables does so for the tables of second factors, of the OAuth server
+// and of the audit log.
 func TestFactorTables(t *testing.T) {
 	t.Parallel()
 	for file, schemas := range map[string][]string{
 		"00005_factors.sql":        {totp.Schema, recovery.Schema, passkey.Schema},
+		"00010_oauth_server.sql":   {galeoidc.Schema},
 		"sqlite/00007_audit.sql":   {audit.SchemaSQLite},
 		"postgres/00007_audit.sql": {audit.SchemaPostgres},
 	} {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/galeweb/gale/auth/audit"
@@ -55,7 +56,7 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if user.Disabled {
-		if err := h.Sessions.RevokeAll(ctx, user.ID, ""); err != nil {
+		if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, ""), h.Apps.End(ctx, user.ID)); err != nil {
 			return err
 		}
 	}
@@ -75,7 +76,7 @@ func (h *Admin) ResetFactors(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.Sessions.RevokeAll(ctx, user.ID, ""); err != nil {
+	if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, ""), h.Apps.End(ctx, user.ID)); err != nil {
 		return err
 	}
 	if err := h.note(r, h.Auth.MustUser(ctx).User, "user.factors_reset", audit.OK, user.ID); err != nil {

@@ -56,7 +56,7 @@ func (h *Accounts) Reset(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		user, failed := h.Service.Reset(r.Context(), in.Token, in.Password)
 		if failed == nil {
-			if err := h.Sessions.RevokeAll(r.Context(), user.ID, ""); err != nil {
+			if err := errors.Join(h.Sessions.RevokeAll(r.Context(), user.ID, ""), h.Apps.End(r.Context(), user.ID)); err != nil {
 				return err
 			}
 			if err := h.note(r, user, "password.reset", audit.OK, user.ID); err != nil {

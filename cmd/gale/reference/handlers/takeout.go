@@ -18,6 +18,16 @@ type Takeout struct {
 	Keys      []TakeoutKey     `json:"keys"`
 	Sessions  []TakeoutSession `json:"sessions"`
 	Channels  []TakeoutChannel `json:"channels"`
+	Apps      []TakeoutApp     `json:"apps"`
+}
+
+// TakeoutApp is an app that has access to the account.
+type TakeoutApp struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Scopes    []string  `json:"scopes"`
+	AllowedAt time.Time `json:"allowed_at"`
+	UsedAt    time.Time `json:"used_at"`
 }
 
 // TakeoutKey is an API key without its hash.
@@ -62,9 +72,14 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	apps, err := h.Apps.Store.Grants(ctx, user.ID)
+	if err != nil {
+		return err
+	}
 	out := Takeout{
 		Name: user.Name, Email: user.Email, Role: string(user.Role), CreatedAt: user.CreatedAt,
 		Keys: []TakeoutKey{}, Sessions: []TakeoutSession{}, Channels: []TakeoutChannel{},
+		Apps: []TakeoutApp{},
 	}
 	for _, k := range keys {
 		out.Keys = append(out.Keys, TakeoutKey{k.ID, k.Name, k.CreatedAt, k.LastUsedAt, k.RevokedAt, k.ExpiresAt, k.ScopeList()})
@@ -74,6 +89,9 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, c := range channels {
 		out.Channels = append(out.Channels, TakeoutChannel{c.Name, c.Title, c.Public, c.CreatedAt})
+	}
+	for _, g := range apps {
+		out.Apps = append(out.Apps, TakeoutApp{g.ClientID, g.ClientName, g.Scopes, g.Created, g.Used})
 	}
 	head, err := json.Marshal(out)
 	if err != nil {
