@@ -104,7 +104,10 @@ func New(o Options) (*App, error) {
 		Ended: a.sessionEnded,
 	})
 	a.keys.Rotation, a.apiKeys = store, a.newKeys()
-	a.apps = a.newApps()
+	var err error
+	if a.apps, err = a.newApps(); err != nil {
+		return nil, err
+	}
 	a.auth = auth.New(auth.Options[models.Caller]{
 		Sessions:       a.sessions,
 		Find:           a.findUser,
@@ -124,7 +127,6 @@ func New(o Options) (*App, error) {
 	})
 	a.stored = database.NewPackets(o.DB, database.PacketsOptions{Committed: a.publish, Now: o.Now})
 	a.packets = &services.Packets{Store: a.stored}
-	var err error
 	if a.handler, err = a.routes(a.limits(strict)); err != nil {
 		return nil, err
 	}

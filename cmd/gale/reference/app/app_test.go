@@ -43,6 +43,7 @@ type site struct {
 	file             string // of the database, where a test needs it
 	store            *database.Store
 	clock            *galetest.Clock
+	keys             *keyring.Ring
 	handler          http.Handler
 	config           config.Config
 	outbox           *galetest.Outbox
@@ -123,6 +124,7 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	s.outbox.From = "relay@example.com"
 	keys, err := keyring.Open(tb.Context(), keyring.Options{Source: keyring.Text(keyring.NewSet(s.clock.Now()).Text())})
 	assert.NoError(tb, err)
+	s.keys = keys
 	for _, set := range settings {
 		set(tb, s)
 	}

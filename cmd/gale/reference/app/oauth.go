@@ -25,21 +25,16 @@ const oauthPath = "/oauth"
 // api is the name of relay's API in access tokens.
 func (a *App) api() string { return a.o.Config.Public() + "/api/v1" }
 
-// newApps builds the OAuth server. Where people reach relay by plain http from
-// other machines there is none: codes and tokens would be for all to read.
-func (a *App) newApps() *services.Apps {
+// newApps builds the OAuth server.
+func (a *App) newApps() (*services.Apps, error) {
 	apps := &services.Apps{Store: galeoidc.NewStore(a.o.DB), Accounts: a.accounts, Ended: a.KeyRevoked}
-	server, err := galeoidc.New(galeoidc.Options{
+	var err error
+	apps.Server, err = galeoidc.New(galeoidc.Options{
 		Issuer: a.o.Config.Public() + oauthPath, Audience: []string{a.api()}, Keys: galeoidc.RingKeys(a.o.Keys),
 		Store: apps.Store, Users: oauthUsers{a}, Scopes: services.AppScopes(), LoginURL: oauthLogin, Clock: a.o.Now,
 		ConsentURL: func(id string) string { return "/consent?request=" + url.QueryEscape(id) },
 	})
-	if err != nil {
-		a.o.Logger.Warn("the OAuth server is off", "err", err)
-		return apps
-	}
-	apps.Server = server
-	return apps
+	return apps, err
 }
 
 // oauthLogin is the page to sign in at, or to show once more who it is. From it
@@ -87,13 +82,10 @@ func (o oauthUsers) Claims(ctx context.Context, id string) (galeoidc.Claims, err
 // relay's own OAuth server, which are checked in memory and end at once when
 // they are revoked.
 func (a *App) credentials() []auth.Authenticator[models.Caller] {
-	all := []auth.Authenticator[models.Caller]{a.apiKeys}
-	if s := a.apps.Server; s != nil {
-		all = append(all, token.NewAuthenticator(token.AuthenticatorOptions[models.Caller]{
-			Verifiers: []*token.Verifier{s.Verifier(a.api())}, Find: a.findToken, Denied: s.Denied,
-		}))
-	}
-	return all
+	s := a.apps.Server
+	return []auth.Authenticator[models.Caller]{a.apiKeys, token.NewAuthenticator(token.AuthenticatorOptions[models.Caller]{
+		Verifiers: []*token.Verifier{s.Verifier(a.api())}, Find: a.findToken, Denied: s.Denied,
+	})}
 }
 
 // findToken is the user that an app acts for: with a token of its own, the admin
@@ -119,7 +111,7 @@ func (a *App) findToken(ctx context.Context, c token.Claims) (models.Caller, err
 // forPrograms reports whether an endpoint of the OAuth server is called by
 // programs, which it knows by itself, and not by the browsers of users.
 func (a *App) forPrograms(path string) bool {
-	return a.apps.Server != nil && !strings.HasPrefix(path, oauthPath+"/authorize") && slices.Contains(a.apps.Server.Patterns(), path)
+	return !strings.HasPrefix(path, oauthPath+"/authorize") && slices.Contains(a.apps.Server.Patterns(), path)
 }
 
 // besideOAuth applies a middleware to everything but those endpoints.
@@ -138,12 +130,10 @@ func (a *App) besideOAuth(mw func(http.Handler) http.Handler) func(http.Handler)
 
 // CrossOrigin lets the pages of others post to where their apps do, and nowhere
 // else; no cookie counts there.
-func (a *App) CrossOrigin() middleware.CrossOriginOptions {
+func (*App) CrossOrigin() middleware.CrossOriginOptions {
 	var o middleware.CrossOriginOptions
 	for _, endpoint := range []string{"/token", "/introspect", "/revoke", "/userinfo"} {
-		if a.forPrograms(oauthPath + endpoint) {
-			o.Bypass = append(o.Bypass, "POST "+oauthPath+endpoint)
-		}
+		o.Bypass = append(o.Bypass, "POST "+oauthPath+endpoint)
 	}
 	return o
 }
@@ -151,9 +141,6 @@ func (a *App) CrossOrigin() middleware.CrossOriginOptions {
 // oauthServer routes to the OAuth server.
 func (a *App) oauthServer(r *router.Router, limit limits) {
 	s := a.apps.Server
-	if s == nil {
-		return
-	}
 	add := func(programs bool, reason string, mws ...func(http.Handler) http.Handler) {
 		r.Group("", func(r *router.Router) {
 			r.Use(append(mws, auth.Public(reason))...)

@@ -41,8 +41,7 @@ func (h *Clients) show(w http.ResponseWriter, r *http.Request, status int, made 
 	return h.Views.Render(w, r, status, "admin/clients", struct {
 		Clients []galeoidc.Client
 		Made    clientSecret
-		On      bool
-	}{all, made, h.Apps.Server != nil})
+	}{all, made})
 }
 
 // New shows the form for an app.

@@ -14,7 +14,7 @@ import (
 // or for themselves. Admins say which there are.
 type Apps struct {
 	Store    *galeoidc.Store
-	Server   *galeoidc.Server // nil where there is none: relay is not reached by https
+	Server   *galeoidc.Server
 	Accounts *Accounts
 	// Ended is told of a user whose apps have lost access, to end what they have
 	// open.
@@ -30,9 +30,6 @@ func AppScopes() []string {
 // Asked is what an app asks the user for; ErrNotFound when the request is
 // over, unknown, or another user's.
 func (a *Apps) Asked(ctx context.Context, u models.User, request string) (galeoidc.Request, error) {
-	if a.Server == nil {
-		return galeoidc.Request{}, ErrNotFound
-	}
 	r, err := a.Server.Request(ctx, request)
 	if errors.Is(err, galeoidc.ErrNoRequest) || err == nil && r.UserID != u.ID {
 		return galeoidc.Request{}, ErrNotFound

@@ -35,8 +35,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	logger := obs.NewLogger(os.Stderr, obs.LogOptions{JSON: cfg.Production(), Level: level})
-	// Libraries that log by themselves are heard when something is wrong.
-	slog.SetDefault(obs.NewLogger(os.Stderr, obs.LogOptions{JSON: cfg.Production(), Level: max(level, slog.LevelWarn)}))
+	// Libraries that log by themselves are heard when something has failed; the
+	// OAuth server's warns of every mistake of a client.
+	slog.SetDefault(obs.NewLogger(os.Stderr, obs.LogOptions{JSON: cfg.Production(), Level: slog.LevelError}))
 	metrics, health := obs.NewMetrics(), obs.NewHealth()
 
 	o, closeAll, err := app.Open(ctx, cfg, logger, metrics)
