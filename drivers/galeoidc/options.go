@@ -189,8 +189,9 @@ func issuer(address string) (*url.URL, error) {
 }
 
 // Patterns are the paths to route to the server, with the methods that it
-// answers itself. Cross-origin checks must leave them alone: programs of other
-// sites call them, and none acts by a cookie.
+// answers itself. Cross-origin checks must leave POST of token, introspect,
+// revoke and userinfo alone: pages of other sites call them, and none acts by a
+// cookie.
 func (s *Server) Patterns() []string {
 	all := []string{pathMetadata + s.prefix}
 	for _, p := range []string{
