@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,15 +23,30 @@ import (
 // oauthPath is where the OAuth server is.
 const oauthPath = "/oauth"
 
+// oauthOrigin is where the OAuth server and the API are, in tokens. An address of
+// a network, by plain http, cannot be that of an issuer: apps then work where
+// relay is opened at localhost, as passkeys do.
+func (a *App) oauthOrigin() string {
+	public := a.o.Config.Public()
+	if u, err := url.Parse(public); err == nil && u.Scheme == "http" {
+		if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !ip.IsLoopback() {
+			_, public = relyingParty(public)
+		}
+	}
+	return public
+}
+
 // api is the name of relay's API in access tokens.
-func (a *App) api() string { return a.o.Config.Public() + "/api/v1" }
+func (a *App) api() string { return a.oauthOrigin() + "/api/v1" }
 
 // newApps builds the OAuth server.
 func (a *App) newApps() (*services.Apps, error) {
-	apps := &services.Apps{Store: galeoidc.NewStore(a.o.DB), Accounts: a.accounts, Ended: a.KeyRevoked}
+	apps := &services.Apps{
+		Store: galeoidc.NewStore(a.o.DB), Accounts: a.accounts, Ended: a.KeyRevoked, Issuer: a.oauthOrigin() + oauthPath,
+	}
 	var err error
 	apps.Server, err = galeoidc.New(galeoidc.Options{
-		Issuer: a.o.Config.Public() + oauthPath, Audience: []string{a.api()}, Keys: galeoidc.RingKeys(a.o.Keys),
+		Issuer: apps.Issuer, Audience: []string{a.api()}, Keys: galeoidc.RingKeys(a.o.Keys),
 		Store: apps.Store, Users: oauthUsers{a}, Scopes: services.AppScopes(), LoginURL: oauthLogin, Clock: a.o.Now,
 		ConsentURL: func(id string) string { return "/consent?request=" + url.QueryEscape(id) },
 	})

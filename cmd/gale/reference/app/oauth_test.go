@@ -322,6 +322,14 @@ func TestClients(t *testing.T) {
 			ada.Post("/profile/access/no"+id+"/revoke", nil).Status(http.StatusNotFound)
 			ada.Post("/admin/clients/no"+id+"/delete", nil).Status(http.StatusNotFound)
 		}
+		// Who has the secret acts as who registered the app: that is no other admin.
+		s.user("bob", models.Admin)
+		bob := s.signIn("bob")
+		bob.Get("/admin/clients").Contains("for itself as ada")
+		bob.Post("/admin/clients/"+a.id+"/rotate", nil).Status(http.StatusForbidden)
+		only := s.register(ada, "self", "")
+		bob.Post("/admin/clients/"+only.id+"/rotate", nil).Status(http.StatusOK)
+
 		for want, change := range map[string][]string{
 			"must begin with https":       {"redirects", "http://app.example/cb"},
 			"neither a user nor a":        {"redirects", "https://u@app.example/cb"},
@@ -350,4 +358,18 @@ func TestClients(t *testing.T) {
 		ada.Post("/admin/clients/"+browser.id+"/delete", nil).Status(http.StatusSeeOther)
 		ada.Get("/admin/clients").Contains(browser.id)
 	})
+}
+
+// On the network of a house, by plain http, apps work where relay is opened at
+// localhost.
+func TestOAuthByPlainHTTP(t *testing.T) {
+	plain := func(_ testing.TB, s *site) { s.config.PublicURL = "http://192.0.2.7:8080" }
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.furnish()
+		ada := s.signIn("ada")
+		a := s.register(ada)
+		ada.Get("/admin/clients").Contains("http://localhost:8080/oauth/.well-known/openid-configuration")
+		s.Stranger().Get("/oauth/.well-known/openid-configuration").Status(http.StatusOK).Contains(`"issuer":"http://localhost:8080/oauth"`)
+		assert.Equal(t, s.reads(s.given(s.own(a)).Access), http.StatusOK)
+	}, plain)
 }

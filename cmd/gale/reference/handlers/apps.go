@@ -57,8 +57,10 @@ func (h *Apps) Ask(w http.ResponseWriter, r *http.Request) error {
 	}
 	// The answer to the form is a redirect to the app, to which browsers apply
 	// the policy of this page.
-	policy := w.Header().Get("Content-Security-Policy")
-	w.Header().Set("Content-Security-Policy", strings.Replace(policy, "form-action 'self'", "form-action 'self' "+asked.RedirectOrigin, 1))
+	const name, own = "Content-Security-Policy", "form-action 'self'"
+	if policy := w.Header().Get(name); policy != "" {
+		w.Header().Set(name, strings.Replace(policy, own, own+" "+asked.RedirectOrigin, 1))
+	}
 	return h.Views.Render(w, r, http.StatusOK, "apps/consent", struct {
 		galeoidc.Request
 		May []string

@@ -33,15 +33,16 @@ func (h *Clients) Show(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Clients) show(w http.ResponseWriter, r *http.Request, status int, made clientSecret) error {
-	all, err := h.Apps.Store.Clients(r.Context(), "")
+	all, err := h.Apps.Registered(r.Context(), h.Auth.MustUser(r.Context()).User)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store") // a secret may be on it
 	return h.Views.Render(w, r, status, "admin/clients", struct {
-		Clients []galeoidc.Client
+		Clients []services.RegisteredApp
 		Made    clientSecret
-	}{all, made})
+		Issuer  string
+	}{all, made, h.Apps.Issuer})
 }
 
 // New shows the form for an app.
@@ -114,19 +115,15 @@ func lines(text string) (all []string) {
 
 // Rotate gives an app a new secret and shows it, this once.
 func (h *Clients) Rotate(w http.ResponseWriter, r *http.Request) error {
-	ctx, id := r.Context(), r.PathValue("id")
-	secret, err := h.Apps.Rotate(ctx, id)
+	u := h.Auth.MustUser(r.Context()).User
+	c, secret, err := h.Apps.Rotate(r.Context(), u, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	if err := h.note(r, h.Auth.MustUser(ctx).User, "client.rotated", audit.OK, id); err != nil {
+	if err := h.note(r, u, "client.rotated", audit.OK, c.ID+" "+c.Name); err != nil {
 		return err
 	}
-	c, err := h.Apps.Store.Client(ctx, id)
-	if err != nil {
-		return err
-	}
-	return h.show(w, r, http.StatusOK, clientSecret{Name: c.Name, ID: id, Secret: secret, Rotated: true})
+	return h.show(w, r, http.StatusOK, clientSecret{Name: c.Name, ID: c.ID, Secret: secret, Rotated: true})
 }
 
 // Delete ends an app and all access that users have given it.

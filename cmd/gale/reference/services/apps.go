@@ -16,6 +16,7 @@ type Apps struct {
 	Store    *galeoidc.Store
 	Server   *galeoidc.Server
 	Accounts *Accounts
+	Issuer   string // the address of the server
 	// Ended is told of a user whose apps have lost access, to end what they have
 	// open.
 	Ended func(ctx context.Context, userID string)
@@ -149,11 +150,54 @@ func (a *Apps) Register(ctx context.Context, admin models.User, w AppWish) (gale
 	return a.Store.CreateClient(ctx, c)
 }
 
+// RegisteredApp is an app, and who has registered it.
+type RegisteredApp struct {
+	galeoidc.Client
+	Owner   string // the name of the admin; "" for one who has left
+	Self    bool   // it acts for itself, as that admin
+	Rotates bool   // whether the admin who looks may give it a new secret
+}
+
+// Registered lists the apps for an admin, the newest first.
+func (a *Apps) Registered(ctx context.Context, admin models.User) ([]RegisteredApp, error) {
+	clients, err := a.Store.Clients(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	names, all := map[string]string{}, make([]RegisteredApp, len(clients))
+	for i, c := range clients {
+		if _, known := names[c.CreatedBy]; !known {
+			u, err := a.Accounts.Store.User(ctx, c.CreatedBy)
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return nil, err
+			}
+			names[c.CreatedBy] = u.Name
+		}
+		all[i] = RegisteredApp{c, names[c.CreatedBy], self(c), rotates(admin, c)}
+	}
+	return all, nil
+}
+
+func self(c galeoidc.Client) bool { return slices.Contains(c.GrantTypes, galeoidc.ClientCredentials) }
+
+// rotates: who has the secret of an app that acts for itself acts as the admin
+// who registered it, which other admins are not to do.
+func rotates(admin models.User, c galeoidc.Client) bool {
+	return !c.Public && (!self(c) || c.CreatedBy == admin.ID)
+}
+
 // Rotate gives an app a new secret, which is shown this once; the old one works
-// for 24 hours more. ErrNotFound is an app that is unknown or has no secret.
-func (a *Apps) Rotate(ctx context.Context, id string) (secret string, err error) {
+// for 24 hours more. ErrNotFound is an app that is unknown or has no secret,
+// ErrForbidden one whose secret is another admin's.
+func (a *Apps) Rotate(ctx context.Context, admin models.User, id string) (c galeoidc.Client, secret string, err error) {
+	if c, err = a.Store.Client(ctx, id); err != nil {
+		return c, "", gone(err)
+	}
+	if !c.Public && !rotates(admin, c) {
+		return c, "", ErrForbidden
+	}
 	secret, err = a.Store.RotateSecret(ctx, id, overlap)
-	return secret, gone(err)
+	return c, secret, gone(err)
 }
 
 // Delete ends an app and all access that it has, to all users.
