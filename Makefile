@@ -79,7 +79,7 @@ bench-relay: ## packets a second that relay commits, beside a bare net/http + da
 	cd bench && GOWORK=off go run ./relay
 
 .PHONY: bench-accounts
-bench-accounts: ## what sessions, API keys and JWT cost a request, and sign-ins everybody else, 1 minute
+bench-accounts: ## what sessions, API keys, JWT and limits cost a request, and sign-ins everybody else, 1 minute
 	cd bench && GOWORK=off go run ./accounts
 
 .PHONY: bench-start

@@ -41,6 +41,8 @@ func (r *runner) drain() error {
 	defer cancel()
 	if n := r.inflight.wait(grace); n > 0 {
 		unfinished = append(unfinished, fmt.Sprintf("%d of them even after their connections were cut", n))
+	} else if r.server.Shutdown(grace) != nil {
+		unfinished = append(unfinished, "callbacks of WebSockets, even after these were cut")
 	}
 	// The ops listener stays to the end, so that the drain can be watched.
 	if r.ops != nil {

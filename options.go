@@ -125,7 +125,7 @@ const (
 
 	// closeTimeout is for all Close functions together.
 	closeTimeout = 5 * time.Second
-	// cutTimeout is how long handlers may take to return when their
+	// cutTimeout is how long handlers and callbacks may take to return when their
 	// connections are gone and their contexts have ended.
 	cutTimeout = time.Second
 )

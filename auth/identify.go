@@ -25,32 +25,43 @@ import (
 // page for people who are signed out. A user who does not exist any more is
 // signed out; one who is not active is treated so.
 func (a *Auth[U]) Identify(next http.Handler) http.Handler {
-	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := r.Context()
-		if _, ok := a.key.Value(ctx); ok {
-			next.ServeHTTP(w, r) // inside another Identify
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, done := r.Context(), func() {}
+		if a.o.Sessions != nil {
+			w, ctx, done = a.o.Sessions.Attach(w, r)
+		}
+		if _, ok := a.key.Value(ctx); ok { // inside another Identify, but perhaps another session.Manager
+			next.ServeHTTP(w, r.WithContext(ctx))
+			done()
 			return
 		}
 		p := &principal[U]{}
-		id, err := a.byCredential(r)
-		var half *pending[U]
-		if err == nil && !id.known && a.o.Sessions != nil {
-			id, half, err = a.bySession(ctx)
-		}
-		if err != nil {
+		ctx = a.key.With(ctx, p)
+		r = r.WithContext(ctx)
+		if err := a.identify(ctx, r, p); err != nil {
 			web.Fail(w, r, err)
-			return
+		} else {
+			next.ServeHTTP(w, r)
 		}
-		if id.known {
-			a.become(ctx, p, id)
-		}
-		p.pending = half
-		next.ServeHTTP(w, r.WithContext(a.key.With(ctx, p)))
+		done()
 	})
-	if a.o.Sessions == nil {
-		return h
+}
+
+// identify sets who makes the request.
+func (a *Auth[U]) identify(ctx context.Context, r *http.Request, p *principal[U]) error {
+	id, err := a.byCredential(r)
+	var half *pending[U]
+	if err == nil && !id.known && a.o.Sessions != nil {
+		id, half, err = a.bySession(ctx)
 	}
-	return a.o.Sessions.Middleware(h)
+	if err != nil {
+		return err
+	}
+	if id.known {
+		a.become(ctx, p, id)
+	}
+	p.pending = half
+	return nil
 }
 
 func (a *Auth[U]) byCredential(r *http.Request) (id identity[U], err error) {

@@ -109,7 +109,7 @@ func (c *conn) close() {
 	}
 	if c.phase.Swap(phaseGone) != phaseGone {
 		// Deferred, since a hook may end the goroutine.
-		defer c.n.end()
+		defer c.n.end(&c.n.live)
 		defer c.giveBack()
 		c.tell(http.StateClosed)
 	}
@@ -151,7 +151,7 @@ func (c *conn) takeOut() (net.Conn, error) {
 	}
 	c.endTurn()
 	c.phase.Store(phaseGone)
-	c.n.end()
+	c.n.end(&c.n.live)
 	return raw, nil
 }
 

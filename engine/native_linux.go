@@ -54,7 +54,6 @@ type native struct {
 	takeovers tally        // by route
 
 	draining atomic.Bool
-	closed   atomic.Bool // all connections are to be cut
 
 	mu        sync.Mutex
 	listeners map[*listener]struct{}
@@ -64,6 +63,7 @@ type native struct {
 	done      bool          // there is no more HTTP
 	stopping  bool          // the loops end
 	empty     chan struct{} // closed when done
+	told      chan struct{} // closed when, besides, no upgraded connection is left
 	stopped   chan struct{} // closed when the loops have ended
 }
 
@@ -84,7 +84,7 @@ func newNative(s *Server, mode Mode, labels context.Context) (*native, error) {
 	n := &native{
 		s: s, log: s.log(), pool: mode == Pool,
 		listeners: map[*listener]struct{}{},
-		empty:     make(chan struct{}), stopped: make(chan struct{}),
+		empty:     make(chan struct{}), told: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.predictor, n.allSlow = predictor.New(s.routeOf), mode == AlwaysSlow || mode == Pool
 	n.handshakes = handshakes.New(s.maxHandshakes(), func(c *conn) {
@@ -227,7 +227,7 @@ func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 	if err := n.set.Add(&c.Conn, fd, c); err != nil {
 		n.log.Error("engine: a connection was lost", "err", err)
 		n.s.limits.Give(key)
-		n.end()
+		n.end(&n.live)
 		return
 	}
 	opened := false
@@ -238,7 +238,7 @@ func (ln *listener) accepted(w *loop.Worker, fd int, peer unix.Sockaddr) {
 	}()
 	c.open()
 	opened = true
-	if n.closed.Load() { // its sweep may have missed c
+	if n.s.closed.Load() { // its sweep may have missed c
 		c.cut(http.ErrServerClosed)
 	}
 	if n.draining.Load() || !c.Release(false) {
@@ -257,12 +257,12 @@ func (n *native) begin() bool {
 	return true
 }
 
-// end counts a connection out; the last one out of a closed server stops the
-// loops, which end after their present work.
-func (n *native) end() {
+// end counts a connection out of live or of upgraded; the last one out of a
+// closed server stops the loops, which end after their present work.
+func (n *native) end(count *int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.live--
+	*count--
 	n.stopIfDone()
 }
 
@@ -273,14 +273,6 @@ func (n *native) upgrade() {
 	defer n.mu.Unlock()
 	n.live--
 	n.upgraded++
-	n.stopIfDone()
-}
-
-// endUpgraded counts one out.
-func (n *native) endUpgraded() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.upgraded--
 	n.stopIfDone()
 }
 
@@ -316,6 +308,7 @@ func (n *native) stopIfDone() {
 		return
 	}
 	n.stopping = true
+	close(n.told)
 	// Not on this goroutine: it may be one that Stop waits for.
 	go func() {
 		defer close(n.stopped)
@@ -355,11 +348,16 @@ func (n *native) dropIdle() {
 }
 
 // wait returns when there are no connections, and the loops have ended, or with
-// the error of ctx. Upgraded connections are not waited for, nor are handlers
-// that run on hijacked ones, though both need the goroutines of the loops.
+// the error of ctx. Upgraded connections are waited for only when they have been
+// cut. Handlers that run on hijacked ones are not, though they, too, need the
+// goroutines of the loops.
 func (n *native) wait(ctx context.Context) error {
+	until := n.empty
+	if n.s.closed.Load() {
+		until = n.told
+	}
 	select {
-	case <-n.empty:
+	case <-until:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -374,12 +372,11 @@ func (n *native) wait(ctx context.Context) error {
 
 func (n *native) close() {
 	n.quiesce()
-	n.closed.Store(true)
 	n.each(func(c *conn) { c.cut(http.ErrServerClosed) })
 	select {
-	case <-n.empty:
+	case <-n.told:
 		_ = n.wait(context.Background())
-	default: // handlers still run; the last one ends the loops
+	default: // handlers or callbacks still run; the last one ends the loops
 	}
 }
 

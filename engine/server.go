@@ -170,6 +170,7 @@ type Server struct {
 	stdRunning atomic.Int64 // requests that net/http serves; negative once they were cut off
 	stdRefused tally        // by net/http or its listeners
 
+	closed  atomic.Bool // by Close
 	mu      sync.Mutex
 	ended   bool
 	native  atomic.Pointer[native] // once there is a listener for it
@@ -216,17 +217,24 @@ func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
 // way, and returns nil, or the error of ctx when that ended first. It does not
 // wait for hijacked and upgraded connections, of which the latter are served on;
 // see [Server.RegisterOnShutdown] and [Draining].
+//
+// After Close it waits for what that has left behind: handlers, and the callbacks
+// of upgraded connections, such as those of package ws. In [Std] it then returns
+// at once, since net/http waits for neither.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if err := s.init(); err != nil {
 		return err
 	}
 	n := s.end()
-	if n != nil {
-		n.quiesce()
-	}
-	if n == nil {
+	switch {
+	case s.closed.Load() && n == nil:
+		return nil
+	case s.closed.Load():
+		return n.wait(ctx)
+	case n == nil:
 		return s.http.Shutdown(ctx)
 	}
+	n.quiesce()
 	h2 := make(chan error, 1)
 	go func() { h2 <- s.h2.server.Shutdown(ctx) }()
 	err := cmp.Or(s.http.Shutdown(ctx), n.wait(ctx), <-h2)
@@ -235,13 +243,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // Close closes all listeners and connections at once, upgraded ones too, save
-// hijacked ones. The contexts of requests under way end; it does not wait for
-// their handlers, nor for callbacks of upgraded connections.
+// hijacked ones. The contexts of requests under way end. It does not wait for
+// their handlers, nor for callbacks of upgraded connections, one of which may be
+// its caller; Shutdown, called after it, does.
 func (s *Server) Close() error {
 	if err := s.init(); err != nil {
 		return err
 	}
 	n := s.end()
+	s.closed.Store(true)
 	s.cutStd()
 	if n == nil {
 		return s.http.Close()
@@ -252,8 +262,8 @@ func (s *Server) Close() error {
 	return err
 }
 
-// RegisterOnShutdown has each Shutdown call f in a goroutine of its own, to end
-// what Shutdown does not wait for, such as WebSockets.
+// RegisterOnShutdown has each Shutdown before Close call f in a goroutine of its
+// own, to end what Shutdown does not wait for, such as WebSockets.
 func (s *Server) RegisterOnShutdown(f func()) {
 	if s.init() == nil {
 		s.http.RegisterOnShutdown(f)

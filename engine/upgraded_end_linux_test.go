@@ -161,6 +161,34 @@ func TestUpgradedShutdown(t *testing.T) {
 	})
 }
 
+// Close does not wait for callbacks of upgraded connections, Shutdown after it does
+// so until its context ends.
+func TestUpgradedCallbacksAreWaitedFor(t *testing.T) {
+	parties(t, func(t *testing.T, p *party, mode engine.Mode) {
+		var hooks atomic.Int32
+		p.hold(t, &engine.Server{Mode: mode})
+		p.srv.RegisterOnShutdown(func() { hooks.Add(1) })
+		g, slow := p.enter(), p.enter()
+		gate, busy := make(chan struct{}), make(chan struct{})
+		var told atomic.Int32
+		g.k.onEnded = func() { told.Add(1) }
+		slow.k.onEnded = func() { close(busy); <-gate; told.Add(1) }
+		assert.NoError(t, p.srv.Close())
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		assert.ErrorIs(t, p.srv.Shutdown(ended), context.Canceled)
+		<-busy
+		waits := make(chan error, 1)
+		go func() { waits <- p.srv.Shutdown(context.Background()) }()
+		assert.Equal(t, len(waits), 0)
+		close(gate)
+		assert.NoError(t, <-waits)
+		assert.Equal(t, told.Load(), 2)
+		assert.NoError(t, p.srv.Close())
+		assert.Equal(t, hooks.Load(), 0)
+	})
+}
+
 // Once a connection is upgraded, nothing of its request is kept.
 func TestUpgradedRequestIsLetGo(t *testing.T) {
 	parties(t, func(t *testing.T, p *party, mode engine.Mode) {

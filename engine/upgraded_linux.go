@@ -350,7 +350,7 @@ func (c *conn) over(cause error) {
 		}
 		c.phase.Store(phaseGone)
 		c.calledAway()
-		n.endUpgraded()
+		n.end(&n.upgraded)
 	}()
 	c.call(w)
 	p.Ended(cause)

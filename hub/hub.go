@@ -79,6 +79,11 @@ type Options struct {
 	// DrainOver is the time over which [Hub.Drain] spreads the ends of
 	// connections; negative is none. Defaults to 5 s.
 	DrainOver time.Duration
+	// PresenceTTL is when those who were connected to a node that died are
+	// counted no more; the others notice up to a third of it later. Each node says
+	// three times as often who is there, one write for each topic that somebody
+	// follows. At least 1 s; defaults to 30 s.
+	PresenceTTL time.Duration
 	// Heartbeat is the silence after which a stream of server-sent events gets a
 	// comment, so that nobody takes it for dead. Defaults to 25 s.
 	Heartbeat time.Duration
@@ -125,13 +130,17 @@ type Hub struct {
 	stop      context.CancelFunc
 }
 
-// New returns a hub without topics.
+// New returns a hub without topics. It panics when PresenceTTL is too short.
 func New(o Options) *Hub {
 	o.AuthTimeout = cmp.Or(o.AuthTimeout, 10*time.Second)
 	o.CallTimeout = cmp.Or(o.CallTimeout, 10*time.Second)
 	o.DrainOver = cmp.Or(o.DrainOver, 5*time.Second)
 	o.Heartbeat = cmp.Or(o.Heartbeat, 25*time.Second)
+	o.PresenceTTL = cmp.Or(o.PresenceTTL, presenceTTL)
 	o.MaxMessage = cmp.Or(o.MaxMessage, 64<<10)
+	if o.PresenceTTL < time.Second {
+		panic(fmt.Sprintf("hub: PresenceTTL is %v; give it a second or more", o.PresenceTTL))
+	}
 	h := &Hub{
 		o:          o,
 		broker:     cmp.Or[Broker](o.Broker, NewMemoryBroker()),

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// presenceTTL is when the members of a node that died vanish.
+	// presenceTTL is the default of Options.PresenceTTL.
 	presenceTTL = 30 * time.Second
 	// presenceEvery is how often a node says what has changed, at most.
 	presenceEvery = 250 * time.Millisecond
@@ -23,7 +23,7 @@ const (
 // newSync keeps p in step with what other nodes know, by the [PresenceStore].
 func (p *presence) newSync() *roster.Sync {
 	return &roster.Sync{
-		Every: presenceEvery, TTL: presenceTTL, Timeout: brokerTimeout, Spawn: p.h.spawn,
+		Every: presenceEvery, TTL: p.h.o.PresenceTTL, Timeout: brokerTimeout, Spawn: p.h.spawn,
 		Listen: func(ctx context.Context) (func(), error) {
 			stop, err := p.h.broker.Subscribe(ctx, p.notices(), p.noticed)
 			p.h.metrics.broker(err)
@@ -64,7 +64,7 @@ func (p *presence) noticed(b Batch) {
 }
 
 func (p *presence) say(ctx context.Context, mine []byte, tell bool) error {
-	err := p.h.store.SetMembers(ctx, p.name, p.h.node, mine, presenceTTL)
+	err := p.h.store.SetMembers(ctx, p.name, p.h.node, mine, p.h.o.PresenceTTL)
 	if err == nil && tell {
 		_, err = p.h.broker.Publish(ctx, p.notices(), Publication{Count: 1, Encode: func() ([]Entry, error) {
 			return []Entry{{Data: []byte(strconv.Quote(p.h.node))}}, nil

@@ -86,6 +86,40 @@ func TestPresenceOfDeadNode(t *testing.T) {
 	})
 }
 
+// TestPresenceTTL: a node says within the time that it was given that those it
+// has are still there, and only so long they are counted after its death.
+func TestPresenceTTL(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const ttl = 3 * time.Second
+		b := NewMemoryBroker()
+		hubs := [2]*Hub{}
+		for i := range hubs {
+			hubs[i] = New(Options{Broker: b, Identify: identify, DrainOver: -1, PresenceTTL: ttl})
+			NewTopic(hubs[i], "n/{x}", TopicOptions[int]{Authorize: AllowAll, Presence: true})
+		}
+		ann, bob := newFakeClient(t, hubs[0], as(t, "ann")), newFakeClient(t, hubs[1], as(t, "bob"))
+		for _, c := range []*fakeClient{ann, bob} {
+			c.say("{'type':'subscribe','topic':'n/1','presence':true}")
+		}
+		time.Sleep(10 * ttl)
+		said, err := b.Members(t.Context(), "n/1")
+		assert.NoError(t, err)
+		assert.Equal(t, len(said), 2)
+		ann.link.take()
+
+		// The other dies: nobody speaks for it any more.
+		hubs[1].presencesMu.Lock()
+		hubs[1].presences["n/1"].sync.Stop()
+		hubs[1].presencesMu.Unlock()
+		time.Sleep(ttl + ttl/3 + time.Second)
+		ann.heard(t, "{'type':'presence','topic':'n/1','members':["+member("ann")+"],'users':1,'connections':1}")
+		drain(t, hubs[0], ann)
+		drain(t, hubs[1], bob)
+	})
+	assert.Contains(t, fmt.Sprint(assert.Panics(t, func() { New(Options{PresenceTTL: time.Millisecond}) })), "PresenceTTL is 1ms")
+}
+
 // TestPresenceOfMany: beyond a hundred, clients are told the number, once a
 // second.
 func TestPresenceOfMany(t *testing.T) {

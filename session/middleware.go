@@ -30,28 +30,44 @@ const saveTimeout = 5 * time.Second
 // unless the handler says otherwise.
 func (m *Manager) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s, ok := sessionKey.Value(r.Context()); ok && s.m == m {
-			next.ServeHTTP(w, r)
-			return
+		w, ctx, done := m.Attach(w, r)
+		if ctx != r.Context() {
+			r = r.WithContext(ctx)
 		}
-		ww := web.WriterFrom(w)
-		if ww == nil {
-			ww = web.Wrap(w)
-			w = ww
-		}
-		s := &Session{m: m, w: ww, r: r}
-		if m.sealed {
-			s.sealed = &sealedCookie{}
-		}
-		ww.OnHeader(s.beforeHeader)
-		next.ServeHTTP(w, r.WithContext(sessionKey.With(r.Context(), s)))
-		if ww.Written() {
-			s.afterHeader()
-		} else {
-			// The server may send an empty 200 without asking the Writer.
-			s.beforeHeader()
-		}
+		next.ServeHTTP(w, r)
+		done()
 	})
+}
+
+// Attach is [Manager.Middleware] for a middleware that adds more to the context:
+// that can then be done in one copy of the request. The handler gets what Attach
+// returns, and done is called after it has returned, unless it panicked.
+func (m *Manager) Attach(w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, _ context.Context, done func()) {
+	ctx := r.Context()
+	if s, ok := sessionKey.Value(ctx); ok && s.m == m {
+		return w, ctx, func() {}
+	}
+	ww := web.WriterFrom(w)
+	if ww == nil {
+		ww = web.Wrap(w)
+		w = ww
+	}
+	s := &Session{m: m, w: ww, r: r}
+	if m.sealed {
+		s.sealed = &sealedCookie{}
+	}
+	ww.OnHeader(s.beforeHeader)
+	return w, sessionKey.With(ctx, s), s.done
+}
+
+// done comes after the handler.
+func (s *Session) done() {
+	if s.w.Written() {
+		s.afterHeader()
+	} else {
+		// The server may send an empty 200 without asking the Writer.
+		s.beforeHeader()
+	}
 }
 
 // finish saves what is left. keep reports whether the response may stand.

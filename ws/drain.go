@@ -92,7 +92,8 @@ func (h *Handler) snapshot() []*Conn {
 // [Handler.DrainOver], and waits until their last callback has returned. When
 // ctx has a deadline, the closes are spread over half of the time that is left
 // at most. When ctx ends first, Drain cuts them off and returns the cause; a
-// callback that is still running then is told by its [Conn.Context].
+// callback that is still running then is told by its [Conn.Context], and waited
+// for by a second Drain.
 func (h *Handler) Drain(ctx context.Context) error {
 	h.mu.Lock()
 	h.draining = true

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -108,8 +109,15 @@ func (f fault) run(t *testing.T, server string) {
 	if f.quick {
 		attack.PingEvery, attack.PongTimeout, attack.WriteTimeout = 200*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
 	}
+	room := make(chan struct{}, 1)
 	if f.push {
 		attack.PingEvery = -1
+		attack.Writable = func(*ws.Conn) {
+			select {
+			case room <- struct{}{}:
+			default:
+			}
+		}
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/attack", attack)
@@ -119,13 +127,10 @@ func (f fault) run(t *testing.T, server string) {
 	r := dialRaw(t, url, "/attack", "Sec-WebSocket-Extensions: permessage-deflate\r\n")
 	c := <-attacked
 	f.do(t, r)
+	var pushing sync.WaitGroup
 	if f.push {
-		var err error
-		for chaos := noise(64 << 10); err == nil; { // which does not get shorter
-			err = c.SendBinary(chaos)
-			runtime.Gosched()
-		}
-		assert.ErrorIs(t, err, ws.ErrQueueFull)
+		assert.ErrorIs(t, push(c), ws.ErrQueueFull)
+		pushing.Go(func() { pushOn(c, room) })
 	}
 	ping(t, neighbour)
 	switch {
@@ -136,11 +141,35 @@ func (f fault) run(t *testing.T, server string) {
 		r.Close() // those who flood leave in the end
 	}
 	cause := <-causes
+	pushing.Wait()
 	if f.cause != nil {
 		assert.ErrorIs(t, cause, f.cause)
 	}
 	ping(t, neighbour)
 	assert.Equal(t, len(causes), 0)
+}
+
+// push sends to c until that fails.
+func push(c *ws.Conn) (err error) {
+	for chaos := noise(64 << 10); err == nil; { // which does not get shorter
+		err = c.SendBinary(chaos)
+		runtime.Gosched()
+	}
+	return err
+}
+
+// pushOn fills the queue of c, which was full, as often as there is room again,
+// until c ends. That it was full once need not mean that the peer has stopped it:
+// a writer that comes late finds room for all of it in the buffers of the system.
+func pushOn(c *ws.Conn, room <-chan struct{}) {
+	for {
+		select {
+		case <-room:
+			_ = push(c)
+		case <-c.Done():
+			return
+		}
+	}
 }
 
 func dialNeighbour(t *testing.T, url string) *ws.Conn {

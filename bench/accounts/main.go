@@ -1,6 +1,6 @@
 // Command accounts measures what it costs to know who asks: a session with its
 // role and the check for cross-site posts, an API key, and a JWT, each beside the
-// same handler bare; and what sign-ins do to others. See bench/README.md.
+// same handler bare; what sign-ins do to others; and what a rate limit takes. See bench/README.md.
 package main
 
 import (
@@ -81,6 +81,11 @@ func (b *bench) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	writeSignIns(out, others)
+	checks, err := b.limitChecks(ctx)
+	if err != nil {
+		return err
+	}
+	writeChecks(out, checks)
 	return nil
 }
 

@@ -26,8 +26,8 @@ type Options struct {
 	// Timeout bounds connecting, and the wait for each answer of the server.
 	// Defaults to 3 seconds.
 	Timeout time.Duration
-	// TLS is for rediss and valkeys URLs. Defaults to verifying the server by
-	// the system's authorities.
+	// TLS is for rediss and valkeys URLs, whose own settings come on top; see
+	// [ParseURL]. Defaults to verifying the servers by the system's authorities.
 	TLS *tls.Config
 	// Logger is told when the server is lost, and when it is back. Defaults to
 	// [slog.Default].
@@ -60,9 +60,8 @@ type Broker struct {
 }
 
 // Open connects to the server or servers of a URL such as
-// valkey://user:password@host:6379/0, or redis, valkeys, rediss (over TLS) or
-// unix. More servers of a cluster are named by addr=host:port in the query,
-// the set that sentinels watch by master_set=name.
+// valkey://user:password@host:6379, see [ParseURL]. With sentinels it follows
+// the primary.
 func Open(ctx context.Context, url string, o Options) (*Broker, error) {
 	option, err := configure(url, o)
 	if err != nil {
@@ -87,10 +86,9 @@ func Open(ctx context.Context, url string, o Options) (*Broker, error) {
 }
 
 func configure(url string, o Options) (valkey.ClientOption, error) {
-	option, err := valkey.ParseURL(url)
+	option, err := parse(url, o.TLS)
 	if err != nil {
-		// The library's text shows the URL with its password.
-		return option, errors.New("valkey: the URL does not parse; write valkey://user:password@host:6379/0, with special characters escaped as %XX")
+		return option, err
 	}
 	if option.AlwaysRESP2 {
 		return option, errors.New("valkey: the URL has protocol=2; the broker needs RESP3")
@@ -104,13 +102,8 @@ func configure(url string, o Options) (valkey.ClientOption, error) {
 	// whether to say it again.
 	option.DisableRetry = true
 	option.Dialer.Timeout = cmp.Or(option.Dialer.Timeout, timeout)
+	option.Sentinel.Dialer.Timeout = option.Dialer.Timeout
 	option.ConnWriteTimeout = cmp.Or(option.ConnWriteTimeout, timeout)
-	option.Sentinel.TopologyRefreshInterval = 5 * time.Second
-	if option.TLSConfig != nil && o.TLS != nil {
-		name := option.TLSConfig.ServerName
-		option.TLSConfig = o.TLS.Clone()
-		option.TLSConfig.ServerName = cmp.Or(option.TLSConfig.ServerName, name)
-	}
 	return option, nil
 }
 

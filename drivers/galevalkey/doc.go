@@ -6,7 +6,9 @@
 //	defer broker.Close(ctx)
 //	h := hub.New(hub.Options{Broker: broker})
 //
-//	client, err := valkey.NewClient(valkey.MustParseURL("valkey://:secret@valkey.example.com"))
+//	options, err := galevalkey.ParseURL("valkey://:secret@valkey.example.com")
+//	…
+//	client, err := valkey.NewClient(options)
 //	defer client.Close()
 //	limits := ratelimit.New(ratelimit.Options{Store: galevalkey.NewRateLimits(client, galevalkey.StoreOptions{})})
 //
@@ -33,12 +35,18 @@
 // Concurrency: a [Broker] and the stores may be used from any goroutine.
 //
 // Security: use rediss or valkeys, and a password, where the network between
-// is not your own. The user needs the commands of scripts, publishing and
-// subscribing, INFO, and the keys and channels that begin with the prefix.
+// is not your own. The user needs the keys and channels that begin with the
+// prefix, and no dangerous commands but INFO, and ROLE where there are sentinels:
+//
+//	user app on >secret ~gale:* ~{gale:* &gale:* +@all -@dangerous +info +role
+//
 // Errors never show the password. Of sessions only the hashes of tokens are
 // stored; their data is readable to whoever reads the server. Keys of sessions
 // and limits must not be evicted: maxmemory-policy noeviction, and another
 // server for caches.
+//
+// With sentinels a broker follows the primary, within 5 seconds if it was told
+// nothing. What the old one had not yet copied is gone, as above.
 //
 // Limits: Redis 6.2 or Valkey 7.2 and later, with RESP3. In a cluster, messages
 // are carried by its bus to every server, and History costs one more of them.

@@ -91,14 +91,47 @@ func (b *Broker) receive() {
 		if err := b.resubscribe(r); err != nil {
 			r.client.Close()
 		}
-		select {
-		case <-r.lost:
-		case <-b.running.Done():
-		}
+		b.attend(r)
 		b.setReceiver(nil)
 		r.client.Close()
 		<-r.lost
 	}
+}
+
+// lookEvery is how often a receiver is compared with what sentinels say.
+const lookEvery = 5 * time.Second
+
+// attend returns when r is lost, or Close was called, or r is of no use any more.
+func (b *Broker) attend(r *receiver) {
+	var look <-chan time.Time
+	if b.client.Mode() == valkey.ClientModeSentinel {
+		t := time.NewTicker(lookEvery)
+		defer t.Stop()
+		look = t.C
+	}
+	for {
+		select {
+		case <-r.lost:
+			return
+		case <-b.running.Done():
+			return
+		case <-look:
+			if b.strayed(r) {
+				b.logger.Warn("valkey: the sentinels have another primary; going there")
+				return
+			}
+		}
+	}
+}
+
+// strayed reports whether r is at another server than what is published: an old
+// primary may be cut off from the sentinels, and reached from here all the same.
+func (b *Broker) strayed(r *receiver) bool {
+	ctx, cancel := b.limit(b.running)
+	defer cancel()
+	read, err1 := b.scripts.life.run(ctx, r.client, nil).ToString()
+	written, err2 := b.scripts.life.run(ctx, b.client, nil).ToString()
+	return err1 == nil && err2 == nil && read != written
 }
 
 func (b *Broker) pause(d time.Duration) {

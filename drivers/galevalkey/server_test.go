@@ -2,10 +2,13 @@ package galevalkey_test
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,10 +22,12 @@ import (
 
 // server is a process of the test's own.
 type server struct {
-	t    *testing.T
-	addr string
-	args []string
-	cmd  *exec.Cmd
+	t      *testing.T
+	addr   string
+	args   []string
+	ready  string              // what it says once it is; "" for the words of a server
+	option valkey.ClientOption // of do
+	cmd    *exec.Cmd
 }
 
 // newServer returns one on a free port that keeps its files in a folder of
@@ -61,7 +66,7 @@ func (s *server) start() {
 	assert.NoError(s.t, s.cmd.Start())
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), "Ready to accept connections") {
+		if strings.Contains(lines.Text(), cmp.Or(s.ready, "Ready to accept connections")) {
 			go func() {
 				for lines.Scan() { // so that it can go on writing
 				}
@@ -97,7 +102,9 @@ func (s *server) thaw() { assert.NoError(s.t, s.cmd.Process.Signal(syscall.SIGCO
 // do sends it a command of an administrator.
 func (s *server) do(words ...string) string {
 	s.t.Helper()
-	c, err := valkey.NewClient(valkey.ClientOption{InitAddress: []string{s.addr}, ForceSingleClient: true, DisableCache: true})
+	option := s.option
+	option.InitAddress, option.ForceSingleClient, option.DisableCache = []string{s.addr}, true, true
+	c, err := valkey.NewClient(option)
 	assert.NoError(s.t, err)
 	defer c.Close()
 	answer, err := c.Do(s.t.Context(), c.B().Arbitrary(words...).Build()).ToAny()
@@ -105,14 +112,21 @@ func (s *server) do(words ...string) string {
 	return fmt.Sprint(answer)
 }
 
+// freePort returns one that no connection of anybody's is given by chance before
+// the server is there: those have 32768 and up.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	assert.NoError(t, err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	assert.NoError(t, err)
-	return port
+	for range 100 {
+		port := strconv.Itoa(10_000 + rand.N(22_000))
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			continue
+		}
+		assert.NoError(t, l.Close())
+		return port
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // newCluster returns the URL of a cluster of three servers.
@@ -134,15 +148,26 @@ func newCluster(t *testing.T) string {
 		}
 		s.do(append([]string{"CLUSTER", "MEET"}, first...)...)
 	}
-	for _, s := range all {
-		poll(t, "the cluster forms", func() bool {
-			info := s.do("CLUSTER", "INFO")
-			// A node that was met twice has two links for a while, and what is
-			// published arrives by both: each has one out and one in for each other.
-			links := strings.Count(s.do("CLUSTER", "LINKS"), "direction")
-			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:3") && links == 4
-		})
+	formed := func(s *server) bool {
+		info := s.do("CLUSTER", "INFO")
+		// A node that was met twice has two links for a while, and what is
+		// published arrives by both: each has one out and one in for each other.
+		links := strings.Count(s.do("CLUSTER", "LINKS"), "direction")
+		return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:3") && links == 4
 	}
+	// One of them may be about to meet another when it looks well, so all are asked
+	// again and again.
+	rounds := 0
+	poll(t, "the cluster forms", func() bool {
+		for _, s := range all {
+			if !formed(s) {
+				rounds = 0
+				return false
+			}
+		}
+		rounds++
+		return rounds == 10
+	})
 	return fmt.Sprintf("valkey://%s?addr=%s", all[0].addr, all[1].addr)
 }
 

@@ -15,7 +15,12 @@ import (
 
 // Sessions and limits that all instances share.
 func ExampleNewRateLimits() {
-	client, err := valkey.NewClient(valkey.MustParseURL("valkey://127.0.0.1:1"))
+	options, err := galevalkey.ParseURL("valkey://127.0.0.1:1")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := valkey.NewClient(options)
 	if err != nil {
 		fmt.Println("no server answers there")
 		return

@@ -33,6 +33,7 @@ func Reencryption(t *testing.T, open func(t *testing.T) *db.DB) {
 		"NeverEncrypted":  sealedNeverEncrypted,
 		"MovedCiphertext": sealedMovedCiphertext,
 		"WrongNames":      sealedWrongNames,
+		"Declared":        sealedDeclared,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -376,4 +377,20 @@ func sealedWrongNames(s *sealedTable) {
 		_, err := reencrypt.Count(s.Context(), s.db, names[0], names[1])
 		assert.Contains(s, err.Error(), "is not the name of")
 	}
+}
+
+// What gale secret counts is declared in the database.
+func sealedDeclared(s *sealedTable) {
+	none, err := reencrypt.Columns(s.Context(), s.db)
+	assert.Equal(s, none, nil)
+	assert.Contains(s, err.Error(), "names no column")
+	_, err = s.db.Exec(s.Context(), "INSERT INTO keyring_columns (name) VALUES ('users.phone'), ('users.mail')")
+	assert.NoError(s, err)
+	names, err := reencrypt.Columns(s.Context(), s.db)
+	assert.NoError(s, err)
+	assert.Equal(s, names, []string{"users.mail", "users.phone"})
+	_, err = s.db.Exec(s.Context(), "DROP TABLE keyring_columns")
+	assert.NoError(s, err)
+	_, err = reencrypt.Columns(s.Context(), s.db)
+	assert.Contains(s, err.Error(), "reencrypt: declared columns")
 }

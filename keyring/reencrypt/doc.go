@@ -16,6 +16,13 @@
 // had not yet loaded the new key may have added some, so run it again until
 // old keys have none.
 //
+// The migration that makes an encrypted column, or an index, also declares it:
+//
+//	INSERT INTO keyring_columns (name) VALUES ('users.phone'), ('users.mail'), ('users.mail_index');
+//
+// By these names (see [Columns]) gale secret status and retire know what to
+// count, without the program.
+//
 // Concurrency: a [Table] is safe for concurrent use. The application may write
 // meanwhile: a value is replaced only while it is the one that was read. Two
 // jobs on one table do the same work twice and no harm.

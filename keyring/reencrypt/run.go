@@ -3,6 +3,7 @@ package reencrypt
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -66,10 +67,14 @@ type Progress struct {
 	Failed  int // rows with a value that could not be decrypted
 }
 
+// ErrFailed is in the error of [Run] when the job is over and has left values
+// that it could not decrypt: they were damaged or moved, or their key is gone.
+var ErrFailed = errors.New("have values that cannot be decrypted and were left as they are")
+
 const maxNamed = 10 // rows that an error names
 
 // Run goes through the store from where the last job stopped, until its end or
-// that of ctx. It returns an error after the end when there were values that
+// that of ctx. It returns [ErrFailed] after the end when there were values that
 // it could not decrypt.
 func Run(ctx context.Context, b Batcher, o Options) (Progress, error) {
 	if o.Batch < 0 {
@@ -111,7 +116,7 @@ func Run(ctx context.Context, b Batcher, o Options) (Progress, error) {
 	}
 	o.Logger.InfoContext(ctx, "reencrypt: done", "rows", p.Rows, "changed", p.Changed, "failed", p.Failed)
 	if p.Failed > 0 {
-		return p, fmt.Errorf("reencrypt: %d rows have values that cannot be decrypted and were left as they are: %s", p.Failed, strings.Join(named, ", "))
+		return p, fmt.Errorf("reencrypt: %d rows %w: %s", p.Failed, ErrFailed, strings.Join(named, ", "))
 	}
 	return p, nil
 }

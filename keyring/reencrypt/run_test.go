@@ -108,6 +108,7 @@ func TestRunLeavesWhatItCannotDecryptAndNamesSome(t *testing.T) {
 	}
 	p, err := reencrypt.Run(t.Context(), r, reencrypt.Options{Batch: 4, Pause: -1})
 	assert.Equal(t, p, reencrypt.Progress{Rows: 30, Changed: 15, Failed: 15})
+	assert.ErrorIs(t, err, reencrypt.ErrFailed)
 	assert.Equal(t, err.Error(), "reencrypt: 15 rows have values that cannot be decrypted and were left as they are: 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")
 }
 

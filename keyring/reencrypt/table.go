@@ -3,7 +3,6 @@ package reencrypt
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,12 +12,16 @@ import (
 	"github.com/galeweb/gale/keyring"
 )
 
-// Schema is the table of the jobs' places, for a migration of the application.
-// It is the same on SQLite and Postgres.
+// Schema is the tables of the jobs' places and of the columns that the
+// application declares, for a migration of the application. It is the same on
+// SQLite and Postgres.
 const Schema = `CREATE TABLE keyring_jobs (
 	job       TEXT PRIMARY KEY,
 	target    TEXT NOT NULL, -- ids of the keys that the job moves to
 	after_key TEXT NOT NULL  -- key of the last row that it did
+);
+CREATE TABLE keyring_columns (
+	name TEXT PRIMARY KEY -- table, dot, column: of encrypted values or of an index
 );
 `
 
@@ -307,40 +310,4 @@ func (t *Table) CountKeys(ctx context.Context) (map[string]int64, error) {
 		}
 	}
 	return Count(ctx, t.db, t.o.Table, columns...)
-}
-
-// Count returns how many values of the columns, encrypted or of an index, are
-// under each key, by its ID. Values that no key made, such as those from before
-// the column was encrypted, are counted under "".
-func Count(ctx context.Context, d *db.DB, table string, columns ...string) (map[string]int64, error) {
-	counts := map[string]int64{}
-	for _, column := range columns {
-		if !isName(table) || !isName(column) {
-			return nil, fmt.Errorf("reencrypt: %q or %q is not the name of a table or column", table, column)
-		}
-		prefix := "hex(substr(" + column + ", 1, 5))"
-		if d.Dialect() == db.Postgres {
-			prefix = "encode(substring(" + column + " from 1 for 5), 'hex')"
-		}
-		// What no key made is one group, whatever it begins with.
-		begin := "CASE WHEN " + prefix + " LIKE '01%' OR " + prefix + " LIKE '02%' THEN " + prefix + " ELSE '' END"
-		type count struct {
-			Begin  string
-			Number int64
-		}
-		all, err := db.All[count](ctx, d, "SELECT begin, count(*) AS number FROM (SELECT "+begin+" AS begin FROM "+table+
-			" WHERE "+column+" IS NOT NULL) AS begins GROUP BY begin")
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range all {
-			raw, err := hex.DecodeString(c.Begin)
-			if err != nil {
-				return nil, fmt.Errorf("reencrypt: count %s.%s: %w", table, column, err)
-			}
-			id, _ := keyring.KeyOf(raw)
-			counts[id] += c.Number
-		}
-	}
-	return counts, nil
 }

@@ -32,14 +32,14 @@ more. It refuses a key
   - that makes new values, or will;
   - for sign and token, when it did less than --keep ago: what it signed may
     still be with clients, who would be logged out;
-  - for encrypt and index, when there are values under it in the columns that
-    --database and --column name, or when these are not given.
+  - for encrypt and index, when the database has values under it, in any of the
+    columns that it declares or that --column names, or is not given.
 
 --force retires keys with IDs all the same, such as a stolen one. A retired key
 stays in the file, so that it can be brought back by writing active in place of
 retired. --delete removes keys that were retired before, for good.`,
 		Example: `  gale secret retire --file keys
-  gale secret retire --file keys --database DATABASE_URL --column users.phone,users.mail_index
+  gale secret retire --file keys --database DATABASE_URL
   gale secret retire --file keys --force 3f2a9c01
   gale secret retire --file keys --delete`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
@@ -117,10 +117,10 @@ func (r *retirement) refuses(set keyring.Set, st keyring.Status) (why string, ab
 		return "will make new values", false
 	case st.Purpose == keyring.Encryption || st.Purpose == keyring.Indexing:
 		if !r.counted() {
-			return "may have values under it; give --database and --column, or its ID and --force", false
+			return "may have values under it; give --database, or its ID and --force", false
 		}
 		if st.Values > 0 {
-			return fmt.Sprintf("has %d values under it; let reencrypt.Run move them", st.Values), false
+			return fmt.Sprintf("has %d values under it (%s); let the application move them, or give its ID and --force and lose them", st.Values, r.places(st.ID)), false
 		}
 		return "", false
 	default:

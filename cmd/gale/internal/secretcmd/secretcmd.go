@@ -29,8 +29,8 @@ A rotation adds a key, which makes the new values from its time on; what older
 keys made stays valid, so that nobody is logged out, until they are retired.`,
 		Example: `  gale secret new --file keys
   gale secret rotate --file keys
-  gale secret status --file keys --database sqlite:app.db --column users.phone
-  gale secret retire --file keys --database sqlite:app.db --column users.phone
+  gale secret status --file keys --database sqlite:app.db
+  gale secret retire --file keys --database sqlite:app.db
   RELAY_KEYS=… gale secret rotate --env RELAY_KEYS`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -121,7 +121,7 @@ key was stolen use --delay 0, and retire the old one with --force.`,
 					fmt.Fprintf(say, "Added %v, which makes new values from %s on.\n", k, show(k.Since))
 				}
 				if slices.Contains(purposes, keyring.Encryption) || slices.Contains(purposes, keyring.Indexing) {
-					fmt.Fprintln(say, "Then let reencrypt.Run move what is stored; gale secret status --database … shows how far it is.")
+					fmt.Fprintln(say, "Then the application moves what is stored, by package reencrypt; gale secret status --database … shows how far it is.")
 				}
 				return set, nil
 			})

@@ -167,7 +167,7 @@ func TestRotateWhatIsAskedFor(t *testing.T) {
 	b.ok("new", "--purpose", "sign")
 	assert.Equal(t, strings.Count(b.ok("rotate", "--delay", "0"), "Added sign key"), 1)
 	assert.Equal(t, len(b.set().Keys()), 2) // no token key where there was none
-	assert.Contains(t, b.ok("rotate", "--purpose", "encrypt"), "reencrypt.Run")
+	assert.Contains(t, b.ok("rotate", "--purpose", "encrypt"), "package reencrypt")
 	b.refused("known are sign, encrypt, token, index", "rotate", "--purpose", "signing")
 	b.refused("--delay is negative", "rotate", "--delay", "-1s")
 }
@@ -334,15 +334,27 @@ func TestRetireEncryptionKeysOnlyWhenNothingIsUnderThem(t *testing.T) {
 	assert.NoError(t, keys.Reload(t.Context()))
 
 	assert.Equal(t, regexp.MustCompile(`(?m)^encrypt  `+old+` .* verifies +3$`).MatchString(b.ok(append(count, "status")...)), true)
-	b.refused("give --database and --column", "retire", old)
-	b.refused("has 3 values under it; let reencrypt.Run move them", append(count, "retire", old)...)
+	b.refused("give --database, or its ID and --force", "retire", old)
+	b.refused("has 3 values under it (users.phone 3); let the application move them", append(count, "retire", old)...)
 	assert.Contains(t, b.ok(append(count, "retire")...), "Kept encrypt key "+old+": it has 3 values")
 
 	_, err = reencrypt.Run(t.Context(), reencrypt.NewTable(d, reencrypt.TableOptions{
 		Table: "users", Columns: []reencrypt.Column{{Name: "phone", AEAD: phones}},
 	}), reencrypt.Options{Pause: -1})
 	assert.NoError(t, err)
-	assert.Equal(t, b.ok(append(count, "retire")...), "Retired encrypt key "+old+".\n")
+	// The table says itself which columns to count.
+	declared := []string{"--database", url}
+	b.refused("names no column", append(declared, "retire")...)
+	_, err = d.Exec(t.Context(), "INSERT INTO keyring_columns (name) VALUES ('users.phone'), ('users.fax')")
+	assert.NoError(t, err)
+	b.refused("no such column", append(declared, "retire")...)
+	_, err = d.Exec(t.Context(), "ALTER TABLE users ADD COLUMN fax BLOB")
+	assert.NoError(t, err)
+	shown := b.ok(append(declared, "status")...)
+	assert.Contains(t, shown, "\nCOLUMN       ID        ROLE   VALUES\n")
+	assert.Contains(t, shown, "\nusers.fax    -         -      0\n")
+	assert.Contains(t, shown, "\nusers.phone  "+b.current(keyring.Encryption)+"  signs  3\n")
+	assert.Equal(t, b.ok(append(declared, "retire")...), "Retired encrypt key "+old+".\n")
 	b.refused("may have values under it", "retire", "--delete", old)
 	assert.Equal(t, b.ok(append(count, "retire", "--delete")...), "Deleted encrypt key "+old+".\n")
 	status := b.ok(append(count, "status")...)
@@ -364,8 +376,7 @@ func TestDatabasesThatCannotBeCounted(t *testing.T) {
 	b := setup(t)
 	b.ok("new")
 	none := filepath.Join(b.dir, "none.db")
-	b.refused("give both of --database and --column", "status", "--database", "sqlite:app.db")
-	b.refused("give both of --database and --column", "status", "--column", "users.phone")
+	b.refused("--column needs --database", "status", "--column", "users.phone")
 	b.refused("no environment variable that is set", "status", "--database", "SECRETCMD_NO_SUCH", "--column", "users.phone")
 	b.refused("unknown scheme", "status", "--database", "mysql:x", "--column", "users.phone")
 	for _, url := range []string{"sqlite:" + none, "sqlite://" + none, "sqlite:" + none + "?synchronous=full"} {
@@ -379,6 +390,7 @@ func TestDatabasesThatCannotBeCounted(t *testing.T) {
 	assert.NoError(t, d.Close())
 	b.refused("is not TABLE.COLUMN", "status", "--database", url, "--column", "phone")
 	b.refused("no such table", "status", "--database", url, "--column", "users.phone")
+	b.refused("or name the columns by --column", "status", "--database", url)
 	b.refused("is not the name of", "retire", "--database", url, "--column", "users.phone FROM x --")
 }
 

@@ -27,20 +27,21 @@ import (
 	"github.com/galeweb/gale/session"
 )
 
-// Options are what New builds on. All but Broker, Limits, Metrics, Hasher, Now
-// and Reload are needed. [Open] makes them of a configuration.
+// Options are what New builds on. All but Broker, Limits, Breached, Metrics,
+// Hasher, Now and Reload are needed. [Open] makes them of a configuration.
 type Options struct {
-	Config  config.Config
-	DB      *db.DB // migrated
-	Keys    *keyring.Ring
-	Mail    mail.Sender     // in development a *mail.Memory is shown at /dev/outbox
-	Broker  hub.Broker      // defaults to memory
-	Limits  ratelimit.Store // of failed sign-ins and mails; defaults to the database
-	Logger  *slog.Logger
-	Metrics *obs.Metrics
-	Hasher  auth.HasherOptions
-	Now     func() time.Time
-	Reload  <-chan os.Signal // has the keys read again; defaults to never
+	Config   config.Config
+	DB       *db.DB // migrated, and no address in clear, see database.Store.Seal
+	Keys     *keyring.Ring
+	Mail     mail.Sender      // in development a *mail.Memory is shown at /dev/outbox
+	Broker   hub.Broker       // defaults to memory
+	Limits   ratelimit.Store  // of failed sign-ins and mails; defaults to the database
+	Breached []*strength.List // passwords that may not be chosen; defaults to those built in
+	Logger   *slog.Logger
+	Metrics  *obs.Metrics
+	Hasher   auth.HasherOptions
+	Now      func() time.Time
+	Reload   <-chan os.Signal // has the keys read again; defaults to never
 }
 
 // App is relay. It serves HTTP between New and Close.
@@ -64,8 +65,9 @@ type App struct {
 	live     *hub.Topic[models.Packet]
 	handler  http.Handler
 
-	stop    context.CancelFunc
-	running sync.WaitGroup
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+	reloaded chan struct{} // has keepSealed look at the keys now
 }
 
 // New builds the application and starts the goroutines that commit packets, note
@@ -80,9 +82,11 @@ func New(o Options) (*App, error) {
 	if o.Limits == nil {
 		o.Limits = ratelimit.NewSQLStore(o.DB)
 	}
-	store := database.New(o.DB)
+	o.Limits = sealedLimits(o.Limits, o.Keys)
+	store := database.New(o.DB, o.Keys)
 	a := &App{
 		o:        o,
+		reloaded: make(chan struct{}, 1),
 		keys:     services.NewKeys(store, o.Now),
 		channels: &services.Channels{Store: store, Now: o.Now},
 	}
@@ -90,7 +94,8 @@ func New(o Options) (*App, error) {
 	a.mails = services.NewMails(o.Mail, strict)
 	a.accounts = &services.Accounts{
 		Store: store, SignUps: store, Links: store, Removal: store,
-		Hasher: auth.NewHasher(o.Hasher), Passwords: strength.New(strength.Options{Context: []string{"relay"}}), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
+		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
+		Passwords: strength.New(strength.Options{Context: []string{"relay"}, Breached: o.Breached}),
 	}
 	a.accounts.Throttle, a.accounts.Confirm = a.throttle("signin"), a.throttle("confirm")
 	// Only the life of the signature is bounded here: Devices has its own.
@@ -136,6 +141,7 @@ func New(o Options) (*App, error) {
 	a.running.Go(func() { a.mails.Run(ctx) })
 	a.running.Go(func() { _ = a.stored.Run(ctx) }) // returns nil, when told to stop
 	a.keepKeys(ctx)
+	a.keepSealed(ctx, store)
 	return a, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/strength"
 	"github.com/galeweb/gale/cmd/gale/reference/app"
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
@@ -22,7 +24,6 @@ import (
 	"github.com/galeweb/gale/drivers/galepgx"
 	"github.com/galeweb/gale/drivers/galesqlite"
 	"github.com/galeweb/gale/galetest"
-	"github.com/galeweb/gale/keyring"
 	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/ratelimit"
@@ -42,14 +43,16 @@ type site struct {
 	db               *db.DB
 	file             string // of the database, where a test needs it
 	store            *database.Store
+	keys             *keys
+	reload           chan os.Signal // has the keys read again
 	clock            *galetest.Clock
-	keys             *keyring.Ring
 	handler          http.Handler
 	config           config.Config
 	outbox           *galetest.Outbox
 	log              *galetest.Log
 	proxies          []netip.Prefix
 	limits           ratelimit.Store // nil for the database's, which counts by real time
+	breached         []*strength.List
 }
 
 // setting changes what a site is built of.
@@ -122,15 +125,15 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	s.config = config.Config{Env: "dev", SignUp: true, SessionLife: 24 * time.Hour, SessionIdle: time.Hour, PublicURL: public}
 	s.outbox, s.log = galetest.NewOutbox(tb), galetest.NewLog(tb)
 	s.outbox.From = "relay@example.com"
-	keys, err := keyring.Open(tb.Context(), keyring.Options{Source: keyring.Text(keyring.NewSet(s.clock.Now()).Text())})
-	assert.NoError(tb, err)
-	s.keys = keys
+	if s.keys == nil {
+		s.keys = newKeys(tb, s.clock.Now())
+	}
 	for _, set := range settings {
 		set(tb, s)
 	}
-	s.store = database.New(s.db)
+	s.store, s.reload = database.New(s.db, s.keys.ring), make(chan os.Signal, 1)
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: keys, Mail: &s.outbox.Memory, Limits: s.limits,
+		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: s.keys.ring, Mail: &s.outbox.Memory, Limits: s.limits, Breached: s.breached, Reload: s.reload,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {

@@ -24,7 +24,7 @@ func (a *App) newFactors(accounts *handlers.Accounts, factors *handlers.Factors)
 	return &services.Factors{
 		Accounts: a.accounts,
 		Apps: totp.New(totp.Options{
-			Issuer: "relay", Store: totp.NewSQLStore(a.o.DB), Sealer: a.o.Keys.AEAD("totp_authenticators.secret"), Clock: a.o.Now,
+			Issuer: "relay", Store: totp.NewSQLStore(a.o.DB), Sealer: a.o.Keys.AEAD(appSecrets), Clock: a.o.Now,
 		}),
 		Codes: recovery.New(recovery.Options{
 			Store: recovery.NewSQLStore(a.o.DB), Hash: a.o.Keys.BlindIndex("recovery_codes.hash", keyring.IndexOptions{Bytes: 32}), Clock: a.o.Now,

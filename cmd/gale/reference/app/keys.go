@@ -84,6 +84,7 @@ func (a *App) keepKeys(ctx context.Context) {
 					a.o.Logger.ErrorContext(ctx, "the keys were not read again", "err", err)
 				} else {
 					a.o.Logger.InfoContext(ctx, "the keys were read again")
+					a.lookAtKeys()
 				}
 			}
 		}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -29,9 +28,9 @@ func OpenLimits(url, prefix string, d *db.DB) (ratelimit.Store, func(context.Con
 	case "memory":
 		return ratelimit.NewMemory(ratelimit.MemoryOptions{}), none, nil
 	case "valkey", "valkeys", "redis", "rediss":
-		o, err := valkey.ParseURL(url)
+		o, err := galevalkey.ParseURL(url)
 		if err != nil {
-			return nil, nil, errors.New("LIMIT_URL is not a URL such as valkey://:password@host") // and not shown
+			return nil, nil, fmt.Errorf("LIMIT_URL: %w", err)
 		}
 		client, err := valkey.NewClient(o)
 		if err != nil {

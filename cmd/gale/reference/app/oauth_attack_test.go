@@ -83,7 +83,7 @@ func TestForgedTokens(t *testing.T) {
 		ada := s.signIn("ada")
 		a := s.register(ada)
 		got := s.allow(ada, a)
-		key, err := galeoidc.RingKeys(s.keys).Signing(t.Context())
+		key, err := galeoidc.RingKeys(s.keys.ring).Signing(t.Context())
 		assert.NoError(t, err)
 		claims := decode(t, got.Access)
 		header := map[string]any{"alg": "ES256", "kid": key.ID, "typ": "at+jwt"}
@@ -101,7 +101,7 @@ func TestForgedTokens(t *testing.T) {
 		foreign, err := galeoidc.RingKeys(ring).Signing(t.Context())
 		assert.NoError(t, err)
 		issuer := token.NewIssuer(token.IssuerOptions{
-			Issuer: public + "/oauth", Keys: token.NewRingKeys(token.RingOptions{Ring: s.keys}), Clock: s.clock.Now,
+			Issuer: public + "/oauth", Keys: token.NewRingKeys(token.RingOptions{Ring: s.keys.ring}), Clock: s.clock.Now,
 		})
 		cousin, err := issuer.Issue(token.Access{Subject: claims["sub"].(string), ClientID: a.id, Audience: []string{public + "/api/v1"}, Scopes: []string{"packets.read"}})
 		assert.NoError(t, err)
@@ -165,6 +165,32 @@ func TestForgedTokens(t *testing.T) {
 		s.Stranger().With("Authorization", "Basic "+got.Access).Get(closedPath).Status(http.StatusNotFound)
 		s.Stranger().Bearer(got.Access).With("X-Api-Key", "pkt_x").Get(closedPath).Status(http.StatusUnauthorized)
 		ada.Bearer("x.y.z").Get(closedPath).Status(http.StatusUnauthorized) // the session does not step in
+	})
+}
+
+// Keys are rotated while tokens are in use; those of a retired key are over.
+func TestOAuthKeyRotation(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.furnish()
+		ada := s.signIn("ada")
+		a := s.register(ada)
+		got := s.allow(ada, a)
+		before, _ := s.keys.set.Current(keyring.Tokens, time.Now())
+		s.keys.change(t, func(set keyring.Set) keyring.Set {
+			set, _ = set.Rotate(keyring.Tokens, s.clock.Now().Add(time.Second))
+			return set
+		})
+		assert.Equal(t, s.reads(got.Access), http.StatusOK)
+		young := s.given(s.refresh(a, got.Refresh))
+		assert.Equal(t, s.reads(young.Access), http.StatusOK)
+		s.keys.change(t, func(set keyring.Set) keyring.Set {
+			set, err := set.Mark(before.ID, keyring.Retired)
+			assert.NoError(t, err)
+			return set
+		})
+		assert.Equal(t, s.reads(got.Access), http.StatusUnauthorized)
+		assert.Equal(t, s.reads(young.Access), http.StatusOK)
+		assert.Equal(t, s.reads(s.given(s.refresh(a, young.Refresh)).Access), http.StatusOK)
 	})
 }
 

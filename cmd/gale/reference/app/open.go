@@ -3,12 +3,14 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
 	"syscall"
 
+	"github.com/galeweb/gale/auth/strength"
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/db"
@@ -16,7 +18,8 @@ import (
 )
 
 // Open opens all that the configuration names: the database, which it brings up
-// to date, the broker, the keys, what counts limits, what sends mail; it
+// to date and whose mail addresses it encrypts, the broker, the keys, what
+// counts limits, what sends mail, the list of stolen passwords; it
 // has SIGHUP read the keys again. The function that it returns closes them, and is to be called after the
 // application's Close.
 func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *obs.Metrics) (Options, func(context.Context) error, error) {
@@ -51,8 +54,19 @@ func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *
 		if o.Keys, err = OpenKeys(ctx, cfg, logger, metrics); err != nil {
 			return err
 		}
+		if err := database.New(o.DB, o.Keys).Seal(obs.WithLogger(ctx, logger)); err != nil {
+			return err
+		}
 		if o.Mail, err = OpenMail(cfg); err != nil {
 			return err
+		}
+		if cfg.Passwords != "" {
+			list, err := strength.OpenList(cfg.Passwords)
+			if err != nil {
+				return fmt.Errorf("PASSWORD_LIST: %w", err)
+			}
+			opened = append(opened, func(context.Context) error { return list.Close() })
+			o.Breached = append(o.Breached, list)
 		}
 		hangup := make(chan os.Signal, 1)
 		signal.Notify(hangup, syscall.SIGHUP)

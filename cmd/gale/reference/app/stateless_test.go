@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/db"
@@ -39,7 +40,9 @@ func runPair(t *testing.T, server string, open func(testing.TB) (a, b *db.DB)) {
 	var count atomic.Int64
 	galetest.RunWith(t, galetest.Options{Servers: []string{server}}, func(tb testing.TB) http.Handler {
 		pair[0].db, pair[1].db = open(tb)
+		shared := newKeys(tb, time.Now().Add(-time.Hour))
 		for i := range pair {
+			pair[i].keys = shared
 			pair[i].start(tb, nil)
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -31,7 +31,7 @@ const byKey = "API key"
 func (a *App) hubOptions() hub.Options {
 	return hub.Options{
 		Broker: a.o.Broker, Logger: a.o.Logger, Identify: a.identify, Keep: a.keepWatcher, DrainOver: a.o.Config.DrainOver,
-		Metrics: a.o.Metrics.Registry(),
+		PresenceTTL: a.o.Config.PresenceTTL, Metrics: a.o.Metrics.Registry(),
 	}
 }
 

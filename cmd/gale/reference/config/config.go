@@ -22,8 +22,9 @@ type Config struct {
 	OpsAddr      string        `env:"OPS_ADDR" desc:"where metrics, health and profiles listen; off for nowhere; default 127.0.0.1:9090, in dev another port when that is in use"`
 	DatabaseURL  gale.Secret   `env:"DATABASE_URL" default:"sqlite:relay.db" desc:"sqlite:FILE or postgres://…"`
 	PublicURL    string        `env:"PUBLIC_URL" desc:"where people reach relay, such as https://relay.example.com: links in mails begin with it; required in production"`
-	SecretKeys   gale.Secret   `env:"SECRET_KEYS" desc:"keys that sign what browsers keep, made by gale secret new; RELAY_SECRET_KEYS_FILE names a file of them, which is read again when it changes; required in production; default in dev a file beside the database"`
+	SecretKeys   gale.Secret   `env:"SECRET_KEYS" desc:"keys that sign what browsers keep and encrypt mail addresses in the database, made by gale secret new; RELAY_SECRET_KEYS_FILE names a file of them, which is read again when it changes; required in production; default in dev a file beside the database"`
 	AuditKey     gale.Secret   `env:"AUDIT_KEY" desc:"32 random characters or more, which never change: with them the hashes of the audit log cannot be computed by who has only the database; default none"`
+	Passwords    string        `env:"PASSWORD_LIST" desc:"file of stolen passwords besides the 100,000 that are built in, none of which may be chosen: the download of Have I Been Pwned in the order of hashes, or what strength.Compile made of it"`
 	SMTPURL      gale.Secret   `env:"SMTP_URL" desc:"mail server: smtp://user:password@host (STARTTLS), smtps://… (TLS from the start), or smtp://localhost:25?tls=off; required in production; default in dev the page /dev/outbox"`
 	MailFrom     string        `env:"MAIL_FROM" desc:"author of mails, such as relay <relay@example.com>; default relay@ and the host of PUBLIC_URL"`
 	LimitURL     gale.Secret   `env:"LIMIT_URL" default:"database:" desc:"where failed sign-ins and mails are counted: database:, memory: for one process, or valkey://… for several"`
@@ -32,6 +33,7 @@ type Config struct {
 	HubURL       gale.Secret   `env:"HUB_URL" default:"memory:" desc:"what carries live packets between processes: memory: for one alone, nats:embedded?…, nats://… or valkey://… for several"`
 	HubPrefix    string        `env:"HUB_PREFIX" default:"relay" desc:"begins all names at that broker; each relay that shares one needs its own"`
 	DrainOver    time.Duration `env:"DRAIN_OVER" default:"5s" desc:"over this time those who watch are sent away when relay stops, one by one"`
+	PresenceTTL  time.Duration `env:"PRESENCE_TTL" default:"30s" desc:"so long those who watched at a process that died are counted by the others, and a third more at most; 1s or more"`
 	TrustedNets  []string      `env:"TRUSTED_PROXIES" desc:"networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
 	LogLevel     string        `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" desc:"least level that is logged"`
 	SignUp       bool          `env:"SIGN_UP" default:"true" desc:"whether visitors may create accounts; the first account always may"`
@@ -88,6 +90,9 @@ func (c Config) Validate() error {
 	}
 	if n := len(c.AuditKey.Reveal()); n > 0 && n < 32 {
 		bad("AUDIT_KEY has %d characters; use 32 random ones or more", n)
+	}
+	if c.PresenceTTL < time.Second {
+		bad("PRESENCE_TTL must be 1s or more, is %v", c.PresenceTTL)
 	}
 	if c.LimitAddr < 0 || c.LimitKey < 0 {
 		bad("LIMIT_ADDR and LIMIT_KEY must not be negative; 0 is no limit")

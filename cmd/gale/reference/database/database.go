@@ -16,6 +16,7 @@ import (
 	"github.com/galeweb/gale/db/migrate"
 	"github.com/galeweb/gale/drivers/galepgx"
 	"github.com/galeweb/gale/drivers/galesqlite"
+	"github.com/galeweb/gale/keyring"
 )
 
 //go:embed migrations
@@ -47,10 +48,17 @@ func Migrate(ctx context.Context, d *db.DB) error {
 
 // Store implements the storage interfaces of package services, but for
 // packets, which [Packets] keeps.
-type Store struct{ db *db.DB }
+type Store struct {
+	db           *db.DB
+	keys         *keyring.Ring
+	users, links emails
+}
 
-// New returns a store on a migrated database, which stays the caller's.
-func New(d *db.DB) *Store { return &Store{d} }
+// New returns a store on a migrated database, which stays the caller's, with
+// the keys that mail addresses are encrypted with; see [Store.Seal].
+func New(d *db.DB, keys *keyring.Ring) *Store {
+	return &Store{d, keys, newEmails(keys, "users"), newEmails(keys, "mail_links")}
+}
 
 // next returns the next n numbers of a counter as the last of them. Its row
 // stays locked until tx ends, so that numbers grow in the order of commits.
@@ -66,7 +74,7 @@ func known(err error, table string) error {
 	}
 	c, ok := errors.AsType[*db.ConstraintError](err)
 	if ok && c.Kind == db.UniqueViolation && c.Table == table {
-		return &services.TakenError{Field: c.Columns[len(c.Columns)-1]}
+		return &services.TakenError{Field: strings.TrimSuffix(c.Columns[len(c.Columns)-1], "_index")}
 	}
 	return err
 }

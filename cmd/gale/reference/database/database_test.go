@@ -42,7 +42,7 @@ func onEach(t *testing.T, migrations fs.FS, body func(t *testing.T, d *db.DB)) {
 
 // storeTest is a test of the store on both databases.
 func storeTest(t *testing.T, body func(t *testing.T, s *database.Store)) {
-	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) { body(t, database.New(d)) })
+	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) { body(t, database.New(d, newKeys(t).ring)) })
 }
 
 // start is the present of these tests; microseconds are what is kept.
@@ -93,7 +93,7 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 		assert.NoError(t, err)
 		applied, err := m.Up(t.Context())
 		assert.NoError(t, err)
-		assert.Equal(t, len(applied), 8)
+		assert.Equal(t, len(applied), 9)
 		first := tables(t, d)
 		for range applied {
 			_, err := m.Down(t.Context())
@@ -103,7 +103,7 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 		assert.NoError(t, database.Migrate(t.Context(), d))
 		assert.NoError(t, database.Migrate(t.Context(), d)) // nothing left to do
 		assert.Equal(t, tables(t, d), first)
-		assert.Equal(t, newUser(t, database.New(d), "ada").Role, models.Admin)
+		assert.Equal(t, newUser(t, database.New(d, newKeys(t).ring), "ada").Role, models.Admin)
 	})
 }
 

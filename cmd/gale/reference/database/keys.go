@@ -7,6 +7,7 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/keyring"
 )
 
 const keyColumns = "id, user_id, name, hash, created_at, last_used_at, revoked_at, scopes, expires_at, previous, previous_until"
@@ -23,15 +24,20 @@ func (s *Store) Key(ctx context.Context, id string) (models.APIKey, models.User,
 	// One query: it is asked with every request that brings a key.
 	row, err := db.Get[struct {
 		models.APIKey
-		Owner, OwnerName, Email string
-		Role                    models.Role
-		Disabled                bool
+		Owner, OwnerName string
+		Sealed           keyring.Encrypted[string]
+		Role             models.Role
+		Disabled         bool
 	}](ctx, s.db, `SELECT k.id, k.user_id, k.name, k.hash, k.created_at, k.last_used_at, k.revoked_at,
 			k.scopes, k.expires_at, k.previous, k.previous_until,
-			u.id AS owner, u.name AS owner_name, u.email, u.role, u.disabled
+			u.id AS owner, u.name AS owner_name, u.email AS sealed, u.role, u.disabled
 		FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = $1`, id)
-	u := models.User{ID: row.Owner, Name: row.OwnerName, Email: row.Email, Role: row.Role, Disabled: row.Disabled}
-	return row.APIKey, u, known(err, "api_keys")
+	if err != nil {
+		return models.APIKey{}, models.User{}, known(err, "api_keys")
+	}
+	u := models.User{ID: row.Owner, Name: row.OwnerName, Role: row.Role, Disabled: row.Disabled}
+	u.Email, _ = s.users.open(ctx, row.Sealed, u.ID)
+	return row.APIKey, u, nil
 }
 
 // Keys implements [services.KeyStore].

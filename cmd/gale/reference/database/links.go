@@ -2,13 +2,35 @@ package database
 
 import (
 	"context"
+	"encoding/hex"
 	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/keyring"
 )
 
-const linkColumns = "hash, purpose, user_id, email, name, created_at, expires_at"
+const linkColumns = "hash, purpose, user_id, '' AS email, email AS sealed, name, created_at, expires_at"
+
+// linkRow is a link as stored.
+type linkRow struct {
+	models.Link
+	Sealed keyring.Encrypted[string] // the address
+}
+
+// openedLink returns a link, or [services.ErrNotFound] when its address cannot
+// be read: it leads nowhere then.
+func (s *Store) openedLink(ctx context.Context, r linkRow) (models.Link, error) {
+	var ok bool
+	if r.Email, ok = s.links.open(ctx, r.Sealed, linkID(r.Hash)); !ok {
+		return models.Link{}, services.ErrNotFound
+	}
+	return r.Link, nil
+}
+
+// linkID is what the address of a link is bound to.
+func linkID(hash []byte) string { return hex.EncodeToString(hash) }
 
 // AddLinks implements [services.LinkStore].
 func (s *Store) AddLinks(ctx context.Context, links ...models.Link) error {
@@ -24,8 +46,13 @@ func (s *Store) AddLinks(ctx context.Context, links ...models.Link) error {
 			}
 		}
 		for _, l := range links {
-			if _, err := tx.Exec(ctx, "INSERT INTO mail_links ("+linkColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7)",
-				l.Hash, l.Purpose, l.UserID, l.Email, l.Name, l.CreatedAt, l.ExpiresAt); err != nil {
+			sealed, index, err := s.links.seal(l.Email, linkID(l.Hash))
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, `INSERT INTO mail_links (hash, purpose, user_id, email_clear, email, email_index, name, created_at, expires_at)
+				VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8)`,
+				l.Hash, l.Purpose, l.UserID, sealed, index, l.Name, l.CreatedAt, l.ExpiresAt); err != nil {
 				return err
 			}
 		}
@@ -40,24 +67,37 @@ func forgetEmail(ctx context.Context, tx *db.Tx, userID string) error {
 
 // Link implements [services.LinkStore].
 func (s *Store) Link(ctx context.Context, purpose models.Purpose, hash []byte, now time.Time) (models.Link, error) {
-	l, err := db.Get[models.Link](ctx, s.db, "SELECT "+linkColumns+" FROM mail_links WHERE hash = $1 AND purpose = $2 AND expires_at > $3", hash, purpose, now)
-	return l, known(err, "mail_links")
+	r, err := db.Get[linkRow](ctx, s.db, "SELECT "+linkColumns+" FROM mail_links WHERE hash = $1 AND purpose = $2 AND expires_at > $3", hash, purpose, now)
+	if err != nil {
+		return models.Link{}, known(err, "mail_links")
+	}
+	return s.openedLink(ctx, r)
 }
 
 // spend takes a link out: of two who come with it at once, one gets it.
-func spend(ctx context.Context, tx *db.Tx, purpose models.Purpose, hash []byte, now time.Time) (models.Link, error) {
-	return db.Get[models.Link](ctx, tx, "DELETE FROM mail_links WHERE hash = $1 AND purpose = $2 AND expires_at > $3 RETURNING "+linkColumns, hash, purpose, now)
+func (s *Store) spend(ctx context.Context, tx *db.Tx, purpose models.Purpose, hash []byte, now time.Time) (models.Link, error) {
+	r, err := db.Get[linkRow](ctx, tx, "DELETE FROM mail_links WHERE hash = $1 AND purpose = $2 AND expires_at > $3 RETURNING "+linkColumns, hash, purpose, now)
+	if err != nil {
+		return models.Link{}, err
+	}
+	return s.openedLink(ctx, r)
+}
+
+// ForgetLinks removes the links that have ended by themselves.
+func (s *Store) ForgetLinks(ctx context.Context, now time.Time) error {
+	_, err := s.db.Exec(ctx, "DELETE FROM mail_links WHERE expires_at <= $1", now)
+	return err
 }
 
 // UpdateUserByLink implements [services.LinkStore].
 func (s *Store) UpdateUserByLink(ctx context.Context, purpose models.Purpose, hash []byte, now time.Time, change func(*models.User) error) (models.User, error) {
 	var u models.User
 	err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		l, err := spend(ctx, tx, purpose, hash, now)
+		l, err := s.spend(ctx, tx, purpose, hash, now)
 		if err != nil {
 			return err
 		}
-		u, err = update(ctx, tx, l.UserID, change)
+		u, err = s.update(ctx, tx, l.UserID, change)
 		return err
 	})
 	return u, known(err, "users")
@@ -70,7 +110,7 @@ func (s *Store) ChangeEmail(ctx context.Context, purpose models.Purpose, hash []
 		if _, err := next(ctx, tx, "users", 0); err != nil {
 			return err
 		}
-		l, err := spend(ctx, tx, purpose, hash, now)
+		l, err := s.spend(ctx, tx, purpose, hash, now)
 		if err != nil {
 			return err
 		}
@@ -78,7 +118,7 @@ func (s *Store) ChangeEmail(ctx context.Context, purpose models.Purpose, hash []
 			if err := forgetEmail(ctx, tx, l.UserID); err != nil {
 				return err
 			}
-			u, err = user(ctx, tx, "id", l.UserID)
+			u, err = s.user(ctx, tx, l.UserID)
 			return err
 		}
 		other := models.NewEmailLink
@@ -90,11 +130,11 @@ func (s *Store) ChangeEmail(ctx context.Context, purpose models.Purpose, hash []
 			return err
 		}
 		if waits {
-			u, err = user(ctx, tx, "id", l.UserID)
+			u, err = s.user(ctx, tx, l.UserID)
 			return err
 		}
 		done = true
-		u, err = update(ctx, tx, l.UserID, func(u *models.User) error {
+		u, err = s.update(ctx, tx, l.UserID, func(u *models.User) error {
 			u.Email = l.Email
 			return nil
 		})

@@ -34,7 +34,7 @@ type packetStore struct {
 
 func packetTest(t *testing.T, body func(t *testing.T, p *packetStore)) {
 	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) {
-		p := &packetStore{t: t, db: d, store: database.New(d), clock: galetest.NewClock(t, start)}
+		p := &packetStore{t: t, db: d, store: database.New(d, newKeys(t).ring), clock: galetest.NewClock(t, start)}
 		p.wind = newChannel(t, p.store, "wind", true)
 		p.Packets = database.NewPackets(d, database.PacketsOptions{Now: p.clock.Now, Committed: func(_ models.Channel, packets []models.Packet) {
 			p.mu.Lock()
@@ -247,7 +247,7 @@ func TestAppendWithdrawnOrRefused(t *testing.T) {
 // What waits is bounded in bytes too, and the rest told to come back.
 func TestOverload(t *testing.T) {
 	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) {
-		wind := newChannel(t, database.New(d), "wind", true)
+		wind := newChannel(t, database.New(d, newKeys(t).ring), "wind", true)
 		p := database.NewPackets(d, database.PacketsOptions{}) // does not run yet
 		large := make([]models.Draft, 600)
 		for i := range large {
@@ -277,7 +277,7 @@ func TestOverload(t *testing.T) {
 
 func TestAppendAfterTheEnd(t *testing.T) {
 	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) {
-		wind := newChannel(t, database.New(d), "wind", true)
+		wind := newChannel(t, database.New(d, newKeys(t).ring), "wind", true)
 		p := database.NewPackets(d, database.PacketsOptions{})
 		ctx, stop := context.WithCancel(t.Context())
 		stop()

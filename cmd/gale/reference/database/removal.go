@@ -15,17 +15,17 @@ func (s *Store) DeleteUser(ctx context.Context, id string, at time.Time) error {
 		if _, err := next(ctx, tx, "users", 0); err != nil { // locks, as in update
 			return err
 		}
-		if _, err := user(ctx, tx, "id", id); err != nil {
+		if _, err := s.user(ctx, tx, id); err != nil {
 			return err
 		}
-		// No name and no address begin with a tilde, so that these are free.
+		// No name begins with a tilde, so that it is free.
 		for _, statement := range []string{
 			"DELETE FROM api_keys WHERE user_id = $1",
 			"DELETE FROM mail_links WHERE user_id = $1",
 			"DELETE FROM totp_authenticators WHERE user_id = $1",
 			"DELETE FROM recovery_codes WHERE user_id = $1",
 			"DELETE FROM passkeys WHERE user_id = $1",
-			"UPDATE users SET name = '~' || id, email = '~' || id, password_hash = '', role = '', disabled = TRUE WHERE id = $1",
+			"UPDATE users SET name = '~' || id, email = NULL, email_index = NULL, password_hash = '', role = '', disabled = TRUE WHERE id = $1",
 		} {
 			if _, err := tx.Exec(ctx, statement, id); err != nil {
 				return err

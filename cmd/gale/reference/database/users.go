@@ -2,13 +2,26 @@ package database
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/keyring"
 )
 
-const userColumns = "id, name, email, password_hash, role, disabled, created_at, password_changed_at, epoch"
+const userColumns = "id, name, '' AS email, email AS sealed, password_hash, role, disabled, created_at, password_changed_at, epoch"
+
+// userRow is a user as stored.
+type userRow struct {
+	models.User
+	Sealed keyring.Encrypted[string] // the address
+}
+
+func (s *Store) opened(ctx context.Context, r userRow) models.User {
+	r.Email, _ = s.users.open(ctx, r.Sealed, r.ID)
+	return r.User
+}
 
 // CreateUser implements [services.SignUpStore].
 func (s *Store) CreateUser(ctx context.Context, u models.User, link []byte) (models.User, error) {
@@ -18,7 +31,7 @@ func (s *Store) CreateUser(ctx context.Context, u models.User, link []byte) (mod
 		case err != nil:
 			return err
 		case link != nil:
-			l, err := spend(ctx, tx, models.SignUpLink, link, u.CreatedAt)
+			l, err := s.spend(ctx, tx, models.SignUpLink, link, u.CreatedAt)
 			if err != nil {
 				return err
 			}
@@ -29,16 +42,34 @@ func (s *Store) CreateUser(ctx context.Context, u models.User, link []byte) (mod
 		if n == 1 {
 			u.Role = models.Admin
 		}
-		if _, err := tx.Exec(ctx, "INSERT INTO users ("+userColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-			u.ID, u.Name, u.Email, u.PasswordHash, u.Role, u.Disabled, u.CreatedAt, u.PasswordChangedAt, u.Epoch); err != nil {
+		if err := s.insert(ctx, tx, u); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE purpose = $1 AND email = $2", models.SignUpLink, u.Email); err != nil {
+		has, args, err := s.links.is(u.Email, models.SignUpLink)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE purpose = $1 AND "+has, args...); err != nil {
 			return err
 		}
 		return claim(ctx, tx, u)
 	})
 	return u, known(err, "users")
+}
+
+// insert stores a new user; the caller holds the lock of update.
+func (s *Store) insert(ctx context.Context, tx *db.Tx, u models.User) error {
+	if err := s.emailFree(ctx, tx, u); err != nil {
+		return err
+	}
+	sealed, index, err := s.users.seal(u.Email, u.ID)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO users (id, name, email_clear, email, email_index, password_hash, role, disabled, created_at, password_changed_at, epoch)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		u.ID, u.Name, "~"+u.ID, sealed, index, u.PasswordHash, u.Role, u.Disabled, u.CreatedAt, u.PasswordChangedAt, u.Epoch)
+	return err
 }
 
 // NameTaken implements [services.SignUpStore].
@@ -48,20 +79,37 @@ func (s *Store) NameTaken(ctx context.Context, name string) (bool, error) {
 
 // User implements [services.UserStore].
 func (s *Store) User(ctx context.Context, id string) (models.User, error) {
-	return user(ctx, s.db, "id", id)
+	return s.user(ctx, s.db, id)
+}
+
+func (s *Store) user(ctx context.Context, q db.Querier, id string) (models.User, error) {
+	if !storable(id) {
+		return models.User{}, services.ErrNotFound
+	}
+	r, err := db.Get[userRow](ctx, q, "SELECT "+userColumns+" FROM users WHERE id = $1 AND deleted_at IS NULL", id)
+	if err != nil {
+		return models.User{}, known(err, "users")
+	}
+	return s.opened(ctx, r), nil
 }
 
 // UserByEmail implements [services.UserStore].
 func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
-	return user(ctx, s.db, "email", email)
-}
-
-func user(ctx context.Context, q db.Querier, column, value string) (models.User, error) {
-	if !storable(value) {
-		return models.User{}, services.ErrNotFound
+	has, args, err := s.users.is(email)
+	if err != nil {
+		return models.User{}, err
 	}
-	u, err := db.Get[models.User](ctx, q, "SELECT "+userColumns+" FROM users WHERE "+column+" = $1 AND deleted_at IS NULL", value)
-	return u, known(err, "users")
+	r, err := db.Get[userRow](ctx, s.db, "SELECT "+userColumns+" FROM users WHERE deleted_at IS NULL AND "+has, args...)
+	if err != nil {
+		return models.User{}, known(err, "users")
+	}
+	// Only the address is bound to its row. The hash could have been moved to
+	// it from another, to have that one's owner taken for this one's.
+	u := s.opened(ctx, r)
+	if u.Email == "" || models.NormalizeEmail(u.Email) != models.NormalizeEmail(email) {
+		return models.User{}, fmt.Errorf("user %s: %w", r.ID, services.ErrUnreadable)
+	}
+	return u, nil
 }
 
 // UpdateUser implements [services.UserStore].
@@ -69,19 +117,19 @@ func (s *Store) UpdateUser(ctx context.Context, id string, change func(*models.U
 	var u models.User
 	err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		var err error
-		u, err = update(ctx, tx, id, change)
+		u, err = s.update(ctx, tx, id, change)
 		return err
 	})
 	return u, known(err, "users")
 }
 
-func update(ctx context.Context, tx *db.Tx, id string, change func(*models.User) error) (models.User, error) {
+func (s *Store) update(ctx context.Context, tx *db.Tx, id string, change func(*models.User) error) (models.User, error) {
 	// Adding nothing locks the row: of two admins who demote each other at
 	// once, the second sees what the first did.
 	if _, err := next(ctx, tx, "users", 0); err != nil {
 		return models.User{}, err
 	}
-	u, err := user(ctx, tx, "id", id)
+	u, err := s.user(ctx, tx, id)
 	if err != nil {
 		return u, err
 	}
@@ -94,8 +142,13 @@ func update(ctx context.Context, tx *db.Tx, id string, change func(*models.User)
 			return u, err
 		}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE users SET name = $2, email = $3, password_hash = $4, role = $5, disabled = $6, password_changed_at = $7,
-		epoch = $8 WHERE id = $1`, u.ID, u.Name, u.Email, u.PasswordHash, u.Role, u.Disabled, u.PasswordChangedAt, u.Epoch); err != nil {
+	if u.Email != was.Email {
+		if err := s.move(ctx, tx, u); err != nil {
+			return u, err
+		}
+	}
+	if _, err := tx.Exec(ctx, `UPDATE users SET name = $2, password_hash = $3, role = $4, disabled = $5, password_changed_at = $6,
+		epoch = $7 WHERE id = $1`, u.ID, u.Name, u.PasswordHash, u.Role, u.Disabled, u.PasswordChangedAt, u.Epoch); err != nil {
 		return u, err
 	}
 	if u.Email != was.Email || u.PasswordChangedAt != was.PasswordChangedAt || u.Disabled {
@@ -105,6 +158,19 @@ func update(ctx context.Context, tx *db.Tx, id string, change func(*models.User)
 		}
 	}
 	return u, adminLeft(ctx, tx)
+}
+
+// move gives u another address.
+func (s *Store) move(ctx context.Context, tx *db.Tx, u models.User) error {
+	if err := s.emailFree(ctx, tx, u); err != nil {
+		return err
+	}
+	sealed, index, err := s.users.seal(u.Email, u.ID)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE users SET email = $2, email_index = $3 WHERE id = $1", u.ID, sealed, index)
+	return err
 }
 
 // adminLeft makes sure that somebody can undo what was done.
@@ -136,5 +202,13 @@ func (s *Store) Users(ctx context.Context, after string, limit int) ([]models.Us
 	if !storable(after) {
 		return nil, nil // no name comes after it
 	}
-	return db.All[models.User](ctx, s.db, "SELECT "+userColumns+" FROM users WHERE name > $1 AND deleted_at IS NULL ORDER BY name LIMIT $2", after, limit)
+	rows, err := db.All[userRow](ctx, s.db, "SELECT "+userColumns+" FROM users WHERE name > $1 AND deleted_at IS NULL ORDER BY name LIMIT $2", after, limit)
+	if err != nil {
+		return nil, err
+	}
+	users := make([]models.User, len(rows))
+	for i, r := range rows {
+		users[i] = s.opened(ctx, r)
+	}
+	return users, nil
 }

@@ -32,7 +32,7 @@ func (r *site) app(redirect, name string) (id, ask string) {
 // allowed has the first user have allowed the app.
 func (r *site) allowed(id string) {
 	r.t.Helper()
-	u, err := database.New(r.DB).UserByEmail(r.t.Context(), email)
+	u, err := database.New(r.DB, r.Keys).UserByEmail(r.t.Context(), email)
 	if err == nil {
 		_, err = r.DB.Exec(r.t.Context(), `INSERT INTO oauth_grants (user_id, client_id, scopes, created_at, used_at) VALUES ($1, $2, $3, $4, $4)`,
 			u.ID, id, "openid email packets.read offline_access", time.Now().UnixMilli())

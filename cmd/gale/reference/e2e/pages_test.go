@@ -204,13 +204,15 @@ func (r *site) link(p models.Purpose) string {
 	r.t.Helper()
 	token := string(p)
 	hash := sha256.Sum256([]byte(token))
-	u, err := database.New(r.DB).UserByEmail(r.t.Context(), email)
+	store := database.New(r.DB, r.Keys)
+	u, err := store.UserByEmail(r.t.Context(), email)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	_, err = r.DB.Exec(r.t.Context(), `INSERT INTO mail_links (hash, purpose, user_id, email, name, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		hash[:], p, u.ID, "somebody-new@"+strings.Repeat("mail.", 12)+"example.com", "newcomer", time.Now(), time.Now().Add(time.Hour))
-	if err != nil {
+	if err := store.AddLinks(r.t.Context(), models.Link{
+		Hash: hash[:], Purpose: p, UserID: u.ID, Email: "somebody-new@" + strings.Repeat("mail.", 12) + "example.com",
+		Name: "newcomer", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
+	}); err != nil {
 		r.t.Fatal(err)
 	}
 	return token

@@ -28,6 +28,7 @@ type Server struct {
 	URL  string // http://127.0.0.1:port
 	Addr string // 127.0.0.1:port
 	DB   *db.DB
+	Keys *keyring.Ring
 
 	Mails *mail.Memory // what was mailed
 
@@ -56,14 +57,14 @@ func Serve(ctx context.Context, o Options) (*Server, error) {
 	if err := database.Migrate(obs.WithLogger(ctx, logger), s.DB); err != nil {
 		return nil, errors.Join(err, s.DB.Close())
 	}
-	keys, err := keyring.Open(ctx, keyring.Options{Source: keyring.Text(keyring.NewSet(time.Now()).Text())})
+	s.Keys, err = keyring.Open(ctx, keyring.Options{Source: keyring.Text(keyring.NewSet(time.Now()).Text())})
 	if err != nil {
 		return nil, errors.Join(err, s.DB.Close())
 	}
 	s.Mails = &mail.Memory{From: "relay@example.com"}
 	built, err := app.New(app.Options{
 		Config: config.Config{SignUp: true, SessionLife: time.Hour, SessionIdle: time.Hour, Addr: o.Addr},
-		DB:     s.DB, Keys: keys, Mail: s.Mails, Logger: logger, Now: o.Now,
+		DB:     s.DB, Keys: s.Keys, Mail: s.Mails, Logger: logger, Now: o.Now,
 		Hasher: auth.HasherOptions{MemoryKiB: 64, Time: 1}, // passwords of an hour need no better
 	})
 	if err != nil {

@@ -53,6 +53,8 @@ func Told(err error) error {
 		return &web.Error{Status: http.StatusConflict, Code: "last_admin", Message: "The last admin must stay one.", Err: err}
 	case errors.Is(err, services.ErrCredentials):
 		return &web.Error{Status: http.StatusUnauthorized, Err: err}
+	case errors.Is(err, services.ErrUnreadable):
+		return &web.Error{Status: http.StatusServiceUnavailable, Code: "address_unreadable", Message: unreadable, Err: err}
 	case errors.Is(err, services.ErrBusy), errors.Is(err, db.ErrUnavailable), errors.Is(err, db.ErrClosed), errors.Is(err, context.DeadlineExceeded):
 		// Past its deadline is a batch that took too long: nothing was stored.
 		return &web.Error{
@@ -63,3 +65,6 @@ func Told(err error) error {
 	}
 	return err
 }
+
+// unreadable is told to who cannot mend it.
+const unreadable = "The mail address of this account cannot be read; please tell whoever runs this site."

@@ -91,6 +91,9 @@ func (f *Form) refuse(err error) bool {
 		f.Problem = "Wrong mail address or password."
 	case errors.Is(err, services.ErrDisabled):
 		f.Problem = "This account is disabled; ask an admin."
+	case errors.Is(err, services.ErrUnreadable):
+		f.refusal, _ = errors.AsType[*web.Error](Told(err))
+		f.Problem = f.refusal.Message
 	case errors.Is(err, services.ErrSignUpClosed):
 		f.Problem = "New accounts are not open here; ask an admin."
 	default:

@@ -30,7 +30,7 @@ func (r Role) Valid() bool { return r == Admin || r == Operator || r == Viewer }
 type User struct {
 	ID           string
 	Name         string // the handle shown to others, unique
-	Email        string // lower case, unique; shown to admins only
+	Email        string // lower case, unique; shown to admins only; "" when what is stored cannot be decrypted
 	PasswordHash string
 	Role         Role
 	Disabled     bool

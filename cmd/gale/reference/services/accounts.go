@@ -13,9 +13,11 @@ import (
 
 // UserStore keeps users.
 type UserStore interface {
-	// User returns ErrNotFound for an unknown id.
+	// User returns ErrNotFound for an unknown id. An address that cannot be
+	// read is "", here and in Users.
 	User(ctx context.Context, id string) (models.User, error)
-	// UserByEmail returns ErrNotFound for an unknown address.
+	// UserByEmail returns ErrNotFound for an unknown address, and
+	// [ErrUnreadable] for one whose row was changed.
 	UserByEmail(ctx context.Context, email string) (models.User, error)
 	// UpdateUser has change alter name, address, password, role and disabled of
 	// the user as stored, and stores and returns the result; no other update
@@ -43,6 +45,10 @@ var (
 	ErrDisabled = errors.New("services: account is disabled")
 	// ErrSignUpClosed is answered when configuration allows no new accounts.
 	ErrSignUpClosed = errors.New("services: sign-up is closed")
+	// ErrUnreadable is an account whose mail address cannot be decrypted:
+	// somebody has changed its row in the database, or its key is gone. Until
+	// the row is put back from a backup nothing is mailed for it.
+	ErrUnreadable = errors.New("services: the mail address of the account cannot be read")
 	// ErrLastAdmin is a change that would leave nobody who can undo it.
 	ErrLastAdmin = errors.New("services: the last admin must stay one")
 )

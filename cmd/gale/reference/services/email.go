@@ -13,6 +13,9 @@ import (
 // old, with which the user allows the change or stops what somebody else began.
 // The answer is the same when another account has the new address.
 func (a *Accounts) AskEmail(ctx context.Context, u models.User, at auth.Attempt, password, email string) error {
+	if u.Email == "" {
+		return ErrUnreadable // it could not be asked
+	}
 	email = models.NormalizeEmail(email)
 	var bad Invalid
 	bad.check("email", models.CheckEmail(email))

@@ -99,7 +99,7 @@ func (m *Mails) work(ctx context.Context) {
 }
 
 func (m *Mails) do(ctx context.Context, job func(context.Context) error) {
-	err := m.retry(func() error { return job(ctx) }, func(err error) bool { return !errors.Is(err, errUnsent) })
+	err := m.retry(func() error { return job(ctx) }, func(err error) bool { return !errors.Is(err, errUnsent) && !errors.Is(err, ErrUnreadable) })
 	if err != nil {
 		obs.Logger(ctx).WarnContext(ctx, "a mail was not sent", "err", err)
 	}
@@ -133,6 +133,9 @@ func (m *Mails) allowed(ctx context.Context, l letter) error {
 }
 
 func (m *Mails) send(ctx context.Context, l letter) error {
+	if l.to == "" {
+		return fmt.Errorf("%w: %q: %w", errUnsent, l.subject, ErrUnreadable)
+	}
 	err := m.retry(func() error {
 		return m.sender.Send(ctx, mail.Message{To: []string{l.to}, Subject: l.subject, Text: l.text})
 	}, func(err error) bool { return errors.Is(err, mail.ErrTemporary) })

@@ -45,7 +45,7 @@ func TestBrokerKilled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	database, ops := postgresSchema(t), freeAddr(t)
-	settings := []string{"RELAY_HUB_URL=redis://" + addr, "RELAY_HUB_PREFIX=killed-" + strings.ToLower(rand.Text())}
+	settings := []string{"RELAY_HUB_URL=redis://" + addr, "RELAY_HUB_PREFIX=killed-" + strings.ToLower(rand.Text()), keysFor(t)}
 	until(ctx, t, "the broker listens", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {

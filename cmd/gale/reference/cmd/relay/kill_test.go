@@ -116,7 +116,8 @@ func (f *flood) send(p *process, s shipment) bool {
 // answered must be there; what was not is sent again, and in the end all of it
 // is there exactly once.
 func testKill(t *testing.T, databaseURL string) {
-	p := start(t, databaseURL)
+	keys := keysFor(t)
+	p := start(t, databaseURL, keys)
 	f := &flood{t: t, key: furnish(p), acked: map[string]bool{}}
 	for round := range 3 {
 		last := f.answers.Load() + int64(50+mathrand.IntN(200))
@@ -132,7 +133,7 @@ func testKill(t *testing.T, databaseURL string) {
 			})
 		}
 		senders.Wait()
-		p = start(t, databaseURL)
+		p = start(t, databaseURL, keys)
 		f.verify(p)
 		lost := f.open
 		f.open = nil

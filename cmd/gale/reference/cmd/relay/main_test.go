@@ -86,6 +86,12 @@ func command(t *testing.T, settings ...string) *exec.Cmd {
 	return cmd
 }
 
+// keysFor returns the setting with new keys, for processes that share a database.
+func keysFor(t *testing.T) string {
+	t.Helper()
+	return "RELAY_SECRET_KEYS=" + keyring.NewSet(time.Now().Add(-time.Hour)).Text().Reveal()
+}
+
 // kill ends the process as a power cut would.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
@@ -213,6 +219,9 @@ func TestBadConfiguration(t *testing.T) {
 		{[]string{"RELAY_SMTP_URL=smtp://u:hunter2@mail.example.com?tls=off"}, []string{"SMTP_URL", "tls=off"}},
 		{[]string{"RELAY_SECRET_KEYS=gale1.hunter2"}, []string{"key"}},
 		{[]string{"RELAY_LIMIT_URL=mysql://u:hunter2@h"}, []string{"LIMIT_URL"}},
+		{[]string{"RELAY_LIMIT_URL=valkey://u:hunter2@h?master_sett=x"}, []string{"LIMIT_URL", "master_sett"}},
+		{[]string{"RELAY_HUB_URL=valkeys://u:hunter2@h?ca=/no/such.pem"}, []string{"/no/such.pem"}},
+		{[]string{"RELAY_PRESENCE_TTL=1ms"}, []string{"PRESENCE_TTL"}},
 		{[]string{"RELAY_LIMIT_ADDR=-1"}, []string{"LIMIT_ADDR"}},
 		{[]string{"RELAY_DATABASE_URL=sqlite:no/such/folder/relay.db"}, []string{"does not exist"}},
 	} {

@@ -36,9 +36,9 @@ func TestPair(t *testing.T) {
 			t.Parallel()
 			database := postgresSchema(t)
 			first, second := urls(t)
-			prefix := "RELAY_HUB_PREFIX=pair-" + strings.ToLower(rand.Text())
-			a := start(t, database, "RELAY_HUB_URL="+first, prefix)
-			b := start(t, database, "RELAY_HUB_URL="+second, prefix)
+			keys, prefix := keysFor(t), "RELAY_HUB_PREFIX=pair-"+strings.ToLower(rand.Text())
+			a := start(t, database, "RELAY_HUB_URL="+first, prefix, keys)
+			b := start(t, database, "RELAY_HUB_URL="+second, prefix, keys)
 			testPair(t, a, b)
 		})
 	}
@@ -103,24 +103,32 @@ type follower struct {
 
 func (p *process) watch(ctx context.Context, cookie string, o hubclient.SubscribeOptions) *follower {
 	p.t.Helper()
+	return follow(ctx, p.t, p.Transport.(*http.Transport).DialContext, cookie, o)
+}
+
+// dialer connects to a process, or to one of several.
+type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+
+func follow(ctx context.Context, t *testing.T, dial dialer, cookie string, o hubclient.SubscribeOptions) *follower {
+	t.Helper()
 	header := http.Header{}
 	if cookie != "" {
 		header.Set("Cookie", cookie)
 	}
 	c, err := hubclient.Dial(ctx, "ws://relay/live", hubclient.Options{
-		Header: header, DialContext: p.Transport.(*http.Transport).DialContext,
+		Header: header, DialContext: dial, MinWait: 50 * time.Millisecond,
 	})
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
-	p.t.Cleanup(c.Close)
+	t.Cleanup(c.Close)
 	sub, err := hubclient.Subscribe[struct {
 		Payload struct {
 			N int `json:"n"`
 		} `json:"payload"`
 	}](ctx, c, "packets/open", o)
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	f := &follower{client: c, numbers: make(chan string, 100)}
 	go func() {
