@@ -135,6 +135,9 @@ func (i *Issuer) sign(raw []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if key.signer == nil {
+		return "", fmt.Errorf("token: %v is a public key, which signs nothing", key)
+	}
 	jws, err := key.signer.Sign(raw)
 	if err != nil {
 		return "", fmt.Errorf("token: sign by %v: %w", key, err)

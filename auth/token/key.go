@@ -28,11 +28,11 @@ const (
 	PS256 Algorithm = "PS256"
 )
 
-// Key is a private key that signs tokens. It is safe for concurrent use, and
-// prints as its id.
+// Key signs tokens, or, made by [NewVerifyKey], only verifies them. It is safe
+// for concurrent use, and prints as its id.
 type Key struct {
 	public *publicKey
-	signer jose.Signer
+	signer jose.Signer // nil for a public key
 }
 
 // KeySource has the keys of an [Issuer]: [RingKeys] and [PEMKeys] are two. Both
@@ -77,6 +77,17 @@ func NewKey(private crypto.Signer) (*Key, error) {
 		return nil, fmt.Errorf("token: key %s: %w", id, err)
 	}
 	return &Key{public: &publicKey{id: id, alg: alg, key: private.Public()}, signer: signer}, nil
+}
+
+// NewVerifyKey returns a Key that verifies the tokens which another package of
+// this program signs, with the kid that it gives them. An [Issuer] cannot sign
+// with it. It is an error when the key is not one for the algorithm, of at least
+// 2,048 bits where it is RSA.
+func NewVerifyKey(id string, alg Algorithm, public crypto.PublicKey) (*Key, error) {
+	if id == "" || len(id) > maxKeyID || !alg.suits(public) {
+		return nil, fmt.Errorf("token: key %q of type %T is not for %q", id, public, alg)
+	}
+	return &Key{public: &publicKey{id: id, alg: alg, key: public}}, nil
 }
 
 // ID is the kid of tokens that the key signs.

@@ -215,6 +215,47 @@ func TestBadPEM(t *testing.T) {
 	assert.True(t, err != nil, "short key")
 }
 
+// publicKeys is a source that cannot sign.
+type publicKeys []*token.Key
+
+func (p publicKeys) SigningKey() (*token.Key, error)   { return p[0], nil }
+func (p publicKeys) VerifyKeys() ([]*token.Key, error) { return p, nil }
+
+func TestAKeyThatOnlyVerifies(t *testing.T) {
+	t.Parallel()
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	assert.NoError(t, err)
+	private, err := token.NewKey(ec)
+	assert.NoError(t, err)
+	public, err := token.NewVerifyKey(private.ID(), token.ES256, ec.Public())
+	assert.NoError(t, err)
+	s := newSite(t, token.ES256)
+	v := s.verify(token.VerifierOptions{Keys: publicKeys{public}})
+	issuer := func(keys token.KeySource) *token.Issuer {
+		return token.NewIssuer(token.IssuerOptions{Issuer: iss, Keys: keys, Clock: s.clock.Now})
+	}
+	issued, err := issuer(publicKeys{private}).Issue(access())
+	assert.NoError(t, err)
+	_, err = v.Verify(t.Context(), issued.Token)
+	assert.NoError(t, err)
+	_, err = issuer(publicKeys{public}).Issue(access())
+	assert.True(t, err != nil, "a public key signs")
+
+	weak, err := rsa.GenerateKey(rand.Reader, 2048)
+	assert.NoError(t, err)
+	for name, of := range map[string]func() (*token.Key, error){
+		"no id":           func() (*token.Key, error) { return token.NewVerifyKey("", token.ES256, ec.Public()) },
+		"another kind":    func() (*token.Key, error) { return token.NewVerifyKey("1", token.EdDSA, ec.Public()) },
+		"a private key":   func() (*token.Key, error) { return token.NewVerifyKey("1", token.ES256, ec) },
+		"none":            func() (*token.Key, error) { return token.NewVerifyKey("1", "none", ec.Public()) },
+		"a shared secret": func() (*token.Key, error) { return token.NewVerifyKey("1", "HS256", []byte("secret")) },
+		"RSA as ES256":    func() (*token.Key, error) { return token.NewVerifyKey("1", token.ES256, weak.Public()) },
+	} {
+		_, err := of()
+		assert.True(t, err != nil, name)
+	}
+}
+
 func TestWiring(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, token.ES256)

@@ -388,6 +388,13 @@ func TestApproveIsBound(t *testing.T) {
 		c.Post("/consent", url.Values{"request": {id}}).Status(http.StatusForbidden) // nobody
 		_, err := a.server.Approve(t.Context(), id, galeoidc.Session{AuthTime: a.clock.Now()})
 		assert.ErrorIs(t, err, galeoidc.ErrLoginRequired)
+		// Whoever is lured to another's page cannot answer it, even in time.
+		c.With("Cookie", "user=bob").Post("/consent", url.Values{"request": {id}}).Status(http.StatusForbidden)
+		bob := location(t, c.With("Cookie", "user=bob").Get("/oauth/authorize/resume?request="+id).Status(http.StatusSeeOther))
+		assert.Equal(t, bob.Query().Get("error"), "login_required")
+		page, err := a.server.Request(t.Context(), id)
+		assert.NoError(t, err)
+		assert.Equal(t, page.UserID, "ada")
 		_ = approve(t, c, "ada", id)
 		c.With("Cookie", "user=ada").Post("/consent", url.Values{"request": {id}}).Status(http.StatusNotFound)
 

@@ -146,6 +146,8 @@ func checkRedirect(uri string, public bool) error {
 		return refuse("The redirect address %q is not a valid URL.", uri)
 	case u.User != nil || strings.Contains(uri, "#"):
 		return refuse("The redirect address %q must have neither a user nor a fragment.", uri)
+	case strings.ContainsAny(u.Host, ";,'"): // no host has them, and a policy of the browser would end there
+		return refuse("The redirect address %q is not a valid URL.", uri)
 	case u.Scheme == "https" && u.Host != "" && u.Opaque == "":
 		return nil
 	case u.Scheme == "http" && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()):
@@ -267,6 +269,9 @@ func (s *Store) CreateClient(ctx context.Context, c Client) (Client, string, err
 // RotateSecret gives a client a new secret and returns it. The one before is
 // accepted for the time of overlap; with 0 it ends at once.
 func (s *Store) RotateSecret(ctx context.Context, id string, overlap time.Duration) (string, error) {
+	if !made(id) {
+		return "", ErrNoClient
+	}
 	secret := random()
 	var until int64
 	if overlap > 0 {
@@ -326,6 +331,9 @@ func (s *Store) Clients(ctx context.Context, createdBy string) ([]Client, error)
 // tokens and introspection end at once, access tokens that others verify by the
 // JWKS when they expire.
 func (s *Store) DeleteClient(ctx context.Context, id string) error {
+	if !made(id) {
+		return ErrNoClient
+	}
 	err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		n, err := tx.Exec(ctx, `DELETE FROM oauth_clients WHERE id = $1`, id)
 		if err != nil {

@@ -32,6 +32,9 @@ type Request struct {
 	// ClientID and ClientName say who asks. The name was chosen by whoever
 	// registered the client, CreatedBy, and proves nothing.
 	ClientID, ClientName, CreatedBy string
+	// UserID is the user whom the server sent to the page. Nobody else can
+	// approve; show the page to nobody else, either, nor let others deny.
+	UserID string
 	// Scopes are what it asks for.
 	Scopes []string
 	// RedirectHost is where the answer goes, to show: a host, or the scheme of
@@ -54,11 +57,14 @@ func (s *Server) Request(ctx context.Context, id string) (Request, error) {
 		return Request{}, fmt.Errorf("galeoidc: redirect of request: %w", err)
 	}
 	r := Request{
-		ID: id, ClientID: c.ID, ClientName: c.Name, CreatedBy: c.CreatedBy, Scopes: strings.Fields(row.Scopes),
+		ID: id, ClientID: c.ID, ClientName: c.Name, CreatedBy: c.CreatedBy, UserID: row.UserHint, Scopes: strings.Fields(row.Scopes),
 		RedirectHost: u.Host, RedirectOrigin: u.Scheme + "://" + u.Host,
 	}
-	if u.Host == "" {
+	switch {
+	case u.Host == "":
 		r.RedirectHost, r.RedirectOrigin = u.Scheme, u.Scheme+":"
+	case strings.HasPrefix(u.Host, "["): // for which a policy has no word
+		r.RedirectOrigin = u.Scheme + ":"
 	}
 	return r, nil
 }
@@ -171,6 +177,13 @@ func (s *Server) next(r *http.Request, row requestRow, c Client, silent, resumed
 	}
 	if silent {
 		return "", oidc.ErrInteractionRequired().WithDescription("The user must be asked.")
+	}
+	// From here on it is this user's: who learns of the address, or is lured to
+	// it, cannot answer.
+	if err := s.o.Store.bindRequest(ctx, row.ID, session.UserID); errors.Is(err, ErrNoRequest) {
+		return "", oidc.ErrLoginRequired().WithDescription("Another user was asked.")
+	} else if err != nil {
+		return "", internal(err)
 	}
 	return s.o.ConsentURL(row.ID), nil
 }

@@ -26,6 +26,10 @@
 // public and not at an https address. A client that asks for the scope
 // offline_access, and has the grant type, gets refresh tokens.
 //
+// An application that takes the tokens itself, in its API, has them checked by
+// [Server.Verifier] and [Server.Denied], without a request and with revocations
+// known at once.
+//
 // Concurrency: everything here is safe for concurrent use, and several
 // instances of the application may share one database. Of two uses of a code or
 // a refresh token at once one wins, and what it got is revoked.
@@ -42,7 +46,8 @@
 // Forged tokens: the algorithm is the key's, never the token's. Confusion of
 // tokens: access and ID tokens differ in typ. Login with another's code: state,
 // nonce and PKCE are the client's to check. A client that pretends to be
-// another: the consent page must show the host that the answer goes to.
+// another: the consent page must show the host that the answer goes to. Consent
+// for somebody else's request: it belongs to the user who was sent to the page.
 // Guessing: secrets cannot be guessed; Options.Throttle keeps attempts from
 // costing. Clickjacking and forged posts of the consent page are kept off by the
 // application's middleware; Approve must stand behind it.

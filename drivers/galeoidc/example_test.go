@@ -3,6 +3,7 @@ package galeoidc_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/galeweb/gale/auth/token"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/drivers/galesqlite"
@@ -94,6 +96,63 @@ func Example() {
 	fmt.Println(w.Code, token.Type, token.Expires, token.Scope, err)
 	// Output:
 	// 200 Bearer 600 packets:read <nil>
+}
+
+func ExampleServer_Verifier() {
+	ctx := context.Background()
+	database, ring := openDB(ctx), openRing(ctx)
+	defer database.Close()
+	if _, err := database.Exec(ctx, galeoidc.Schema); err != nil {
+		panic(err)
+	}
+	const api = "https://app.example.com/api"
+	store := galeoidc.NewStore(database)
+	server, err := galeoidc.New(galeoidc.Options{
+		Issuer: "https://app.example.com/oauth", Audience: []string{api}, Keys: galeoidc.RingKeys(ring), Store: store, Users: visitors{},
+		LoginURL: func(next string, _ bool) string { return "/login" }, ConsentURL: func(id string) string { return "/consent" },
+		Scopes: []string{"packets:read"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	// One of auth.Options.Authenticators, beside API keys.
+	tokens := token.NewAuthenticator(token.AuthenticatorOptions[string]{
+		Verifiers: []*token.Verifier{server.Verifier(api)},
+		Denied:    server.Denied,
+		Find: func(_ context.Context, c token.Claims) (string, error) {
+			return fmt.Sprintf("a client with %v", c.Scopes), nil // for a user, look c.Subject up
+		},
+	})
+
+	client, secret, err := store.CreateClient(ctx, galeoidc.Client{
+		Name: "Nightly report", GrantTypes: []string{galeoidc.ClientCredentials}, Scopes: []string{"packets:read"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, "/oauth/token", strings.NewReader("grant_type=client_credentials"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(client.ID, secret)
+	w := httptest.NewRecorder()
+	server.ServeHTTP(w, r)
+	var got struct {
+		Access string `json:"access_token"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		panic(err)
+	}
+
+	r = httptest.NewRequest(http.MethodGet, "/api/packets", nil)
+	r.Header.Set("Authorization", "Bearer "+got.Access)
+	fmt.Println(tokens.Authenticate(ctx, r))
+	if err := store.DeleteClient(ctx, client.ID); err != nil {
+		panic(err)
+	}
+	_, _, err = tokens.Authenticate(ctx, r)
+	fmt.Println(errors.Is(err, token.ErrDenied)) // at once, though it has not expired
+	// Output:
+	// a client with [packets:read] true <nil>
+	// true
 }
 
 func ExampleServer_Approve() {

@@ -125,7 +125,7 @@ func (e endpoints) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.Re
 	if err != nil {
 		return nil, internal(err)
 	}
-	err = s.o.Store.rotate(ctx, old, hash(i.refresh), s.refreshExpires(now, f), now)
+	err = s.o.Store.rotate(ctx, old, f, hash(i.refresh), s.refreshExpires(now, f), now)
 	if errors.Is(err, errSpent) {
 		return nil, s.reused(ctx, f.ID, c.ID, "refresh token")
 	}

@@ -12,6 +12,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/big"
+	"slices"
+	"sync/atomic"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/cryptosigner"
@@ -57,16 +59,26 @@ func RingKeys(ring *keyring.Ring) SigningKeys {
 	if ring == nil {
 		panic("galeoidc: RingKeys without a ring; open one with keyring.Open")
 	}
-	return ringKeys{ring}
+	return &ringKeys{ring: ring}
 }
 
-type ringKeys struct{ ring *keyring.Ring }
+type ringKeys struct {
+	ring   *keyring.Ring
+	public atomic.Pointer[publicView]
+}
+
+// publicView belongs to one set of the ring: to derive a key takes longer than
+// to verify a token.
+type publicView struct {
+	set keyring.Set
+	all []VerifyingKey
+}
 
 // keyContext tells these keys from others that are derived from the same ring.
 const keyContext = "drivers/galeoidc ES256"
 
 // Signing implements SigningKeys.
-func (r ringKeys) Signing(context.Context) (SigningKey, error) {
+func (r *ringKeys) Signing(context.Context) (SigningKey, error) {
 	subs, err := r.ring.Subkeys(keyContext)
 	if err != nil {
 		return SigningKey{}, fmt.Errorf("galeoidc: signing key: %w", err)
@@ -75,7 +87,11 @@ func (r ringKeys) Signing(context.Context) (SigningKey, error) {
 }
 
 // Verifying implements SigningKeys.
-func (r ringKeys) Verifying(context.Context) ([]VerifyingKey, error) {
+func (r *ringKeys) Verifying(context.Context) ([]VerifyingKey, error) {
+	set := r.ring.Set()
+	if v := r.public.Load(); v != nil && v.set.Same(set) {
+		return slices.Clone(v.all), nil
+	}
 	subs, err := r.ring.Subkeys(keyContext)
 	if err != nil {
 		return nil, fmt.Errorf("galeoidc: keys: %w", err)
@@ -88,7 +104,9 @@ func (r ringKeys) Verifying(context.Context) ([]VerifyingKey, error) {
 		}
 		all[i] = VerifyingKey{ID: k.ID, Algorithm: k.Algorithm, Key: k.Signer.Public()}
 	}
-	return all, nil
+	// A reload since Set was read leaves a view that is made again at once.
+	r.public.Store(&publicView{set, all})
+	return slices.Clone(all), nil
 }
 
 // deriveKey makes a P-256 key of 64 bits more than it has, so that the

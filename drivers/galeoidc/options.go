@@ -55,7 +55,7 @@ type Users interface {
 type Options struct {
 	// Issuer is the address of the server, from the configuration, such as
 	// "https://app.example.com/oauth", without a slash at its end. http is
-	// accepted for this machine's loopback only.
+	// accepted for this machine's loopback only, by address or as localhost.
 	Issuer string
 	// Keys sign tokens; see [RingKeys].
 	Keys SigningKeys
@@ -181,7 +181,7 @@ func issuer(address string) (*url.URL, error) {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.ContainsAny(address, "?#") || u.String() != address || strings.HasSuffix(u.Path, "/") {
 		return nil, fmt.Errorf("galeoidc: issuer %q is not an absolute URL without user, query, fragment and final slash", address)
 	}
-	local := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+	local := u.Hostname() == "localhost" || strings.HasSuffix(u.Hostname(), ".localhost") || net.ParseIP(u.Hostname()).IsLoopback()
 	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
 		return nil, fmt.Errorf("galeoidc: issuer %q must begin with https://; http is for loopback only", address)
 	}
@@ -189,8 +189,9 @@ func issuer(address string) (*url.URL, error) {
 }
 
 // Patterns are the paths to route to the server, with the methods that it
-// answers itself. Cross-origin checks must leave them alone: programs of other
-// sites call them, and none acts by a cookie.
+// answers itself. Cross-origin checks must leave POST of token, introspect,
+// revoke and userinfo alone: pages of other sites call them, and none acts by a
+// cookie.
 func (s *Server) Patterns() []string {
 	all := []string{pathMetadata + s.prefix}
 	for _, p := range []string{

@@ -175,7 +175,7 @@ func TestIssuer(t *testing.T) {
 		})
 		return err
 	}
-	for _, good := range []string{"https://a.example", "https://a.example/oauth", "http://127.0.0.1:8080/oauth", "http://localhost", "http://[::1]:80"} {
+	for _, good := range []string{"https://a.example", "https://a.example/oauth", "http://127.0.0.1:8080/oauth", "http://localhost", "http://a.localhost:8080", "http://[::1]:80"} {
 		assert.NoError(t, build(good))
 	}
 	for _, bad := range []string{
@@ -202,6 +202,7 @@ func TestRegistration(t *testing.T) {
 		"not a host":     func(c *galeoidc.Client) { c.RedirectURIs = []string{"http://localhost.evil.example/"} },
 		"fragment":       func(c *galeoidc.Client) { c.RedirectURIs = []string{"https://a.example/#"} },
 		"user":           func(c *galeoidc.Client) { c.RedirectURIs = []string{"https://u@a.example/"} },
+		"a policy":       func(c *galeoidc.Client) { c.RedirectURIs = []string{"https://a.example;script-src/"} },
 		"wildcard":       func(c *galeoidc.Client) { c.RedirectURIs = []string{"https://*.a.example/"} },
 		"two in one":     func(c *galeoidc.Client) { c.RedirectURIs = []string{"https://a.example/ https://b.example/"} },
 		"script":         func(c *galeoidc.Client) { c.RedirectURIs = []string{"javascript:alert(1)"} },

@@ -28,7 +28,7 @@ CREATE TABLE oauth_requests ( -- authorization requests that nobody has answered
 	state        TEXT   NOT NULL,
 	nonce        TEXT   NOT NULL,
 	challenge    TEXT   NOT NULL,
-	user_hint    TEXT   NOT NULL,   -- of a verified id_token_hint
+	user_hint    TEXT   NOT NULL,   -- who must answer: of an id_token_hint, or was sent to the page
 	consent      BIGINT NOT NULL,   -- 1 when the client asks for the page
 	auth_after   BIGINT NOT NULL,   -- the user must have signed in since
 	expires_at   BIGINT NOT NULL

@@ -45,6 +45,15 @@ func (s *Store) request(ctx context.Context, id string, now time.Time) (requestR
 	return r, err
 }
 
+// bindRequest makes a request that of a user, unless it is another's.
+func (s *Store) bindRequest(ctx context.Context, id, userID string) error {
+	n, err := s.db.Exec(ctx, `UPDATE oauth_requests SET user_hint = $1 WHERE id = $2 AND user_hint IN ('', $1)`, userID, id)
+	if err == nil && n == 0 {
+		return ErrNoRequest
+	}
+	return err
+}
+
 // takeRequest removes a request; of two at once only one gets it.
 func (s *Store) takeRequest(ctx context.Context, q execer, id string) error {
 	n, err := q.Exec(ctx, `DELETE FROM oauth_requests WHERE id = $1`, id)
@@ -157,7 +166,7 @@ func (s *Store) refresh(ctx context.Context, hash string) (refreshRow, familyRow
 
 // rotate spends one refresh token and adds the next. It returns errSpent when
 // another request was first, or the family was revoked meanwhile.
-func (s *Store) rotate(ctx context.Context, old refreshRow, next string, expires int64, now time.Time) error {
+func (s *Store) rotate(ctx context.Context, old refreshRow, f familyRow, next string, expires int64, now time.Time) error {
 	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		n, err := tx.Exec(ctx, `UPDATE oauth_refresh SET spent_at = $1 WHERE hash = $2 AND spent_at = 0
 			AND EXISTS (SELECT 1 FROM oauth_families WHERE id = oauth_refresh.family_id AND revoked_at = 0)`, now.UnixMilli(), old.Hash)
@@ -166,6 +175,10 @@ func (s *Store) rotate(ctx context.Context, old refreshRow, next string, expires
 		}
 		if n == 0 {
 			return errSpent
+		}
+		if _, err := tx.Exec(ctx, `UPDATE oauth_grants SET used_at = $1 WHERE user_id = $2 AND client_id = $3`,
+			now.UnixMilli(), f.UserID, f.ClientID); err != nil {
+			return err
 		}
 		return addRefresh(ctx, tx, next, old.FamilyID, expires)
 	})
@@ -206,7 +219,8 @@ type Grant struct {
 	ClientID, ClientName string
 	// Scopes are all that were ever approved.
 	Scopes []string
-	// Created and Used are the times of the first and the last approval.
+	// Created is the time of the first approval, Used when the client was last
+	// given tokens: by an approval, or for a refresh token.
 	Created, Used time.Time
 }
 
@@ -244,6 +258,9 @@ func (s *Store) granted(ctx context.Context, userID, clientID, scopes string) (b
 // RevokeGrant takes back what a user has approved for a client, with its
 // tokens. It is no error when there was nothing.
 func (s *Store) RevokeGrant(ctx context.Context, userID, clientID string) error {
+	if !made(clientID) {
+		return nil
+	}
 	return s.revoke(ctx, `user_id = $1 AND client_id = $2`, userID, clientID)
 }
 

@@ -65,6 +65,7 @@ type App struct {
 	audit    *audit.Log
 	roles    *services.Roles
 	refusals refusals
+	apps     *services.Apps
 	factors  *services.Factors
 	channels *services.Channels
 	packets  *services.Packets
@@ -119,6 +120,10 @@ func New(o Options) (*App, error) {
 		Ended: a.sessionEnded,
 	})
 	a.keys.Rotation, a.apiKeys = store, a.newKeys()
+	var err error
+	if a.apps, err = a.newApps(); err != nil {
+		return nil, err
+	}
 	a.refusals = a.newRefusals()
 	if err := a.openRoles(obs.WithLogger(context.Background(), o.Logger), store); err != nil {
 		return nil, err
@@ -137,7 +142,7 @@ func New(o Options) (*App, error) {
 		LoginURL:       "/sign-in",
 		Clock:          o.Now,
 		Scopes:         scopes,
-		Authenticators: []auth.Authenticator[models.Caller]{a.apiKeys},
+		Authenticators: a.credentials(),
 	})
 	a.live = hub.NewTopic[models.Packet](a.hub, "packets/{channel}", hub.TopicOptions[models.Packet]{
 		// Pages fetch what they missed; this spares a query after a short break.
@@ -145,7 +150,6 @@ func New(o Options) (*App, error) {
 	})
 	a.stored = database.NewPackets(o.DB, database.PacketsOptions{Committed: a.publish, Now: o.Now})
 	a.packets = &services.Packets{Store: a.stored}
-	var err error
 	if a.handler, err = a.routes(a.limits(strict)); err != nil {
 		return nil, err
 	}

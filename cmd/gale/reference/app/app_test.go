@@ -159,7 +159,7 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	})
 	s.app = a
 	s.handler = middleware.Chain(a.Handler(), middleware.Default(middleware.DefaultOptions{
-		ClientIP: middleware.ClientIPOptions{Trusted: s.proxies},
+		ClientIP: middleware.ClientIPOptions{Trusted: s.proxies}, CrossOrigin: a.CrossOrigin(),
 	})...)
 }
 

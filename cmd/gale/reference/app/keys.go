@@ -36,7 +36,7 @@ func OpenKeys(ctx context.Context, cfg config.Config, logger *slog.Logger, metri
 		source = keyring.File(file)
 	}
 	return keyring.Open(ctx, keyring.Options{
-		Source: source, Require: []keyring.Purpose{keyring.Signing, keyring.Encryption, keyring.Indexing}, Logger: logger, Metrics: metrics.Registry(),
+		Source: source, Require: []keyring.Purpose{keyring.Signing, keyring.Encryption, keyring.Tokens, keyring.Indexing}, Logger: logger, Metrics: metrics.Registry(),
 	})
 }
 

@@ -49,6 +49,8 @@ type limits struct {
 	mail   func(http.Handler) http.Handler // forms that have a stranger mailed
 	costly func(http.Handler) http.Handler // what makes the database work
 	proofs func(http.Handler) http.Handler // responses of passkeys
+	asked  func(http.Handler) http.Handler // requests of apps for access, each of which is kept a while
+	tokens func(http.Handler) http.Handler // codes, refresh tokens and secrets of apps
 }
 
 // limits are counted by each process for itself where there are many requests,
@@ -69,6 +71,8 @@ func (a *App) limits(strict *ratelimit.Limiter) limits {
 		mail:   per(strict, "mail-forms", 30, time.Hour, addr),
 		costly: per(strict, "exports", 10, time.Hour, user),
 		proofs: per(strict, "proofs", 60, time.Minute, addr),
+		asked:  per(strict, "oauth-authorize", 60, time.Minute, addr),
+		tokens: per(strict, "oauth-token", 300, time.Minute, addr),
 	}
 }
 

@@ -30,7 +30,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site := handlers.Site{Auth: a.auth, Audit: a.audit}
+	site := handlers.Site{Auth: a.auth, Audit: a.audit, Apps: a.apps}
 	accounts := &handlers.Accounts{Service: a.accounts, Devices: a.devices, Sessions: a.sessions}
 	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Watchers: a, Now: a.o.Now}
 	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices, Sessions: a.sessions}
@@ -45,10 +45,11 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	roles := &handlers.Roles{Service: a.roles}
 	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
 	api := &handlers.API{Service: a.channels}
+	apps, clients := &handlers.Apps{Session: a.oauthSession}, &handlers.Clients{}
 	packets := &handlers.Packets{Auth: a.auth, Channels: a.channels, Service: a.packets, Rates: a.stored, Now: a.o.Now}
 
 	r := router.New()
-	r.Use(web.WithRenderer(web.Negotiate{People: &site}), beside("/static/", limit.site), beside("/static/", a.auth.Identify), a.audit.Middleware)
+	r.Use(web.WithRenderer(web.Negotiate{People: &site}), beside("/static/", limit.site), beside("/static/", a.besideOAuth(a.auth.Identify)), a.audit.Middleware)
 	r.Group("", func(r *router.Router) {
 		r.Use(auth.Public("assets"))
 		r.Mount("/static", files)
@@ -184,11 +185,14 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	r.Group("", func(r *router.Router) {
 		r.Use(a.peopleOnly, auth.Public("pages for everybody"))
 		public(r)
+		oauthPublic(r, apps)
 	})
 	r.Group("", func(r *router.Router) {
 		r.Use(a.peopleOnly)
 		private(r)
+		a.oauthPrivate(r, apps, clients)
 	})
+	a.oauthServer(r, limit)
 	r.Group("/api/v1", func(r *router.Router) { // for programs
 		r.Use(web.WithRenderer(web.Problems{}), limit.api)
 		r.Group("", func(r *router.Router) {
@@ -220,7 +224,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &roles.Site, &channels.Site, &api.Site, &elsewhere.pages.Site} {
+	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &roles.Site, &channels.Site, &api.Site, &apps.Site, &clients.Site, &elsewhere.pages.Site} {
 		*s = site
 	}
 	return r, auth.CheckRoutes(r, a.o.Config.Production(), a.o.Logger)
@@ -283,13 +287,13 @@ func beside(prefix string, mw func(http.Handler) http.Handler) func(http.Handler
 	}
 }
 
-// peopleOnly refuses API keys on pages: a key that leaks must not be able to
-// make further keys or change the account.
+// peopleOnly refuses API keys and apps on pages: a key that leaks must not be
+// able to make further keys or change the account.
 func (a *App) peopleOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := a.auth.User(r.Context()); ok && c.KeyName != "" {
 			a.refused(r.Context(), auth.Refusal[models.Caller]{User: c, Credential: a.auth.Credential(r.Context()), Code: "key_on_page"})
-			web.Fail(w, r, &web.Error{Status: http.StatusForbidden, Code: "key_on_page", Message: "API keys are for /api/ only."})
+			web.Fail(w, r, &web.Error{Status: http.StatusForbidden, Code: "key_on_page", Message: "API keys and access tokens are for /api/ only."})
 			return
 		}
 		next.ServeHTTP(w, r)

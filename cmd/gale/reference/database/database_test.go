@@ -20,6 +20,7 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/db/migrate"
+	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/drivers/galepgx"
 	"github.com/galeweb/gale/drivers/galesqlite"
 	"github.com/galeweb/gale/galetest"
@@ -94,7 +95,7 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 		assert.NoError(t, err)
 		applied, err := m.Up(t.Context())
 		assert.NoError(t, err)
-		assert.Equal(t, len(applied), 10)
+		assert.Equal(t, len(applied), 11)
 		first := tables(t, d)
 		for range applied {
 			_, err := m.Down(t.Context())
@@ -142,14 +143,15 @@ func TestLimitsTable(t *testing.T) {
 	})
 }
 
-// TestFactorTables does so for the tables of second factors, of the audit log and
-// of accounts elsewhere and roles.
+// TestFactorTables does so for the tables of second factors, of the audit log, of
+// accounts elsewhere, of roles and of the OAuth server.
 func TestFactorTables(t *testing.T) {
 	t.Parallel()
 	for file, schemas := range map[string][]string{
 		"00005_factors.sql":        {totp.Schema, recovery.Schema, passkey.Schema},
 		"00008_providers.sql":      {oauth.Schema},
 		"00009_roles.sql":          {roles.Schema},
+		"00010_oauth_server.sql":   {galeoidc.Schema},
 		"sqlite/00007_audit.sql":   {audit.SchemaSQLite},
 		"postgres/00007_audit.sql": {audit.SchemaPostgres},
 	} {

@@ -62,10 +62,10 @@
   for (const e of document.querySelectorAll("body *")) {
     if (!e.checkVisibility({ visibilityProperty: true, opacityProperty: true }) || e.closest("svg, .skip")) continue;
     const text = [...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim());
-    if (text || e.matches("input:not([type=checkbox]), select")) check(e, getComputedStyle(e), "text");
+    if (text || e.matches("input:not([type=checkbox], [type=radio]), select")) check(e, getComputedStyle(e), "text");
     if (e.placeholder) check(e, getComputedStyle(e, "::placeholder"), "placeholder");
     // The edge of an input, 1.4.11: 3.
-    if (e.matches("input:not([type=checkbox]), select")) {
+    if (e.matches("input:not([type=checkbox], [type=radio]), select")) {
       const edge = contrast(e, getComputedStyle(e).borderTopColor, behind(e.parentElement));
       if (edge < 3) wrong.push(`the edge has a contrast of ${edge.toFixed(2)}, want 3: ${name(e)}`);
     }

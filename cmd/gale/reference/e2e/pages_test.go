@@ -28,6 +28,10 @@ func TestPages(t *testing.T) {
 	}
 	r := serve(t)
 	r.populate()
+	_, ask := r.app("https://app.example/cb", "Dashboard")
+	long, askLong := r.app("https://"+strings.Repeat("host.", 12)+"example.com/cb", strings.Repeat("Long name ", 9))
+	r.allowed(long)
+	askLong += "&prompt=consent"
 	signedOut := []page{
 		{path: "/"},
 		{path: "/sign-in"},
@@ -89,6 +93,21 @@ func TestPages(t *testing.T) {
 		}},
 		{path: "/admin/audit"},
 		{path: "/confirm?next=/profile"},
+		{path: "/profile/access"},
+		{path: ask},
+		{path: askLong},
+		{path: "/consent?request=none", status: 404},
+		{path: "/admin/clients"},
+		{path: "/admin/clients/new"},
+		{path: "/admin/clients/new", do: func(b *tab) {
+			b.submit("form[action='/admin/clients'] button", "#name", "App", "#redirects", "http://app.example")
+			b.sees("Must be at least one")
+		}},
+		{path: "/admin/clients/new", do: func(b *tab) {
+			value[bool](b, "document.querySelector('input[value=\"packets.read\"]').checked = true")
+			b.submit("form[action='/admin/clients'] button", "#name", "App", "#redirects", "https://app.example/cb")
+			b.sees("shown this once")
+		}},
 		{path: "/profile/passkeys/new"},
 		{path: "/profile/apps/new"},
 		{path: "/profile/apps/new", do: func(b *tab) {

@@ -19,6 +19,7 @@ import (
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/keyring"
 	"github.com/galeweb/gale/mail"
+	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/obs"
 )
 
@@ -78,6 +79,7 @@ func Serve(ctx context.Context, o Options) (*Server, error) {
 		defer close(s.done)
 		s.err = gale.Run(ctx, built.Handler(), gale.Options{
 			Name: "relay", Addr: o.Addr, OpsAddr: "off", Logger: logger, Banner: io.Discard,
+			Chain:        middleware.DefaultOptions{CrossOrigin: built.CrossOrigin()},
 			DrainTimeout: 5 * time.Second,
 			OnDrain:      []func(context.Context){built.Drain},
 			Close:        []func(context.Context) error{func(context.Context) error { return s.DB.Close() }, built.Close},

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
@@ -74,7 +75,7 @@ func (h *Account) Delete(w http.ResponseWriter, r *http.Request) error {
 		}
 		return h.Views.Render(w, r, form.status(w), "profile/account", accountPage{"account", newForm(), form})
 	}
-	if err := h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()); err != nil {
+	if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()), h.Apps.End(ctx, user.ID)); err != nil {
 		return err
 	}
 	h.Watchers.KeyRevoked(ctx, user.ID)

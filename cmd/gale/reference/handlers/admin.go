@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -66,7 +67,7 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if user.Disabled {
-		if err := h.Sessions.RevokeAll(ctx, user.ID, ""); err != nil {
+		if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, ""), h.Apps.End(ctx, user.ID)); err != nil {
 			return err
 		}
 	}
@@ -83,7 +84,7 @@ func (h *Admin) ResetFactors(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.Sessions.RevokeAll(ctx, user.ID, ""); err != nil {
+	if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, ""), h.Apps.End(ctx, user.ID)); err != nil {
 		return err
 	}
 	session.From(ctx).Flash("success", user.Name+" signs in by password alone now.")

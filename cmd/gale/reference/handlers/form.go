@@ -82,6 +82,10 @@ func (f *Form) refuse(err error) bool {
 		}
 		return true
 	}
+	if e, ok := errors.AsType[*web.Error](err); ok && e.Status == http.StatusUnprocessableEntity {
+		f.Problem = e.Message
+		return true
+	}
 	switch {
 	case errors.Is(err, services.ErrCredentials):
 		f.Problem = "Wrong mail address or password."

@@ -55,7 +55,7 @@ func (h *Accounts) Reset(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		user, failed := h.Service.Reset(r.Context(), in.Token, in.Password)
 		if failed == nil {
-			if err := h.Sessions.RevokeAll(r.Context(), user.ID, ""); err != nil {
+			if err := errors.Join(h.Sessions.RevokeAll(r.Context(), user.ID, ""), h.Apps.End(r.Context(), user.ID)); err != nil {
 				return err
 			}
 			session.From(r.Context()).Flash("success", "The new password is set; your other sessions have ended.")

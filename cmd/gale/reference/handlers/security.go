@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
@@ -77,7 +78,7 @@ func (h *Security) ChangePassword(w http.ResponseWriter, r *http.Request) error 
 		}
 		return h.show(w, r, form.status(w), form)
 	}
-	if err := h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()); err != nil {
+	if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()), h.Apps.End(ctx, user.ID)); err != nil {
 		return err
 	}
 	if err := h.Devices.Remember(w, r, user.Email); err != nil {
@@ -103,7 +104,7 @@ func (h *Security) RevokeSession(w http.ResponseWriter, r *http.Request) error {
 // RevokeOthers signs the user out everywhere else.
 func (h *Security) RevokeOthers(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if err := h.Sessions.RevokeAll(ctx, h.Auth.MustUser(ctx).ID, session.From(ctx).ID()); err != nil {
+	if err := errors.Join(h.Sessions.RevokeAll(ctx, h.Auth.MustUser(ctx).ID, session.From(ctx).ID()), h.Apps.End(ctx, h.Auth.MustUser(ctx).ID)); err != nil {
 		return err
 	}
 	if err := h.note(r, h.Auth.MustUser(ctx).User, "session.revoked", audit.OK, "others"); err != nil {

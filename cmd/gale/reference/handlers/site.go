@@ -6,6 +6,7 @@ import (
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/session"
@@ -18,6 +19,7 @@ type Site struct {
 	Views *view.Set
 	Auth  *auth.Auth[models.Caller]
 	Audit *audit.Log
+	Apps  *services.Apps
 	URL   func(name string, pairs ...string) (string, error)
 }
 

@@ -19,6 +19,16 @@ type Takeout struct {
 	Sessions  []TakeoutSession `json:"sessions"`
 	Channels  []TakeoutChannel `json:"channels"`
 	Links     []TakeoutLink    `json:"linked_accounts"`
+	Apps      []TakeoutApp     `json:"apps"`
+}
+
+// TakeoutApp is an app that has access to the account.
+type TakeoutApp struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Scopes    []string  `json:"scopes"`
+	AllowedAt time.Time `json:"allowed_at"`
+	UsedAt    time.Time `json:"used_at"`
 }
 
 // TakeoutKey is an API key without its hash.
@@ -77,9 +87,14 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	apps, err := h.Apps.Store.Grants(ctx, user.ID)
+	if err != nil {
+		return err
+	}
 	out := Takeout{
 		Name: user.Name, Email: user.Email, Role: string(user.Role), CreatedAt: user.CreatedAt,
 		Keys: []TakeoutKey{}, Sessions: []TakeoutSession{}, Channels: []TakeoutChannel{}, Links: []TakeoutLink{},
+		Apps: []TakeoutApp{},
 	}
 	for _, k := range keys {
 		out.Keys = append(out.Keys, TakeoutKey{k.ID, k.Name, k.CreatedAt, k.LastUsedAt, k.RevokedAt, k.ExpiresAt, k.ScopeList()})
@@ -92,6 +107,9 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, l := range links {
 		out.Links = append(out.Links, TakeoutLink{l.Provider, l.Issuer, l.Subject, l.Email, l.Created, l.Used})
+	}
+	for _, g := range apps {
+		out.Apps = append(out.Apps, TakeoutApp{g.ClientID, g.ClientName, g.Scopes, g.Created, g.Used})
 	}
 	head, err := json.Marshal(out)
 	if err != nil {

@@ -2,8 +2,10 @@ package services
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/drivers/galeoidc"
 )
 
 // letter is a mail to one address. It holds nothing that a stranger has typed
@@ -111,4 +113,12 @@ func recoveryUsed(u models.User, left int) letter {
 	return letter{u.Email, "A recovery code was used", fmt.Sprintf(`A recovery code was used for your account %s at relay; %d are left.
 If that was not you, set a new password, and make new codes on the security page of your profile.
 `, u.Name, left), false}
+}
+
+func appAllowed(u models.User, r galeoidc.Request) letter {
+	return letter{u.Email, "An app has access to your account", fmt.Sprintf(`You have allowed the app "%s", at %s, to act for your account %s at relay.
+It may: %s
+
+If that was not you, take the access back on the security page of your profile and set a new password.
+`, r.ClientName, r.RedirectHost, u.Name, strings.Join(r.Scopes, ", ")), false}
 }

@@ -37,11 +37,14 @@ func Permissions() map[string][]string {
 	}
 }
 
+// apiScopes are the permissions that the API asks for.
+func apiScopes() []string { return []string{MayWatch, MaySend, MayOperate} }
+
 // KeyScopes are the permissions that a user who has some can hand to an API key:
 // those that the API asks for. Pages take no key, so the rest would be of no use
 // to an honest program.
 func KeyScopes(has map[string]bool) (scopes []string) {
-	for _, p := range []string{MayWatch, MaySend, MayOperate} {
+	for _, p := range apiScopes() {
 		if has[p] {
 			scopes = append(scopes, p)
 		}

@@ -35,6 +35,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	logger := obs.NewLogger(os.Stderr, obs.LogOptions{JSON: cfg.Production(), Level: level})
+	// Libraries that log by themselves are heard when something has failed; the
+	// OAuth server's warns of every mistake of a client.
+	slog.SetDefault(obs.NewLogger(os.Stderr, obs.LogOptions{JSON: cfg.Production(), Level: slog.LevelError}))
 	metrics, health := obs.NewMetrics(), obs.NewHealth()
 
 	o, closeAll, err := app.Open(ctx, cfg, logger, metrics)
@@ -58,7 +61,7 @@ func run(ctx context.Context) error {
 	return gale.Run(ctx, service.Handler(), gale.Options{
 		Name: "relay", Env: cfg.Env, Addr: cfg.Addr, OpsAddr: cfg.OpsAddr,
 		Logger: logger, Metrics: metrics, Health: health,
-		Chain:   middleware.DefaultOptions{ClientIP: middleware.ClientIPOptions{Trusted: proxies}},
+		Chain:   middleware.DefaultOptions{ClientIP: middleware.ClientIPOptions{Trusted: proxies}, CrossOrigin: service.CrossOrigin()},
 		OnDrain: []func(context.Context){service.Drain},
 		Close:   []func(context.Context) error{closeAll, service.Close},
 	})
