@@ -217,6 +217,9 @@ func (v *victim) secret(s string) string {
 // entry is how a line of the log begins in development and in production.
 var entry = regexp.MustCompile(`^(\d\d:\d\d:\d\d\.\d\d\d (INF|WRN) |\{"time":"[^"]+","level":"(INFO|WARN)",)`)
 
+// forged is how a line begins that an attack has made.
+var forged = regexp.MustCompile(`^([0-9:.]+ INF|\{"time":"[^"]+","level":"INFO","msg":") *forged`)
+
 // said returns what is wrong with the new part of the log: secrets, lines that
 // an attacker made or coloured, and errors, for no attack is relay's fault.
 func (v *victim) said() (bad []string) {
@@ -231,7 +234,7 @@ func (v *victim) said() (bad []string) {
 	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
-		if !entry.MatchString(line) {
+		if !entry.MatchString(line) || forged.MatchString(line) {
 			bad = append(bad, fmt.Sprintf("a line of the log is %.300q", line))
 		}
 		if !utf8.ValidString(line) || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
