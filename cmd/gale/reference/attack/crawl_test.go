@@ -16,6 +16,7 @@ type form struct {
 
 type field struct {
 	name, kind, value string
+	off               bool // a box without a tick
 }
 
 var (
@@ -25,7 +26,7 @@ var (
 	attributes = regexp.MustCompile(`([a-z-]+)(?:="([^"]*)")?`)
 	links      = regexp.MustCompile(`<a\b[^>]*\bhref="([^"]*)"`)
 	selects    = regexp.MustCompile(`(?s)<select\b[^>]*name="([^"]*)".*?</select>`)
-	ids        = regexp.MustCompile(`/[A-Za-z0-9_-]{16,}(/|$)`)
+	ids        = regexp.MustCompile(`/[A-Za-z0-9_-]{12,}(/|$)`)
 )
 
 func attributesOf(tag string) map[string]string {
@@ -66,7 +67,8 @@ func formsOf(page, body string) (all []form) {
 			if i[1] == "select" {
 				value = chosen[a["name"]]
 			}
-			f.fields = append(f.fields, field{a["name"], a["type"], value})
+			_, ticked := a["checked"]
+			f.fields = append(f.fields, field{a["name"], a["type"], value, a["type"] == "checkbox" && !ticked})
 		}
 		if a["data-passkey"] != "" {
 			for _, to := range []string{"data-passkey-begin", "data-passkey-finish"} {
@@ -100,11 +102,14 @@ func (f form) route() string {
 func (f form) filled(of *person) url.Values {
 	values := url.Values{}
 	for _, in := range f.fields {
+		if in.off {
+			continue
+		}
 		value := in.value
 		switch {
 		case value != "":
-		case in.kind == "password" && (in.name == "password" && f.has("old") || f.has("token")):
-			value = newPassword
+		case in.kind == "password" && in.name == "password" && f.has("old"):
+			value = "short" // so that the one of now stays
 		case in.kind == "password":
 			value = password
 		case in.kind == "email":
