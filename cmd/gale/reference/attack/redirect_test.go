@@ -84,11 +84,11 @@ func (p *person) elsewhereBy(next string) answer {
 
 // poisoned are headers that claim another host.
 var poisoned = [...]map[string]string{
-	{"Host": "evil.example"},
-	{"Host": "evil.example:80"},
-	{"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher", "X-Forwarded-Port": "66", "X-Forwarded-Server": "evil.example", "X-Forwarded-Prefix": "//evil.example"},
-	{"Forwarded": "host=evil.example;proto=gopher", "X-Original-Host": "evil.example", "X-Host": "evil.example", "X-Original-Url": "https://evil.example/", "X-Rewrite-Url": "/evil.example"},
-	{"Referer": "https://evil.example/", "X-Http-Host-Override": "evil.example"},
+	{"Host": "poison.example"},
+	{"Host": "poison.example:80"},
+	{"X-Forwarded-Host": "poison.example", "X-Forwarded-Proto": "gopher", "X-Forwarded-Port": "66", "X-Forwarded-Server": "poison.example", "X-Forwarded-Prefix": "//poison.example"},
+	{"Forwarded": "host=poison.example;proto=gopher", "X-Original-Host": "poison.example", "X-Host": "poison.example", "X-Original-Url": "https://poison.example/", "X-Rewrite-Url": "/poison.example"},
+	{"Referer": "https://poison.example/", "X-Http-Host-Override": "poison.example"},
 }
 
 // Links in mails lead where the configuration says, whatever the request claims.
@@ -106,16 +106,16 @@ func TestPoisonedHost(t *testing.T) {
 				evil.post("/sign-up", "name", name, "email", name+"@example.com").is(http.StatusOK)
 				for to, subject := range map[string]string{vic.email: resetSubject, name + "@example.com": confirmSubject} {
 					l := s.letter(to, subject)
-					if strings.Contains(l.text, "evil.example") || strings.Contains(l.text, "gopher") || !strings.Contains(l.text, public+"/") {
+					if strings.Contains(l.text, "poison.example") || strings.Contains(l.text, "gopher") || !strings.Contains(l.text, public+"/") {
 						t.Errorf("with %v the mail says %s", headers, l.text)
 					}
 				}
 				for _, path := range []string{"/profile", "/sign-in", "/", "/nowhere"} {
 					a := evil.get(path)
-					if to := a.header.Get("Location"); strings.Contains(to, "evil") {
+					if to := a.header.Get("Location"); strings.Contains(to, "poison") {
 						t.Errorf("with %v %s leads to %s", headers, path, to)
 					}
-					if strings.Contains(a.body, "evil.example") {
+					if strings.Contains(a.body, "poison.example") {
 						t.Errorf("with %v %s shows\n%s", headers, path, text(a.body))
 					}
 				}
@@ -134,16 +134,16 @@ func TestTwoHosts(t *testing.T) {
 		send := func(line, hosts string) string {
 			return s.raw(t, "POST "+line+" HTTP/1.1\r\n"+hosts+"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\nConnection: close\r\n\r\n"+body)
 		}
-		for _, hosts := range []string{"Host: 127.0.0.1\r\nHost: evil.example\r\n", "", "Host: evil.example, 127.0.0.1\r\n", "Host: evil.example/\r\n", "Host: a b\r\n"} {
+		for _, hosts := range []string{"Host: 127.0.0.1\r\nHost: poison.example\r\n", "", "Host: poison.example, 127.0.0.1\r\n", "Host: poison.example/\r\n", "Host: a b\r\n"} {
 			if a := send("/reset", hosts); !strings.HasPrefix(a, "HTTP/1.1 400 ") {
 				t.Errorf("with the hosts %q: %.100s", hosts, a)
 			}
 		}
-		send("http://evil.example/reset", "Host: 127.0.0.1\r\n")
-		send("http://127.0.0.1@evil.example/reset", "Host: 127.0.0.1\r\n")
+		send("http://poison.example/reset", "Host: 127.0.0.1\r\n")
+		send("http://127.0.0.1@poison.example/reset", "Host: 127.0.0.1\r\n")
 		s.visitor().post("/reset", "email", vic.email).is(http.StatusOK)
 		for _, l := range s.letters() {
-			if l.to == vic.email && strings.Contains(l.text, "evil") {
+			if l.to == vic.email && strings.Contains(l.text, "poison") {
 				t.Errorf("the mail is %s", l.text)
 			}
 		}
