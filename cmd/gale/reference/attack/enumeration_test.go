@@ -127,8 +127,9 @@ func (s *site) metric(name string) float64 {
 }
 
 // The time of an answer is that of its hash, which takes 19 MiB of memory, and
-// these can be counted: one for every wrong password, whoever is asked for. How
-// much the times differ is measured by cmd/gale/internal/timing.
+// these can be counted: one for every wrong password, whoever is asked for. The
+// times themselves are measured by bench/accounts -enumeration, in gale's
+// repository.
 func TestEnumerationByWork(t *testing.T) {
 	onEach(t, func(t *testing.T, s *site) {
 		vic, gone, protected := s.person("known"), s.person("disabled"), s.person("protected")
