@@ -155,6 +155,20 @@ func TestEnumerationByWork(t *testing.T) {
 				}
 			}
 		}
+		// What is done after the answer is the same too: the next request waits for it.
+		database, _, _ := strings.Cut(s.name, "-")
+		queries := func() int { return int(s.metric(`gale_db_queries_total{db="` + database + `",outcome="ok"}`)) }
+		other := s.person("other")
+		s.settled()
+		before := queries()
+		s.visitor().post("/reset", "email", other.email).is(http.StatusOK)
+		s.letter(other.email, resetSubject)
+		want := queries() - before
+		for who, email := range map[string]string{"nobody": named("nobody") + "@example.com", "disabled": gone.email} {
+			before := queries()
+			s.visitor().post("/reset", "email", email).is(http.StatusOK)
+			until(t, fmt.Sprint(want, " queries, as of an account, for ", who), func() bool { return queries()-before >= want })
+		}
 		// Beyond the limit, none: a flood is not to cost.
 		for range 5 {
 			s.visitor().post("/sign-in", "email", vic.email, "password", "not the right one")
