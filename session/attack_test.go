@@ -244,6 +244,9 @@ func TestNoCacheKeepsASession(t *testing.T) {
 	h = b.get("/who").Header()
 	assert.Equal(t, h.Get("Vary"), "Cookie")
 	assert.Equal(t, h.Get("Cache-Control"), "")
+	b.get("/put/cart/book") // nobody is signed in, and yet the page is somebody's
+	h = b.get("/who").Header()
+	assert.Equal(t, h.Get("Cache-Control"), "private, no-cache")
 	b.get("/in/alice")
 	h = b.get("/who").Header()
 	assert.Equal(t, h.Get("Cache-Control"), "private, no-cache")

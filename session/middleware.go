@@ -26,8 +26,8 @@ const saveTimeout = 5 * time.Second
 // meanwhile stays ended, and its changes are dropped with a warning.
 //
 // A response with the cookie is marked no-store; one that depends on the
-// session varies by Cookie and, for a signed-in user, is "private, no-cache"
-// unless the handler says otherwise.
+// session varies by Cookie and, where there is one, signed in or not, is
+// "private, no-cache" unless the handler says otherwise.
 func (m *Manager) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w, ctx, done := m.Attach(w, r)
@@ -144,7 +144,7 @@ func (s *Session) header() {
 	case s.clear:
 		s.m.setCookie(s.w, s.r, "", 0)
 		h.Set("Cache-Control", "no-store")
-	case s.rec.User != "" && h.Get("Cache-Control") == "":
+	case s.rec.Version > 0 && h.Get("Cache-Control") == "":
 		h.Set("Cache-Control", "private, no-cache")
 	}
 	s.token, s.clear = "", false

@@ -1,6 +1,7 @@
 // Command accounts measures what it costs to know who asks: a session with its
 // role and the check for cross-site posts, an API key, and a JWT, each beside the
-// same handler bare; what sign-ins do to others; and what a rate limit takes. See bench/README.md.
+// same handler bare; what sign-ins do to others; what a rate limit takes; and
+// whether the time of an answer tells who has an account. See bench/README.md.
 package main
 
 import (
@@ -36,6 +37,7 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 7, "rounds of each work, of which the median counts")
 	flag.DurationVar(&b.measured, "time", time.Second, "measured time of a round")
 	flag.DurationVar(&b.warmUp, "warm-up", 300*time.Millisecond, "time before that")
+	flag.BoolVar(&b.telling, "enumeration", false, "measure only whether relay's times tell who has an account")
 	flag.Parse()
 	if b.rounds < 1 || b.measured <= 0 || b.warmUp < 0 {
 		log.Fatal("-rounds and -time must be positive")
@@ -48,6 +50,7 @@ func main() {
 // bench is one run.
 type bench struct {
 	rounds           int
+	telling          bool
 	measured, warmUp time.Duration
 
 	temp  string
@@ -66,6 +69,15 @@ func (b *bench) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer os.RemoveAll(b.temp)
+	if b.telling {
+		all, err := b.enumeration(ctx, repository)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s, %s, Linux %s; commit %s.\n\n", runtime.Version(), machine.CPU(), machine.Kernel(), launch.Commit(ctx, repository))
+		writeTelling(out, all)
+		return nil
+	}
 	if err := launch.Build(ctx, filepath.Join(repository, "bench"), "./accounts/server", b.binary()); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -78,7 +79,7 @@ func (h *Security) ChangePassword(w http.ResponseWriter, r *http.Request) error 
 		}
 		return h.show(w, r, form.status(w), form)
 	}
-	if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()), h.Apps.End(ctx, user.ID)); err != nil {
+	if err := h.endOthers(ctx, user.ID); err != nil {
 		return err
 	}
 	if err := h.Devices.Remember(w, r, user.Email); err != nil {
@@ -104,7 +105,7 @@ func (h *Security) RevokeSession(w http.ResponseWriter, r *http.Request) error {
 // RevokeOthers signs the user out everywhere else.
 func (h *Security) RevokeOthers(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if err := errors.Join(h.Sessions.RevokeAll(ctx, h.Auth.MustUser(ctx).ID, session.From(ctx).ID()), h.Apps.End(ctx, h.Auth.MustUser(ctx).ID)); err != nil {
+	if err := h.endOthers(ctx, h.Auth.MustUser(ctx).ID); err != nil {
 		return err
 	}
 	if err := h.note(r, h.Auth.MustUser(ctx).User, "session.revoked", audit.OK, "others"); err != nil {
@@ -112,4 +113,14 @@ func (h *Security) RevokeOthers(w http.ResponseWriter, r *http.Request) error {
 	}
 	session.From(ctx).Flash("success", "Your other sessions have ended.")
 	return h.to(w, r, "security")
+}
+
+// endOthers ends all sessions of a user but this one, which gets a new token:
+// who has copied its cookie is out too. So are all apps.
+func (h *Security) endOthers(ctx context.Context, user string) error {
+	s := session.From(ctx)
+	if err := s.Renew(ctx); err != nil {
+		return err
+	}
+	return errors.Join(h.Sessions.RevokeAll(ctx, user, s.ID()), h.Apps.End(ctx, user))
 }

@@ -23,14 +23,32 @@ func (a *Accounts) AskReset(_ context.Context, email string) error {
 // mailReset mails a link to the owner of an account that is not disabled.
 func (a *Accounts) mailReset(ctx context.Context, email string, letter func(models.User, string) letter) error {
 	u, err := a.Store.UserByEmail(ctx, email)
-	if errors.Is(err, ErrNotFound) || err == nil && u.Disabled {
-		return nil
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return a.mailNobody(ctx, email)
+	case err != nil:
 		return err
 	}
-	l, token := a.newLink(models.Link{Purpose: models.ResetLink, UserID: u.ID, Email: email}, resetAge)
+	return a.mailUser(ctx, u, letter)
+}
+
+func (a *Accounts) mailUser(ctx context.Context, u models.User, letter func(models.User, string) letter) error {
+	if u.Disabled {
+		return a.mailNobody(ctx, u.Email)
+	}
+	l, token := a.newLink(models.Link{Purpose: models.ResetLink, UserID: u.ID, Email: u.Email}, resetAge)
 	return a.mailLink(ctx, l, letter(u, a.Address(l.Purpose, token)))
+}
+
+// mailNobody does for an address without an account what is done for others, and
+// mails nothing. A request that comes right after waits for the same writes:
+// without, its time would tell who has an account.
+func (a *Accounts) mailNobody(ctx context.Context, email string) error {
+	if err := a.Mails.allowed(ctx, letter{to: email, asked: true}); err != nil {
+		return err
+	}
+	l, _ := a.newLink(models.Link{Purpose: models.ResetLink}, 0) // one that never works, and goes with the next
+	return a.Links.AddLinks(ctx, l)
 }
 
 // Reset sets a new password by a link, ends all other links of the user, and

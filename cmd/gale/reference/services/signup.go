@@ -75,10 +75,10 @@ func (a *Accounts) SignUp(ctx context.Context, name, email, password string) (u 
 }
 
 func (a *Accounts) mailSignUp(ctx context.Context, name, email string) error {
-	_, err := a.Store.UserByEmail(ctx, email)
+	u, err := a.Store.UserByEmail(ctx, email)
 	switch {
 	case err == nil:
-		return a.mailReset(ctx, email, hasAccount)
+		return a.mailUser(ctx, u, hasAccount)
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
