@@ -176,7 +176,7 @@ func TestIdentityUntil(t *testing.T) {
 				leaves.end()
 				time.Sleep(time.Minute - 1)
 				assert.Equal(t, stays.link.closed(), 0)
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				synctest.Wait()
 				assert.Equal(t, [2]int{stays.link.closed(), leaves.link.closed()}, [2]int{1008, 0})
 				drain(t, h, stays)

@@ -192,7 +192,11 @@ func TestAccess(t *testing.T) {
 		if got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
-	}, func(_ testing.TB, s *site) {
-		s.config.Providers = config.Providers{GitHubID: "relay", GitHubSecret: gale.NewSecret("secret")} // whose address is known without asking
-	})
+	}, withProvider)
+}
+
+// withProvider has the routes of providers, of one whose address is known without
+// asking.
+func withProvider(_ testing.TB, s *site) {
+	s.config.Providers = config.Providers{GitHubID: "relay", GitHubSecret: gale.NewSecret("secret")}
 }

@@ -319,7 +319,7 @@ func TestAccessOfTokens(t *testing.T) {
 				}
 			}
 		}
-	})
+	}, withProvider)
 }
 
 // Nobody fills the database with requests, or keeps it busy with guesses.

@@ -75,7 +75,7 @@ func TestAChangedRoleEndsWatching(t *testing.T) {
 		admin := s.signIn("ada")
 		s.user("vera", models.Viewer)
 		vera := s.signIn("vera")
-		other := &site{db: s.db, t: t}
+		other := &site{db: s.db, t: t, keys: s.keys}
 		// The server first: it is to stop after the site has.
 		there := galetest.Start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			other.handler.ServeHTTP(w, r)
