@@ -40,7 +40,7 @@ func (s *Server) Client() *Client {
 	if s.roots != nil {
 		transport.TLSClientConfig = s.roots.Clone()
 	}
-	s.tb.Cleanup(transport.CloseIdleConnections)
+	cleanup(s.tb, transport.CloseIdleConnections)
 	return &Client{
 		tb: s.tb, server: s, header: make(http.Header),
 		http: &http.Client{
@@ -234,7 +234,7 @@ func (c *Client) Stream(r *http.Request) *http.Response {
 	if err != nil {
 		c.tb.Fatalf("galetest: %v", err)
 	}
-	c.tb.Cleanup(func() { _ = resp.Body.Close() })
+	cleanup(c.tb, func() { _ = resp.Body.Close() })
 	return resp
 }
 

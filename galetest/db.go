@@ -43,7 +43,7 @@ func DB(tb testing.TB, o DBOptions) *db.DB {
 		address = schema(tb, o)
 	}
 	d := openDB(tb, o.Driver, address)
-	tb.Cleanup(func() {
+	cleanup(tb, func() {
 		if err := d.Close(); err != nil {
 			tb.Errorf("galetest: close the database: %v", err)
 		}
@@ -84,7 +84,7 @@ func schema(tb testing.TB, o DBOptions) string {
 	u.RawQuery = q.Encode()
 	admin := openDB(tb, o.Driver, u.String())
 	run(tb.Context(), admin, "CREATE SCHEMA "+name)
-	tb.Cleanup(func() {
+	cleanup(tb, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
 		defer cancel()
 		run(ctx, admin, "DROP SCHEMA "+name+" CASCADE")

@@ -28,7 +28,7 @@ func watchLeaks(tb testing.TB, ignore []string) context.Context {
 	id := rand.Text()
 	ctx := pprof.WithLabels(tb.Context(), pprof.Labels(leakLabel, id))
 	pprof.SetGoroutineLabels(ctx)
-	tb.Cleanup(func() {
+	cleanup(tb, func() {
 		pprof.SetGoroutineLabels(context.Background())
 		mark := fmt.Sprintf("%q:%q", leakLabel, id)
 		leaked := lasting(1, func(stack string) bool {

@@ -31,7 +31,7 @@ type Log struct {
 func NewLog(tb testing.TB) *Log {
 	tb.Helper()
 	l := &Log{tb: tb}
-	tb.Cleanup(l.check)
+	cleanup(tb, l.check)
 	return l
 }
 

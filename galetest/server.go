@@ -62,7 +62,7 @@ func (s *Server) serve(ctx context.Context, h http.Handler) {
 		}
 		done <- srv.Serve(l)
 	}()
-	s.tb.Cleanup(func() { s.stop(srv, done) })
+	cleanup(s.tb, func() { s.stop(srv, done) })
 }
 
 func newServer(tb testing.TB, name string, h http.Handler, log *slog.Logger, base func(net.Listener) context.Context, config *tls.Config) httpServer {

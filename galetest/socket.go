@@ -90,7 +90,7 @@ func (c *Client) dialWebSocket(path string) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.tb.Cleanup(sync.OnceFunc(func() {
+	cleanup(c.tb, sync.OnceFunc(func() {
 		close(quit)
 		s.Conn.Close(1000, "")
 		<-s.Conn.Done()

@@ -156,6 +156,7 @@ func (s *site) start(tb testing.TB, settings []setting) {
 		if err := a.Close(context.Background()); err != nil {
 			tb.Error(err)
 		}
+		a = nil // the testing package keeps this function, and would keep all sites
 	})
 	s.app = a
 	s.handler = middleware.Chain(a.Handler(), middleware.Default(middleware.DefaultOptions{
