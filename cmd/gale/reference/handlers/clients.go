@@ -39,10 +39,11 @@ func (h *Clients) show(w http.ResponseWriter, r *http.Request, status int, made 
 	}
 	w.Header().Set("Cache-Control", "no-store") // a secret may be on it
 	return h.Views.Render(w, r, status, "admin/clients", struct {
+		Tab     string
 		Clients []services.RegisteredApp
 		Made    clientSecret
 		Issuer  string
-	}{all, made, h.Apps.Issuer})
+	}{"apps", all, made, h.Apps.Issuer})
 }
 
 // New shows the form for an app.
@@ -52,9 +53,10 @@ func (h *Clients) New(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Clients) form(w http.ResponseWriter, r *http.Request, status int, form *Form, chosen []string) error {
 	page := struct {
+		Tab    string
 		Form   *Form
 		Scopes []clientScope
-	}{Form: form}
+	}{Tab: "apps", Form: form}
 	for _, s := range services.AppScopes() {
 		page.Scopes = append(page.Scopes, clientScope{s, scopeWord(s), slices.Contains(chosen, s)})
 	}
