@@ -74,14 +74,15 @@ func (a *Auth[U]) byCredential(r *http.Request) (id identity[U], err error) {
 			break
 		}
 	}
-	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch {
 	case err != nil:
 		return identity[U]{}, err
 	case id.known && !a.o.Active(id.user):
 		return identity[U]{}, refused(ErrInactive)
-	case !id.known && len(a.o.Authenticators) > 0 && strings.EqualFold(scheme, "Bearer"):
-		return identity[U]{}, refused(errors.New("auth: a bearer token that no Authenticator knows"))
+	case !id.known && len(a.o.Authenticators) > 0:
+		if scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+			return identity[U]{}, refused(errors.New("auth: a bearer token that no Authenticator knows"))
+		}
 	}
 	return id, nil
 }

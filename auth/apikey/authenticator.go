@@ -124,10 +124,10 @@ func (a *Authenticator[U]) find(ctx context.Context, id string) (Record, U, erro
 
 // proves reports whether the key is the one that r is the record of, in a time
 // that does not depend on how far it is.
-func (r Record) proves(k Key, now time.Time) bool {
+func (a *Authenticator[U]) proves(r Record, k Key) bool {
 	current := subtle.ConstantTimeCompare(r.Hash, k.Hash)
 	previous := subtle.ConstantTimeCompare(r.Previous, k.Hash)
-	return current == 1 || previous == 1 && now.Before(r.PreviousUntil)
+	return current == 1 || previous == 1 && a.o.Clock().Before(r.PreviousUntil)
 }
 
 // Authenticate returns the owner of the key in r; ok is false when there is
@@ -148,7 +148,7 @@ func (a *Authenticator[U]) Authenticate(ctx context.Context, r *http.Request) (u
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return u, false, fmt.Errorf("apikey: find %s: %w", k.ID, err)
 	}
-	if err != nil || !rec.proves(k, a.o.Clock()) {
+	if err != nil || !a.proves(rec, k) {
 		return u, false, refused("invalid_key", "The API key is not valid.", errors.Join(errors.New("apikey: no such key: "+k.ID), err))
 	}
 	if rec.Revoked {
