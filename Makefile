@@ -22,7 +22,7 @@ check: fmt-check vet lint race ## everything CI runs: format, vet, lint, house r
 
 .PHONY: race
 race: ## all tests, shuffled, with the race detector
-	go test -race $(GOFLAGS_TEST) work
+	go test -race $(GOFLAGS_TEST) -timeout 20m work
 
 .PHONY: vet
 vet: ## go vet, here and for the systems without an epoll
