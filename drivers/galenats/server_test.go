@@ -13,17 +13,12 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"github.com/galeweb/gale/drivers/internal/porttest"
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/internal/assert"
 )
 
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	assert.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
+func freeAddr(t testing.TB) string { return net.JoinHostPort("127.0.0.1", porttest.Free(t)) }
 
 // process is a server of the test's own.
 type process struct {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/valkey-io/valkey-go"
 
+	"github.com/galeweb/gale/drivers/internal/porttest"
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/internal/assert"
 )
@@ -35,7 +35,7 @@ type server struct {
 func newServer(t *testing.T, args ...string) *server {
 	t.Helper()
 	path := binary(t)
-	port := freePort(t)
+	port := porttest.Free(t)
 	s := &server{t: t, addr: "127.0.0.1:" + port, args: append([]string{path, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", ""}, args...)}
 	t.Cleanup(s.kill)
 	return s
@@ -112,23 +112,6 @@ func (s *server) do(words ...string) string {
 	return fmt.Sprint(answer)
 }
 
-// freePort returns one that no connection of anybody's is given by chance before
-// the server is there: those have 32768 and up.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(10_000 + rand.N(22_000))
-		l, err := net.Listen("tcp", "127.0.0.1:"+port)
-		if err != nil {
-			continue
-		}
-		assert.NoError(t, l.Close())
-		return port
-	}
-	t.Fatal("no port is free")
-	return ""
-}
-
 // newCluster returns the URL of a cluster of three servers.
 func newCluster(t *testing.T) string {
 	t.Helper()
@@ -136,7 +119,7 @@ func newCluster(t *testing.T) string {
 	slots := []string{"0", "5460", "5461", "10922", "10923", "16383"}
 	var first []string // host, port and port of the cluster's bus
 	for i := range 3 {
-		bus := freePort(t)
+		bus := porttest.Free(t)
 		s := newServer(t, "--cluster-enabled", "yes", "--cluster-port", bus)
 		s.start()
 		all = append(all, s)
