@@ -55,6 +55,12 @@ type Options struct {
 	// SignOut, Revoke or RevokeAll. What the session opened besides requests, such
 	// as a WebSocket, can be closed then. It must be quick. Defaults to nothing.
 	Ended func(ctx context.Context, user, id string)
+	// Renewed is told of each session of a user that has a new token, by Renew or
+	// by a second SignIn, just before the response that brings it: somebody else
+	// may have the old one. What was opened with it besides requests should be
+	// closed; a browser may open it again with the new one. It must be quick.
+	// Defaults to nothing.
+	Renewed func(ctx context.Context, user, id string)
 	// Clock tells the time. Defaults to [time.Now].
 	Clock func() time.Time
 }
@@ -143,10 +149,17 @@ func (m *Manager) sweep(ctx context.Context, now time.Time) {
 	if now.UnixNano() < next || !m.nextSweep.CompareAndSwap(next, now.Add(sweepEvery).UnixNano()) {
 		return
 	}
-	if err := m.o.Store.DeleteExpired(ctx, now); err != nil {
+	if err := m.o.Store.DeleteExpired(bare{ctx}, now); err != nil {
 		obs.Logger(ctx).WarnContext(ctx, "session: expired sessions were not removed", "error", err)
 	}
 }
+
+// bare is a context without its values: what db.Also has added belongs to the
+// session that begins, not to those that are swept.
+type bare struct{ context.Context }
+
+// Value implements [context.Context].
+func (bare) Value(any) any { return nil }
 
 // unavailable makes the answer to a request whose session cannot be read or
 // written: trying again later is the right thing to do.

@@ -9,7 +9,7 @@ import (
 // one: for the moment when rights grow and the user stays, such as a password
 // that was asked for again (OWASP ASVS 5.0, 7.2.4). ID, user, Created and
 // values stay, so that what the session opened besides requests is still ended
-// with it. A session that is not stored begins if it has values.
+// with it; see also Options.Renewed. A session that is not stored begins if it has values.
 //
 // It returns [ErrNotFound] when the session was ended meanwhile.
 func (s *Session) Renew(ctx context.Context) error {
@@ -35,8 +35,28 @@ func (s *Session) Renew(ctx context.Context) error {
 	if err := s.m.o.Store.Delete(ctx, s.rec.Hash); err != nil {
 		return unavailable(fmt.Errorf("session: renew: end the old token: %w", err))
 	}
+	s.renewed = append(s.renewed, s.rec)
 	rec.Version++
 	s.adopt(rec)
 	s.give(token)
 	return nil
+}
+
+// tellRenewed comes when the response is about to bring the new token: who
+// connects again sooner would do so with the old one, and be nobody.
+func (s *Session) tellRenewed() {
+	if s.m.o.Renewed == nil {
+		return
+	}
+	s.mu.Lock()
+	var all []Record
+	if s.state != nil {
+		all, s.renewed = s.renewed, nil
+	}
+	s.mu.Unlock()
+	for _, r := range all {
+		if r.User != "" {
+			s.m.o.Renewed(context.WithoutCancel(s.r.Context()), r.User, r.ID)
+		}
+	}
 }

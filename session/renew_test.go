@@ -48,6 +48,39 @@ func TestRenewChangesOnlyTheToken(t *testing.T) {
 	assert.Equal(t, b.body("/who"), "")
 }
 
+// What was opened with the old token ends when the response brings the new one,
+// and not sooner: else it would come back with the old one.
+func TestRenewedIsToldWithTheNewToken(t *testing.T) {
+	t.Parallel()
+	var told []string
+	m := session.New(session.Options{Renewed: func(_ context.Context, user, id string) { told = append(told, user+" "+id) }})
+	inner := renewing(m, func(*http.Request) {})
+	early := -1
+	b := newBrowser(t, m.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner.ServeHTTP(w, r)
+		early = len(told)
+		w.WriteHeader(http.StatusNoContent)
+	})))
+	id := func() string {
+		infos, err := m.List(t.Context(), "alice")
+		assert.NoError(t, err)
+		assert.Equal(t, len(infos), 1)
+		return infos[0].ID
+	}
+	b.get("/put/cart/book")
+	b.get("/renew") // nobody's
+	b.get("/in/alice")
+	assert.Equal(t, told, nil)
+	first := id()
+	b.get("/renew")
+	assert.Equal(t, told, []string{"alice " + first})
+	assert.Equal(t, early, 0)
+	b.get("/in/alice") // again, over the session of before
+	assert.Equal(t, told[1:], []string{"alice " + first})
+	b.get("/who")
+	assert.Equal(t, len(told), 2)
+}
+
 // The user has ended the session from elsewhere while it was being renewed.
 func TestRenewDoesNotReviveARevokedSession(t *testing.T) {
 	t.Parallel()

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/galeweb/gale/internal/backoff"
 )
 
-// saveAttempts is how often a save is merged with that of another request. A
-// page that sends more requests at once, each changing the session, is better
-// told than waited for.
-const saveAttempts = 8
+// mergeTimes is how often a save is merged with that of another request. Of those
+// that save at once one is stored each time, and pauses of up to 32 ms let the
+// others through; in all they take 2 s at most. Who sends more at once, each
+// changing the session, is better told than waited for.
+const mergeTimes = 64
 
 // Save stores the changes now, for a handler that must know before it goes on.
 // It returns [ErrNotFound] when the session was ended meanwhile, by signing
@@ -34,7 +38,8 @@ func (s *Session) save(ctx context.Context) error {
 	}
 	rec := s.rec
 	ctx = s.storing(ctx)
-	for range saveAttempts {
+	wait := backoff.Backoff{Least: time.Millisecond, Most: 32 * time.Millisecond}
+	for range mergeTimes {
 		merged := s.changes.apply(decode(rec.Data))
 		if err := s.m.fits(merged); err != nil {
 			return fmt.Errorf("merge: %w", err)
@@ -60,6 +65,9 @@ func (s *Session) save(ctx context.Context) error {
 		if !errors.Is(err, ErrConflict) {
 			return unavailable(fmt.Errorf("session: save: %w", err))
 		}
+		if !wait.Pause(ctx) {
+			break
+		}
 		rec, err = s.m.o.Store.Load(ctx, rec.Hash)
 		if errors.Is(err, ErrNotFound) {
 			s.reset()
@@ -69,7 +77,7 @@ func (s *Session) save(ctx context.Context) error {
 			return unavailable(fmt.Errorf("session: save: %w", err))
 		}
 	}
-	return unavailable(fmt.Errorf("session: save, %d times: %w", saveAttempts, ErrConflict))
+	return unavailable(fmt.Errorf("session: save, %d times: %w", mergeTimes, ErrConflict))
 }
 
 // saveNew stores a session that has no cookie yet. A session whose values were

@@ -49,9 +49,10 @@ type state struct {
 	stored  data   // what rec.Data holds
 	current data   // stored with changes
 	changes changes
-	touch   bool   // Seen is to be written
-	token   string // cookie to be sent
-	clear   bool   // cookie to be removed
+	touch   bool     // Seen is to be written
+	token   string   // cookie to be sent
+	clear   bool     // cookie to be removed
+	renewed []Record // whose token was replaced; Options.Renewed is yet to be told
 }
 
 // storing returns ctx for calls of the store, which may need the cookie.
@@ -160,7 +161,8 @@ func (s *Session) Created() time.Time {
 // SignIn begins a new session for user, at once in the store, and ends the one
 // that the request came with: a token from before signing in, which somebody
 // else may know, never becomes a signed-in one. Values stay, unless they are
-// of another user.
+// of another user. In a database the new session is the first change that ctx is
+// given to, so that a record can be stored with it (see audit.Log.With).
 func (s *Session) SignIn(ctx context.Context, user string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -194,6 +196,7 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 		if err := s.m.o.Store.Delete(ctx, s.rec.Hash); err != nil {
 			return unavailable(fmt.Errorf("session: sign in: end the old session: %w", err))
 		}
+		s.renewed = append(s.renewed, s.rec)
 	}
 	rec.Version++
 	s.changes, s.touch = changes{}, false
@@ -211,7 +214,8 @@ func (s *Session) give(token string) {
 }
 
 // SignOut ends the session, at once in the store, and removes the cookie. What
-// is put into the session afterwards begins an anonymous one.
+// is put into the session afterwards begins an anonymous one. The end is the only
+// change that ctx is given to.
 func (s *Session) SignOut(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
