@@ -65,6 +65,7 @@ type App struct {
 	audit    *audit.Log
 	roles    *services.Roles
 	refusals refusals
+	required services.Requirement
 	apps     *services.Apps
 	factors  *services.Factors
 	channels *services.Channels
@@ -117,7 +118,7 @@ func New(o Options) (*App, error) {
 	a.sessions = session.New(session.Options{
 		Store: a.sessionStore(), Idle: o.Config.SessionIdle, Lifetime: o.Config.SessionLife, Clock: o.Now,
 		Addr:  func(r *http.Request) string { return middleware.ClientAddr(r.Context()).String() },
-		Ended: a.sessionEnded,
+		Ended: a.sessionEnded, Renewed: a.sessionRenewed,
 	})
 	a.keys.Rotation, a.apiKeys = store, a.newKeys()
 	var err error

@@ -99,6 +99,8 @@ func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 	}{
 		{"role.added", post(admin, "/admin/roles", url.Values{"name": {"boss"}, "permissions": {"users.manage"}})},
 		{"role.changed", post(admin, "/admin/roles/boss", role("users.manage", "audit.read"))},
+		{"role.factor_required", post(admin, "/admin/roles/boss/factor", url.Values{"must": {"true"}})},
+		{"role.factor_not_required", post(admin, "/admin/roles/boss/factor", url.Values{"must": {""}})},
 		{"role.removed", post(admin, "/admin/roles/boss/remove", nil)},
 		{"role.changed", post(admin, "/admin/roles/viewer", role(viewerMay))},
 		{"role.reset", post(admin, "/admin/roles/viewer/reset", nil)},

@@ -37,6 +37,8 @@ func (a *App) newFactors(accounts *handlers.Accounts, factors *handlers.Factors)
 			Failed: a.passkeyFailed,
 		}),
 		Audit:    a.audit,
+		Store:    a.store,
+		Required: a.required,
 		Throttle: auth.NewThrottle(auth.ThrottleOptions{Codes: true, Store: a.o.Limits, Metrics: a.o.Metrics.Registry()}),
 	}
 }

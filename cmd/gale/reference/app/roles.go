@@ -25,7 +25,9 @@ func (a *App) openRoles(ctx context.Context, store *database.Store) error {
 	if err != nil {
 		return err
 	}
-	a.roles = &services.Roles{Stored: stored, Store: store, Audit: a.audit, May: a.may}
+	a.roles = &services.Roles{Stored: stored, Store: store, Audit: a.audit, May: a.may, Changed: a.rolesChanged}
+	a.required = a.newRequirement()
+	a.roles.Required = a.required
 	a.keys.Grants, a.keys.Audit = stored.PermissionsOf, a.audit
 	a.accounts.Audit, a.accounts.May = a.audit, a.may
 	return nil
@@ -36,6 +38,7 @@ func (a *App) may(ctx context.Context, permission string) error { return a.auth.
 
 // rolesChanged ends what live connections may not follow any more.
 func (a *App) rolesChanged(ctx context.Context) {
+	a.apiKeys.ForgetAll()
 	if err := a.hub.Recheck(ctx, hub.Match{}); err != nil {
 		obs.Logger(ctx).WarnContext(ctx, "other processes have not checked live connections again after a change of roles", "err", err)
 	}

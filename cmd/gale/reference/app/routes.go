@@ -30,7 +30,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site := handlers.Site{Auth: a.auth, Audit: a.audit, Apps: a.apps}
+	site := handlers.Site{Auth: a.auth, Audit: a.audit, Apps: a.apps, Lacks: a.lacks}
 	accounts := &handlers.Accounts{Service: a.accounts, Devices: a.devices, Sessions: a.sessions}
 	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Watchers: a, Now: a.o.Now}
 	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices, Sessions: a.sessions}
@@ -48,8 +48,8 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	apps, clients := &handlers.Apps{Session: a.oauthSession}, &handlers.Clients{}
 	packets := &handlers.Packets{Auth: a.auth, Channels: a.channels, Service: a.packets, Rates: a.stored, Now: a.o.Now}
 
-	r := router.New()
-	r.Use(web.WithRenderer(web.Negotiate{People: &site}), beside("/static/", limit.site), beside("/static/", a.besideOAuth(a.auth.Identify)), a.audit.Middleware)
+	r, open := router.New(), a.newHeld()
+	r.Use(web.WithRenderer(web.Negotiate{People: &site}), beside("/static/", limit.site), beside("/static/", a.besideOAuth(a.auth.Identify)), a.audit.Middleware, a.holdBack(open))
 	r.Group("", func(r *router.Router) {
 		r.Use(auth.Public("assets"))
 		r.Mount("/static", files)
@@ -110,6 +110,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/profile/sessions/{id}/revoke", security.RevokeSession).Name("sessions.revoke")
 			post("/profile/sessions/revoke", security.RevokeOthers).Name("sessions.revoke-others")
 			get("/profile/account", account.Show).Name("account")
+			get("/second-factor", factors.RequiredPage).Name("factor")
 			get("/confirm", accounts.ConfirmPage).Name("confirm")
 			post("/confirm", accounts.Confirm)
 			r.Group("", func(r *router.Router) {
@@ -167,6 +168,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 				method(r.Get)("/roles", roles.Show).Name("admin.roles")
 				post("/roles", roles.Add).Name("admin.roles.add")
 				post("/roles/{role}", roles.Change).Name("admin.roles.change")
+				post("/roles/{role}/factor", roles.RequireFactor).Name("admin.roles.factor")
 				post("/roles/{role}/reset", roles.Reset).Name("admin.roles.reset")
 				post("/roles/{role}/remove", roles.Remove).Name("admin.roles.remove")
 			})
@@ -227,7 +229,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &roles.Site, &channels.Site, &api.Site, &apps.Site, &clients.Site, &elsewhere.pages.Site} {
 		*s = site
 	}
-	return r, auth.CheckRoutes(r, a.o.Config.Production(), a.o.Logger)
+	return r, errors.Join(open.check(r), auth.CheckRoutes(r, a.o.Config.Production(), a.o.Logger))
 }
 
 // recent is how long a proof of who it is counts for what cannot be undone.
@@ -267,7 +269,7 @@ func (a *App) views(r *router.Router, files *assets.Files, templates fs.FS, prov
 	}
 	return view.New(templates, view.Options{
 		URL: r.URL, HasURL: func(name string) bool { return names[name] },
-		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.outboxPath(), a.passkeyHint(), providers), Now: a.o.Now,
+		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.lacks, a.outboxPath(), a.passkeyHint(), providers), Now: a.o.Now,
 		Funcs: template.FuncMap{"device": handlers.Device},
 	})
 }

@@ -18,6 +18,7 @@ import (
 type watcher struct {
 	user    string // "" for a visitor
 	session string
+	second  bool     // a second factor was shown, or the session is byKey
 	scopes  []string // of the key, where limited is true
 	limited bool
 	until   time.Time // when session or key ends; the zero time is never
@@ -45,10 +46,10 @@ func (a *App) watcherOf(ctx context.Context) watcher {
 	case !ok:
 		return watcher{}
 	case c.KeyName != "":
-		return watcher{user: c.ID, session: byKey, scopes: c.Scopes, limited: c.Limited, until: c.Until}
+		return watcher{user: c.ID, session: byKey, second: true, scopes: c.Scopes, limited: c.Limited, until: c.Until}
 	default:
 		in := session.From(ctx)
-		return watcher{user: c.ID, session: in.ID(), until: in.Created().Add(a.o.Config.SessionLife)}
+		return watcher{user: c.ID, session: in.ID(), second: a.shown(ctx), until: in.Created().Add(a.o.Config.SessionLife)}
 	}
 }
 
@@ -78,6 +79,8 @@ func (a *App) mayWatch(ctx context.Context, _ string, params map[string]string) 
 			return hub.ErrForbidden
 		case err != nil:
 			return fmt.Errorf("watch %s: %w", params["channel"], err)
+		case a.required.Lacks(c.User, w.second) != services.Nothing:
+			return hub.ErrForbidden
 		}
 		c.Scopes, c.Limited = w.scopes, w.limited
 		all = a.auth.Allows(c, services.MayWatch)
@@ -98,6 +101,14 @@ func (a *App) KeyRotated(id string) { a.apiKeys.Forget(id) }
 // sessionEnded ends what the session has open, in every process.
 func (a *App) sessionEnded(ctx context.Context, user, id string) {
 	a.hangUp(ctx, hub.Match{User: user, Session: id})
+}
+
+// sessionRenewed has what the session has open connect again, with its new cookie:
+// who has copied the old one is nobody then.
+func (a *App) sessionRenewed(ctx context.Context, user, id string) {
+	if err := a.hub.Reconnect(ctx, hub.Match{User: user, Session: id}); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "other processes keep live connections of a token that was replaced", "user", user, "err", err)
+	}
 }
 
 // KeyRevoked implements handlers.Watchers. Which key a connection came with is

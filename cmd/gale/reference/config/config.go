@@ -40,6 +40,7 @@ type Config struct {
 	SessionLife  time.Duration `env:"SESSION_LIFE" default:"720h" desc:"after this long everybody must sign in again"`
 	SessionCache time.Duration `env:"SESSION_CACHE" default:"0s" desc:"for how long a process believes a session that it has read, such as 1s for one process alone; several would miss what the others change for so long"`
 	SessionIdle  time.Duration `env:"SESSION_IDLE" default:"72h" desc:"after this long without a request a session ends"`
+	Factor       string        `env:"REQUIRE_FACTOR" oneof:"off admins all" desc:"who must use a second factor, besides those of whose role admins say so: off for nobody, admins for whoever may manage users, all for everybody; default admins in production, off in dev"`
 	Providers    Providers
 }
 
@@ -50,6 +51,17 @@ func Load() (Config, error) {
 
 // Production reports whether relay serves real users.
 func (c Config) Production() bool { return c.Env == "production" }
+
+// RequireFactor is who must use a second factor: "off", "admins" or "all".
+func (c Config) RequireFactor() string {
+	switch {
+	case c.Factor != "":
+		return c.Factor
+	case c.Production():
+		return "admins"
+	}
+	return "off"
+}
 
 // KeysFile is the file of keys that the environment names, or "". It is told
 // apart from SecretKeys, which has the keys of any source, because it can be

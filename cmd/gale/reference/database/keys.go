@@ -28,14 +28,16 @@ func (s *Store) Key(ctx context.Context, id string) (models.APIKey, models.User,
 		Sealed           keyring.Encrypted[string]
 		Role             models.Role
 		Disabled         bool
+
+		RoleFactor, HasFactor bool
 	}](ctx, s.db, `SELECT k.id, k.user_id, k.name, k.hash, k.created_at, k.last_used_at, k.revoked_at,
 			k.scopes, k.expires_at, k.previous, k.previous_until,
-			u.id AS owner, u.name AS owner_name, u.email AS sealed, u.role, u.disabled
+			u.id AS owner, u.name AS owner_name, u.email AS sealed, u.role, u.disabled, `+factorColumns+`
 		FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = $1`, id)
 	if err != nil {
 		return models.APIKey{}, models.User{}, known(err, "api_keys")
 	}
-	u := models.User{ID: row.Owner, Name: row.OwnerName, Role: row.Role, Disabled: row.Disabled}
+	u := models.User{ID: row.Owner, Name: row.OwnerName, Role: row.Role, Disabled: row.Disabled, RoleFactor: row.RoleFactor, HasFactor: row.HasFactor}
 	u.Email, _ = s.users.open(ctx, row.Sealed, u.ID)
 	return row.APIKey, u, nil
 }

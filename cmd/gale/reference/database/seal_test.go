@@ -416,10 +416,14 @@ func TestSealedAddressesCannotBeMigratedBack(t *testing.T) {
 		k := newKeys(t)
 		s := database.New(d, k.ring)
 		ada := newUser(t, s, "ada")
-		_, err = m.Down(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "00011_sealed.sql") {
+		for err == nil { // those after it go back
+			_, err = m.Down(t.Context())
+		}
+		if !strings.Contains(err.Error(), "00011_sealed.sql") {
 			t.Errorf("back: %v", err)
 		}
+		_, err = m.Up(t.Context())
+		assert.NoError(t, err)
 		u, err := s.UserByEmail(t.Context(), ada.Email)
 		assert.NoError(t, err)
 		assert.Equal(t, u.ID, ada.ID)

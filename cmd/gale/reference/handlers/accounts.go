@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/audit"
@@ -46,27 +47,43 @@ func (h *Accounts) enter(w http.ResponseWriter, r *http.Request, u models.User, 
 	if err != nil {
 		return err
 	}
-	if factors.Any() && !h.Trust.Trusted(r, u.ID, u.Stamp()) {
+	methods := []auth.Method{by}
+	if factors.Any() && h.Trust.Trusted(r, u.ID, u.Stamp()) {
+		methods = append(methods, trusted)
+	} else if factors.Any() {
 		if err := h.Auth.Begin(ctx, models.Caller{User: u}, by); err != nil {
 			return err
 		}
 		return h.toSecond(w, r, next)
 	}
-	if err := h.complete(w, r, models.Caller{User: u}, by); err != nil {
+	if err := h.complete(w, r, models.Caller{User: u}, methods...); err != nil {
 		return err
 	}
 	return web.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-// complete signs in who has shown all that the account asks for.
-func (h *Accounts) complete(w http.ResponseWriter, r *http.Request, c models.Caller, by auth.Method) error {
-	if err := h.Auth.SignIn(r.Context(), c, by); err != nil {
+// trusted is the way in of a browser in which a second factor was shown before.
+const trusted auth.Method = "browser"
+
+// SecondShown reports whether one of the methods is a second factor, or stands in
+// for one. A passkey does even alone: it is something that one has, opened by
+// something that one is or knows.
+func SecondShown(methods []auth.Method) bool {
+	return slices.ContainsFunc(methods, func(m auth.Method) bool {
+		return m == auth.MethodTOTP || m == auth.MethodPasskey || m == auth.MethodRecovery || m == trusted
+	})
+}
+
+// complete signs in who has shown all that the account asks for, at last by the
+// first of methods.
+func (h *Accounts) complete(w http.ResponseWriter, r *http.Request, c models.Caller, methods ...auth.Method) error {
+	if err := h.Auth.SignIn(r.Context(), c, methods...); err != nil {
 		return err
 	}
 	if err := h.Devices.Remember(w, r, c.Email); err != nil {
 		return err
 	}
-	return h.note(r, c.User, "signin."+string(by), audit.OK, "")
+	return h.note(r, c.User, "signin."+string(methods[0]), audit.OK, "")
 }
 
 // SignInPage shows the form for signing in.

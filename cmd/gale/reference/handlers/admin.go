@@ -87,6 +87,7 @@ func (h *Admin) ResetFactors(w http.ResponseWriter, r *http.Request) error {
 	if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, ""), h.Apps.End(ctx, user.ID)); err != nil {
 		return err
 	}
-	session.From(ctx).Flash("success", user.Name+" signs in by password alone now.")
+	h.Watchers.RoleChanged(ctx, user.ID) // keys too may have to wait for another factor
+	session.From(ctx).Flash("success", user.Name+" has no second factor any more, and can set up another.")
 	return h.to(w, r, "admin.users")
 }

@@ -29,7 +29,8 @@ func (h *Accounts) confirm(w http.ResponseWriter, r *http.Request, status int, f
 		Form      *Form
 		Factors   services.UserFactors
 		Providers []Provider
-	}{form, factors, providers})
+		Show      bool // the second factor, nothing else
+	}{form, factors, providers, h.Lacks(r.Context()) == services.ToShow})
 }
 
 // Confirm checks the password, or a code of an app.

@@ -20,6 +20,16 @@ type Factors struct {
 	Devices *auth.Devices
 }
 
+// RequiredPage tells who must use a second factor, and has none or has not shown
+// it, what to do before anything else.
+func (h *Factors) RequiredPage(w http.ResponseWriter, r *http.Request) error {
+	lack := h.Lacks(r.Context())
+	if lack == services.Nothing {
+		return h.to(w, r, "home")
+	}
+	return h.Views.Render(w, r, http.StatusOK, "factors/required", struct{ SetUp bool }{lack == services.ToSetUp})
+}
+
 // NewAppPage asks for a name.
 func (h *Factors) NewAppPage(w http.ResponseWriter, r *http.Request) error {
 	return h.Views.Render(w, r, http.StatusOK, "factors/new-app", formPage{Form: newForm()})
@@ -70,6 +80,10 @@ func (h *Factors) ConfirmApp(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		codes, failed := h.Factors.ConfirmApp(ctx, u, from(r, h.Devices, u), id, in.Code)
 		if failed == nil {
+			// The session has shown a second factor from now on.
+			if err := h.Auth.Confirm(ctx, auth.MethodTOTP); err != nil {
+				return err
+			}
 			session.From(ctx).Flash("success", "The app is set up: from now on it is asked for when you sign in.")
 			if len(codes) > 0 {
 				return h.showCodes(w, r, codes)
@@ -96,9 +110,18 @@ func (h *Factors) ConfirmApp(w http.ResponseWriter, r *http.Request) error {
 func (h *Factors) RemoveApp(w http.ResponseWriter, r *http.Request) error {
 	u, id := h.Auth.MustUser(r.Context()).User, r.PathValue("id")
 	if err := h.Factors.RemoveApp(r.Context(), u, id); err != nil {
-		return err
+		return h.lastFactor(w, r, err)
 	}
 	return h.done(w, r, "The app is removed.")
+}
+
+// lastFactor says why the last factor stays.
+func (h *Factors) lastFactor(w http.ResponseWriter, r *http.Request, err error) error {
+	if !errors.Is(err, services.ErrLastFactor) {
+		return err
+	}
+	session.From(r.Context()).Flash("error", "Your role must use a second factor, and this is your last. Set another up first.")
+	return h.to(w, r, "security")
 }
 
 // NewPasskeyPage has the browser make a passkey.
@@ -116,6 +139,9 @@ func (h *Factors) PasskeyAccount(r *http.Request) (passkey.Account, error) {
 func (h *Factors) PasskeyAdded(_ http.ResponseWriter, r *http.Request, _ passkey.Credential) (string, error) {
 	u := h.Auth.MustUser(r.Context()).User
 	if err := h.Factors.AddedPasskey(r.Context(), u); err != nil {
+		return "", err
+	}
+	if err := h.Auth.Confirm(r.Context(), auth.MethodPasskey); err != nil {
 		return "", err
 	}
 	session.From(r.Context()).Flash("success", "The passkey is set up.")
@@ -146,7 +172,7 @@ func (h *Factors) RenamePasskey(w http.ResponseWriter, r *http.Request) error {
 func (h *Factors) RemovePasskey(w http.ResponseWriter, r *http.Request) error {
 	u, id := h.Auth.MustUser(r.Context()).User, r.PathValue("id")
 	if err := h.Factors.RemovePasskey(r.Context(), u, id); err != nil {
-		return err
+		return h.lastFactor(w, r, err)
 	}
 	return h.done(w, r, "The passkey is removed.")
 }

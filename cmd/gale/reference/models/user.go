@@ -35,6 +35,10 @@ type User struct {
 	// Epoch grows with every change of the second factors, and when the user has
 	// all browsers forgotten.
 	Epoch int64
+
+	// RoleFactor is whether admins ask a second factor of the user's role, and
+	// HasFactor whether the user has one.
+	RoleFactor, HasFactor bool
 }
 
 // Stamp changes whenever a sign-in that is half done, or a browser that is

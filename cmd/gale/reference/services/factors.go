@@ -24,6 +24,9 @@ type Factors struct {
 	// Throttle bounds the guesses at codes.
 	Throttle *auth.Throttle
 	Audit    Recorder
+	Store    FactorStore
+	// Required is who must use a second factor.
+	Required Requirement
 }
 
 // UserFactors are those of one user.
@@ -124,9 +127,15 @@ func (f *Factors) NewCodes(ctx context.Context, u models.User) ([]string, error)
 	return codes, err
 }
 
-// RemoveApp ends an authenticator app.
+// keep has the removal of u's last factor undone where one is required.
+func (f *Factors) keep(ctx context.Context, u models.User) context.Context {
+	return f.Store.KeepFactor(ctx, u.ID, f.Required.Of)
+}
+
+// RemoveApp ends an authenticator app. The last factor that is required is
+// [ErrLastFactor].
 func (f *Factors) RemoveApp(ctx context.Context, u models.User, id string) error {
-	err := f.Apps.Remove(record(ctx, f.Audit, u, "totp.removed", id), u.ID, id)
+	err := f.Apps.Remove(record(f.keep(ctx, u), f.Audit, u, "totp.removed", id), u.ID, id)
 	if errors.Is(err, totp.ErrNotFound) {
 		return ErrNotFound
 	}
@@ -136,9 +145,9 @@ func (f *Factors) RemoveApp(ctx context.Context, u models.User, id string) error
 	return f.Changed(ctx, u, "An authenticator app was removed")
 }
 
-// RemovePasskey ends a passkey.
+// RemovePasskey ends a passkey, as RemoveApp does an app.
 func (f *Factors) RemovePasskey(ctx context.Context, u models.User, id string) error {
-	err := f.Passkeys.Delete(record(ctx, f.Audit, u, "passkey.removed", id), u.ID, id)
+	err := f.Passkeys.Delete(record(f.keep(ctx, u), f.Audit, u, "passkey.removed", id), u.ID, id)
 	if errors.Is(err, passkey.ErrNotFound) {
 		return ErrNotFound
 	}
@@ -149,7 +158,8 @@ func (f *Factors) RemovePasskey(ctx context.Context, u models.User, id string) e
 }
 
 // Reset takes all second factors of a user away, for one who has lost them and
-// has shown an admin who they are. The caller must hold [MayAdmin].
+// has shown an admin who they are. The caller must hold [MayAdmin], and must not be
+// that user where one is required: it would be a way around [ErrLastFactor].
 func (f *Factors) Reset(ctx context.Context, by models.User, id string) (models.User, error) {
 	if err := f.Accounts.May.require(ctx, MayAdmin); err != nil {
 		return models.User{}, err
@@ -157,6 +167,9 @@ func (f *Factors) Reset(ctx context.Context, by models.User, id string) (models.
 	u, err := f.Accounts.Store.User(ctx, id)
 	if err != nil {
 		return u, err
+	}
+	if id == by.ID && f.Required.Of(u) {
+		return u, ErrLastFactor
 	}
 	// First, so that no factor goes without a record, even when the rest fails.
 	if err := f.forget(record(ctx, f.Audit, by, "user.factors_reset", id), id); err != nil {
