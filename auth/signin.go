@@ -244,17 +244,29 @@ func (a *Auth[U]) SignIn(ctx context.Context, u U, methods ...Method) error {
 // enter opens the session of id. What is pending goes with the same write that
 // brings the user, lest it outlive the sign-in.
 func (a *Auth[U]) enter(ctx context.Context, s *session.Session, id string, proved proof) error {
+	before := readProof(s)
+	half, _ := session.Get[proof](s, pendingKey)
 	s.Delete(pendingKey)
 	if err := s.Put(proofKey, proved); err != nil {
 		return err
 	}
 	if err := s.SignIn(ctx, id); err != nil {
-		return err
+		return errors.Join(err, putBack(s, proofKey, before), putBack(s, pendingKey, half))
 	}
 	if readProof(s).User == id {
 		return nil
 	}
 	return s.Put(proofKey, proved) // the values were those of another user
+}
+
+// putBack makes the value of a session what it was before a change that failed:
+// the session is saved when the request ends all the same.
+func putBack(s *session.Session, key string, p proof) error {
+	if p.User == "" {
+		s.Delete(key)
+		return nil
+	}
+	return s.Put(key, p)
 }
 
 // SignOut ends the session. From then on nobody is signed in, nor is anything

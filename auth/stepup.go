@@ -28,11 +28,14 @@ func (a *Auth[U]) Confirm(ctx context.Context, method Method) error {
 		a.refused(ctx, id, "", codeSession)
 		return sessionRequired(id.credential)
 	}
-	proved := id.proof()
+	before := id.proof()
+	proved := before
 	proved.User = a.o.ID(id.user)
 	err := s.Put(proofKey, proved.with(a.o.Clock(), method))
 	if err == nil {
-		err = s.Renew(ctx)
+		if err = s.Renew(ctx); err != nil {
+			err = errors.Join(err, putBack(s, proofKey, before))
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("auth: confirm: %w", err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -209,4 +210,47 @@ func TestAuditLogIsVerified(t *testing.T) {
 		admin.Post("/admin/audit/verify", nil).Status(http.StatusSeeOther).HasHeader("Location", "/admin/audit")
 		assert.Equal(t, shows("The log is broken"), false)
 	}, often)
+}
+
+// A session begins, is renewed and ends with its record, or not at all.
+func TestSessionsAndTheirRecords(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		c, other := s.signIn("ada"), s.signIn("ada")
+		other.Post("/sign-out", nil).Status(http.StatusSeeOther)
+		other.Post("/sign-out", nil).Status(http.StatusSeeOther) // nobody's
+		c.Post("/confirm", url.Values{"password": {password}, "next": {"/"}}).Status(http.StatusSeeOther)
+		got := map[string]int{}
+		for _, e := range s.records("") {
+			got[e.Action]++
+		}
+		assert.Equal(t, got, map[string]int{"account.created": 1, "signin.password": 3, "signout": 1, "confirm.password": 1})
+
+		rows := func() []string {
+			all, err := db.All[string](t.Context(), s.db, "SELECT hash FROM sessions WHERE user_id <> '' ORDER BY hash")
+			assert.NoError(t, err)
+			return all
+		}
+		s.clock.Advance(16 * time.Minute)
+		before, end := rows(), ""
+		for _, m := range regexp.MustCompile(`/profile/sessions/([A-Z0-9]{26})/revoke`).FindAllStringSubmatch(c.Get("/profile/security").Text(), 1) {
+			end = m[0]
+		}
+		_, err := s.db.Exec(t.Context(), "ALTER TABLE audit_state RENAME TO gone")
+		assert.NoError(t, err)
+		s.ExpectLog("level=ERROR")
+		for path, form := range map[string]url.Values{
+			"/sign-in": {"email": {"ada@example.com"}, "password": {password}}, "/sign-out": nil, "/confirm": {"password": {password}}, end: nil,
+		} {
+			in := c
+			if path == "/sign-in" {
+				in = s.Stranger().Browser()
+			}
+			if status := in.Post(path, form).Raw.StatusCode; status < 500 {
+				t.Errorf("%s without a record: %d", path, status)
+			}
+		}
+		assert.Equal(t, rows(), before)
+		c.Get("/profile/apps/new").Status(http.StatusSeeOther).HasHeader("Location", "/confirm?next=%2Fprofile%2Fapps%2Fnew")
+	})
 }

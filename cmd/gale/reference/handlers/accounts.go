@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/galeweb/gale/auth"
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/middleware"
@@ -77,13 +76,11 @@ func SecondShown(methods []auth.Method) bool {
 // complete signs in who has shown all that the account asks for, at last by the
 // first of methods.
 func (h *Accounts) complete(w http.ResponseWriter, r *http.Request, c models.Caller, methods ...auth.Method) error {
-	if err := h.Auth.SignIn(r.Context(), c, methods...); err != nil {
+	ctx := h.with(r.Context(), c.User, "signin."+string(methods[0]), "")
+	if err := h.Auth.SignIn(ctx, c, methods...); err != nil {
 		return err
 	}
-	if err := h.Devices.Remember(w, r, c.Email); err != nil {
-		return err
-	}
-	return h.note(r, c.User, "signin."+string(methods[0]), audit.OK, "")
+	return h.Devices.Remember(w, r, c.Email)
 }
 
 // SignInPage shows the form for signing in.
@@ -128,14 +125,12 @@ func (s *Site) again(w http.ResponseWriter, r *http.Request, page string, form *
 
 // SignOut ends the session.
 func (h *Accounts) SignOut(w http.ResponseWriter, r *http.Request) error {
-	c, _ := h.Auth.User(r.Context())
-	if err := h.Auth.SignOut(r.Context()); err != nil {
-		return err
+	ctx := r.Context()
+	if c, ok := h.Auth.User(ctx); ok {
+		ctx = h.with(ctx, c.User, "signout", "")
 	}
-	if c.ID != "" {
-		if err := h.note(r, c.User, "signout", audit.OK, ""); err != nil {
-			return err
-		}
+	if err := h.Auth.SignOut(ctx); err != nil {
+		return err
 	}
 	return h.to(w, r, "home")
 }

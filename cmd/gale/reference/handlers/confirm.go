@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/web"
 )
@@ -52,10 +51,7 @@ func (h *Accounts) Confirm(w http.ResponseWriter, r *http.Request) error {
 			failed = h.Service.Prove(ctx, u, attempt(r, h.Devices, u.Email), in.Password)
 		}
 		if failed == nil {
-			if err := h.Auth.Confirm(ctx, by); err != nil {
-				return err
-			}
-			if err := h.note(r, u, "confirm."+string(by), audit.OK, ""); err != nil {
+			if err := h.Auth.Confirm(h.with(ctx, u, "confirm."+string(by), ""), by); err != nil {
 				return err
 			}
 			return web.Redirect(w, r, next, http.StatusSeeOther)

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -18,6 +19,14 @@ func (s *Site) note(r *http.Request, u models.User, action string, outcome audit
 		Actor: audit.Actor{ID: u.ID, Name: u.Name}, Action: action, Target: target, Outcome: outcome,
 	})
 	return err
+}
+
+// with returns a context for one call that begins, renews or ends a session: what
+// u did is then in the log exactly when the session's row says so too.
+func (s *Site) with(ctx context.Context, u models.User, action, target string) context.Context {
+	return s.Audit.With(ctx, audit.Record{
+		Actor: audit.Actor{ID: u.ID, Name: u.Name}, Action: action, Target: target, Outcome: audit.OK,
+	})
 }
 
 // noteRefused writes down a proof of nobody known that was wrong: what was typed

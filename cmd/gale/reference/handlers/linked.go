@@ -136,10 +136,7 @@ func (h *Providers) confirmed(w http.ResponseWriter, r *http.Request, res oauth.
 	if err != nil {
 		return err
 	}
-	if err := h.Auth.Confirm(r.Context(), auth.MethodOAuth); err != nil {
-		return err
-	}
-	if err := h.note(r, u, "confirm.oauth", audit.OK, res.Identity.Provider); err != nil {
+	if err := h.Auth.Confirm(h.with(r.Context(), u, "confirm.oauth", res.Identity.Provider), auth.MethodOAuth); err != nil {
 		return err
 	}
 	return web.Redirect(w, r, res.Next, http.StatusSeeOther)

@@ -91,11 +91,9 @@ func (h *Security) ChangePassword(w http.ResponseWriter, r *http.Request) error 
 
 // RevokeSession signs the user out somewhere else.
 func (h *Security) RevokeSession(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	if err := h.Sessions.Revoke(ctx, h.Auth.MustUser(ctx).ID, r.PathValue("id")); err != nil {
-		return err
-	}
-	if err := h.note(r, h.Auth.MustUser(ctx).User, "session.revoked", audit.OK, r.PathValue("id")); err != nil {
+	ctx, id := r.Context(), r.PathValue("id")
+	u := h.Auth.MustUser(ctx).User
+	if err := h.Sessions.Revoke(h.with(ctx, u, "session.revoked", id), u.ID, id); err != nil {
 		return err
 	}
 	session.From(ctx).Flash("success", "That session has ended.")
