@@ -106,5 +106,5 @@ func (a *App) holdBack(open held) func(http.Handler) http.Handler {
 func opensPage(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && (mode == "" || mode == "navigate") &&
-		strings.Contains(r.Header.Get("Accept"), "text/html")
+		r.Header.Get("Upgrade") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
 }

@@ -126,7 +126,7 @@ func TestARoleThatAsksForAFactor(t *testing.T) {
 	onEach(t, func(t *testing.T, s *site) {
 		s.furnish()
 		admin := s.signIn("ada")
-		s.user("olga", models.Operator)
+		u := s.user("olga", models.Operator)
 		olga, other := s.signIn("olga"), s.signIn("olga")
 		plain, _ := s.key(olga, "probe")
 		program := s.Stranger().Bearer(plain)
@@ -146,6 +146,9 @@ func TestARoleThatAsksForAFactor(t *testing.T) {
 		olga.Get("/profile").Status(http.StatusSeeOther).HasHeader("Location", "/second-factor")
 		olga.With("Accept", "application/json").Get("/api/v1/channels").Status(http.StatusForbidden).Contains("factor_required")
 		program.Get("/api/v1/channels").Status(http.StatusForbidden).Contains("factor_required")
+		assert.Equal(t, olga.RefusedWebSocket("/live"), http.StatusForbidden)
+		assert.Equal(t, program.RefusedWebSocket("/live"), http.StatusForbidden)
+		admin.Get("/admin/users/" + u.ID + "/why").Status(http.StatusOK).Contains("olga must use a second factor and has none")
 		program.Post(sendPath, `{"kind":"k","payload":{}}`).Status(http.StatusForbidden)
 		admin.Get("/profile").Status(http.StatusOK) // another role
 
