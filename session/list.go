@@ -45,7 +45,7 @@ func (m *Manager) List(ctx context.Context, user string) ([]Info, error) {
 // Revoke ends the session of user that is called id. It returns [ErrNotFound]
 // when user has no such session, so that nobody can end another's.
 func (m *Manager) Revoke(ctx context.Context, user, id string) error {
-	if id == "" {
+	if id == "" || id != clip(id, len(id)) { // or what no database can be asked for
 		return fmt.Errorf("session: revoke: %w", ErrNotFound)
 	}
 	gone, err := m.end(ctx, user, id, "")

@@ -64,7 +64,11 @@ func (h *Providers) linked(w http.ResponseWriter, r *http.Request, res oauth.Res
 		if err := h.note(r, u, "oauth.linked", audit.OK, res.Identity.Provider); err != nil {
 			return err
 		}
-		session.From(ctx).Flash("success", "You can sign in with "+label+" from now on.")
+		stays, err := h.endOthers(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		return h.after(w, r, stays, "You can sign in with "+label+" from now on. Your other sessions have ended.")
 	}
 	return h.to(w, r, "security")
 }
@@ -95,8 +99,11 @@ func (h *Providers) Unlink(w http.ResponseWriter, r *http.Request) error {
 	if err := h.note(r, u, "oauth.unlinked", audit.OK, name); err != nil {
 		return err
 	}
-	session.From(ctx).Flash("success", "The account at "+label+" does not sign you in any more.")
-	return h.to(w, r, "security")
+	stays, err := h.endOthers(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	return h.after(w, r, stays, "The account at "+label+" does not sign you in any more. Your other sessions have ended.")
 }
 
 // nameOf returns the provider of a link of the user, or "" without one.
