@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"time"
 
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/keyring"
@@ -22,18 +24,44 @@ func (s *Store) Seal(ctx context.Context) error {
 	if err := s.knows(ctx); err != nil {
 		return err
 	}
-	for all := 0; ; {
+	for all, busy := 0, 0; ; {
 		n, err := s.sealSome(ctx)
-		if err != nil {
+		switch {
+		case errors.Is(err, db.ErrUnavailable) && busy < sealTries:
+			if busy++; busy == 1 {
+				obs.Logger(ctx).InfoContext(ctx, "encrypting mail addresses waits for the database", "err", err)
+			}
+		case err != nil:
+			return fmt.Errorf("encrypt mail addresses: %w", err)
+		case n > 0:
+			all, busy = all+n, 0
+		default:
+			if all > 0 {
+				obs.Logger(ctx).InfoContext(ctx, "mail addresses were encrypted", "rows", all)
+				s.shred(ctx)
+			}
+			return nil
+		}
+		if err := pause(ctx); err != nil {
 			return fmt.Errorf("encrypt mail addresses: %w", err)
 		}
-		if all += n; n > 0 {
-			continue
-		}
-		if all > 0 {
-			obs.Logger(ctx).InfoContext(ctx, "mail addresses were encrypted", "rows", all)
-			s.shred(ctx)
-		}
+	}
+}
+
+// sealTries is how often in a row the database may be unavailable, for the 5 s
+// that a lock is waited for each time: SQLite lets who asks at the right moment
+// have it, and whoever has just given it back asks first.
+const sealTries = 12
+
+// pause leaves the database to others for a moment, such as another process
+// that does the same.
+func pause(ctx context.Context) error {
+	timer := time.NewTimer(time.Duration(5+rand.N(10)) * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
 		return nil
 	}
 }

@@ -171,12 +171,60 @@ func TestSealBySeveralProcessesAtOnce(t *testing.T) {
 	})
 }
 
+// Another process may keep SQLite's lock for longer than anybody waits for it.
+func TestSealWaitsForTheLock(t *testing.T) {
+	t.Parallel()
+	url := "sqlite:" + filepath.Join(t.TempDir(), "old.db") + "?busy_timeout=1ms"
+	d, other := open(t, url), open(t, url)
+	olden(t, d, 1)
+	s := database.New(d, newKeys(t).ring)
+	logged := make(chan string, 1)
+	ctx := obs.WithLogger(t.Context(), slog.New(told{slog.DiscardHandler, logged}))
+	sealed := make(chan error, 1)
+	assert.NoError(t, other.Tx(t.Context(), func(context.Context, *db.Tx) error {
+		go func() { sealed <- s.Seal(ctx) }()
+		select {
+		case text := <-logged:
+			assert.Equal(t, text, "encrypting mail addresses waits for the database")
+		case err := <-sealed:
+			t.Errorf("without the lock: %v", err)
+			sealed <- err
+		}
+		return nil
+	}))
+	assert.NoError(t, <-sealed)
+	checkOld(t, d, s, 1)
+}
+
+// told is a handler of logs that hands the first message over.
+type told struct {
+	slog.Handler
+	to chan<- string
+}
+
+func (told) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h told) Handle(_ context.Context, r slog.Record) error {
+	select {
+	case h.to <- r.Message:
+	default:
+	}
+	return nil
+}
+
+func open(t testing.TB, url string) *db.DB {
+	t.Helper()
+	d, err := db.Open(t.Context(), url, db.Options{Drivers: database.Drivers(), SlowQuery: -1})
+	assert.NoError(t, err)
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
 // Whoever gets the file finds no address in it, not even in free pages.
 func TestNothingInClearIsLeftInTheFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "old.db")
-	d, err := db.Open(t.Context(), "sqlite:"+file, db.Options{Drivers: database.Drivers(), SlowQuery: -1})
-	assert.NoError(t, err)
+	d := open(t, "sqlite:"+file)
 	olden(t, d, 1100)
 	k := newKeys(t)
 	s := database.New(d, k.ring)
