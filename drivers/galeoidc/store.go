@@ -195,7 +195,8 @@ func (s *Store) revokeToken(ctx context.Context, jti string, expires time.Time) 
 }
 
 // Revoked reports whether an access token was revoked before its end, by the
-// jti in it. Resource servers in the same application may ask; others use
+// jti in it. One that a user's approval led to counts as revoked while its
+// client is disabled. Resource servers in the same application may ask; others use
 // introspection.
 func (s *Store) Revoked(ctx context.Context, jti string) (bool, error) {
 	family, _, ok := strings.Cut(jti, ".")
@@ -206,11 +207,10 @@ func (s *Store) Revoked(ctx context.Context, jti string) (bool, error) {
 		n, err := db.Get[int64](ctx, s.db, `SELECT count(*) FROM oauth_revoked WHERE jti = $1`, jti)
 		return n > 0, err
 	}
-	f, err := s.family(ctx, family)
-	if errors.Is(err, db.ErrNotFound) {
-		return true, nil // its client was deleted
-	}
-	return f.RevokedAt != 0, err
+	// None is one whose client was deleted.
+	n, err := db.Get[int64](ctx, s.db, `SELECT count(*) FROM oauth_families f JOIN oauth_clients c ON c.id = f.client_id
+		WHERE f.id = $1 AND f.revoked_at = 0 AND c.disabled_at = 0`, family)
+	return n == 0, err
 }
 
 // Grant is what a user has approved for a client.
