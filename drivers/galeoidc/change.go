@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// UpdateClient gives a client the name, the redirect addresses and the scopes of
-// c; all else stays. It returns the client as it is then. Requests that users
-// have not answered, and codes, end with the address that they would go to or
-// came from; refresh tokens give no scope any more that was taken away, and
-// access tokens lose it when they expire.
-func (s *Store) UpdateClient(ctx context.Context, c Client) (Client, error) {
-	now, err := s.Client(ctx, c.ID)
+// UpdateClient gives a client that is still as seen the name, the redirect
+// addresses and the scopes of c; all else stays. One that was changed in these
+// is [ErrChanged]. It returns the client as it is then. Requests that users have
+// not answered, and codes, end with the address that they would go to or came
+// from; refresh tokens give no scope any more that was taken away, and access
+// tokens lose it when they expire.
+func (s *Store) UpdateClient(ctx context.Context, seen, c Client) (Client, error) {
+	now, err := s.Client(ctx, seen.ID)
 	if err != nil {
 		return Client{}, err
 	}
@@ -22,13 +23,15 @@ func (s *Store) UpdateClient(ctx context.Context, c Client) (Client, error) {
 	if err := now.check(); err != nil {
 		return Client{}, err
 	}
-	n, err := s.db.Exec(ctx, `UPDATE oauth_clients SET name = $1, redirect_uris = $2, scopes = $3 WHERE id = $4`,
-		now.Name, strings.Join(now.RedirectURIs, " "), strings.Join(now.Scopes, " "), now.ID)
+	n, err := s.db.Exec(ctx, `UPDATE oauth_clients SET name = $1, redirect_uris = $2, scopes = $3
+		WHERE id = $4 AND name = $5 AND redirect_uris = $6 AND scopes = $7`,
+		now.Name, strings.Join(now.RedirectURIs, " "), strings.Join(now.Scopes, " "),
+		now.ID, seen.Name, strings.Join(seen.RedirectURIs, " "), strings.Join(seen.Scopes, " "))
 	if err != nil {
 		return Client{}, fmt.Errorf("galeoidc: update a client: %w", err)
 	}
 	if n == 0 {
-		return Client{}, ErrNoClient
+		return Client{}, ErrChanged
 	}
 	return now, nil
 }

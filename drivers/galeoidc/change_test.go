@@ -39,8 +39,10 @@ func TestUpdateClient(t *testing.T) {
 		wish := client.Client
 		wish.Name, wish.RedirectURIs, wish.Scopes = " Renamed ", []string{moved}, []string{"openid", "write"}
 		wish.Public, wish.CreatedBy, wish.Introspects, wish.GrantTypes = true, "eve", true, []string{galeoidc.ClientCredentials}
-		now, err := a.store.UpdateClient(ctx, wish)
+		now, err := a.store.UpdateClient(ctx, client.Client, wish)
 		assert.NoError(t, err)
+		_, err = a.store.UpdateClient(ctx, client.Client, client.Client) // by who has not seen that
+		assert.ErrorIs(t, err, galeoidc.ErrChanged)
 		stored, err := a.store.Client(ctx, client.ID)
 		assert.NoError(t, err)
 		assert.Equal(t, stored, now)
@@ -60,7 +62,7 @@ func TestUpdateClient(t *testing.T) {
 		u = approve(t, c, "ada", u.Query().Get("request"))
 		wish = now
 		wish.Scopes = []string{"openid"}
-		_, err = a.store.UpdateClient(ctx, wish)
+		last, err := a.store.UpdateClient(ctx, now, wish)
 		assert.NoError(t, err)
 		less := ok(t, exchange(c, client, u.Query().Get("code"), "redirect_uri", moved))
 		assert.Equal(t, less.Scope, "openid")
@@ -71,14 +73,13 @@ func TestUpdateClient(t *testing.T) {
 			func(c *galeoidc.Client) { c.RedirectURIs = nil },
 			func(c *galeoidc.Client) { c.Scopes = []string{"a b"} },
 		} {
-			wish := now
+			wish := last
 			bad(&wish)
-			_, err := a.store.UpdateClient(ctx, wish)
+			_, err := a.store.UpdateClient(ctx, last, wish)
 			assert.True(t, err != nil, "accepted")
 		}
 		for _, id := range []string{"", "none", "\x00"} {
-			wish.ID = id
-			_, err := a.store.UpdateClient(ctx, wish)
+			_, err := a.store.UpdateClient(ctx, galeoidc.Client{ID: id}, last)
 			assert.ErrorIs(t, err, galeoidc.ErrNoClient)
 		}
 	})

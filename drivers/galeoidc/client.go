@@ -30,6 +30,9 @@ const (
 // ErrNoClient says that there is no client with the id.
 var ErrNoClient = errors.New("galeoidc: no such client")
 
+// ErrChanged says that a client is not any more what the caller has seen.
+var ErrChanged = errors.New("galeoidc: the client was changed meanwhile")
+
 // ErrDisabled says that the client is disabled.
 var ErrDisabled = errors.New("galeoidc: the client is disabled")
 

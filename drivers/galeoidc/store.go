@@ -219,6 +219,8 @@ type Grant struct {
 	ClientID, ClientName string
 	// Scopes are all that were ever approved.
 	Scopes []string
+	// Disabled says that the client is, and so that nobody acts for the user now.
+	Disabled bool
 	// Created is the time of the first approval, Used when the client was last
 	// given tokens: by an approval, or for a refresh token.
 	Created, Used time.Time
@@ -227,10 +229,10 @@ type Grant struct {
 // Grants returns what a user has approved, the last used first; at most 10,000.
 func (s *Store) Grants(ctx context.Context, userID string) ([]Grant, error) {
 	type row struct {
-		ClientID, Name, Scopes string
-		CreatedAt, UsedAt      int64
+		ClientID, Name, Scopes        string
+		CreatedAt, UsedAt, DisabledAt int64
 	}
-	rows, err := db.All[row](ctx, s.db, `SELECT g.client_id, c.name, g.scopes, g.created_at, g.used_at
+	rows, err := db.All[row](ctx, s.db, `SELECT g.client_id, c.name, g.scopes, g.created_at, g.used_at, c.disabled_at
 		FROM oauth_grants g JOIN oauth_clients c ON c.id = g.client_id
 		WHERE g.user_id = $1 ORDER BY g.used_at DESC, g.client_id LIMIT $2`, userID, maxClients)
 	if err != nil {
@@ -239,7 +241,7 @@ func (s *Store) Grants(ctx context.Context, userID string) ([]Grant, error) {
 	all := make([]Grant, len(rows))
 	for i, r := range rows {
 		all[i] = Grant{
-			ClientID: r.ClientID, ClientName: r.Name, Scopes: strings.Fields(r.Scopes),
+			ClientID: r.ClientID, ClientName: r.Name, Scopes: strings.Fields(r.Scopes), Disabled: r.DisabledAt != 0,
 			Created: moment(r.CreatedAt), Used: moment(r.UsedAt),
 		}
 	}

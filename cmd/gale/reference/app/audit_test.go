@@ -98,6 +98,7 @@ func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 	admin.Post("/admin/clients/"+off.id+"/disable", nil).Status(http.StatusSeeOther)
 	yes, no := s.asked(olga, a, "prompt", "consent"), s.asked(olga, a, "prompt", "consent")
 	client := "/admin/clients/" + a.id
+	seen := s.match(`name="seen" value="([^"]+)"`, admin.Get(client).Text())
 	return []struct {
 		action string
 		do     func() int
@@ -106,7 +107,7 @@ func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 		{"app.allowed", post(olga, "/consent", url.Values{"request": {yes}, "answer": {"allow"}})},
 		{"app.denied", post(olga, "/consent", url.Values{"request": {no}, "answer": {"deny"}})},
 		{"client.created", post(admin, "/admin/clients", appForm())},
-		{"client.changed", post(admin, client, url.Values{"name": {"Renamed"}, "redirects": {appRedirect}, "scopes": {"openid"}})},
+		{"client.changed", post(admin, client, url.Values{"name": {"Renamed"}, "redirects": {appRedirect}, "scopes": {"openid"}, "seen": {seen}})},
 		{"client.rotated", post(admin, client+"/rotate", url.Values{})},
 		{"client.disabled", post(admin, client+"/disable", nil)},
 		{"client.enabled", post(admin, "/admin/clients/"+off.id+"/enable", nil)},

@@ -22,7 +22,8 @@ func TestChangeClient(t *testing.T) {
 		got := s.allow(ada, a)
 		path, moved := "/admin/clients/"+a.id, "https://app.example/moved"
 		form := func(change ...string) url.Values {
-			return with(url.Values{"name": {"Renamed"}, "redirects": {moved}, "scopes": {"openid", "packets.send"}}, change)
+			seen := s.match(`name="seen" value="([^"]+)"`, ada.Get(path).Text())
+			return with(url.Values{"name": {"Renamed"}, "redirects": {moved}, "scopes": {"openid", "packets.send"}, "seen": {seen}}, change)
 		}
 		ada.Get("/admin/clients").Contains(path + `"`)
 		page := ada.Get(path).Status(http.StatusOK).Contains(`value="Dashboard"`).Contains(appRedirect).Contains(`value="packets.read" checked`).Text()
@@ -40,6 +41,7 @@ func TestChangeClient(t *testing.T) {
 		}
 		ada.Get("/admin/clients").Contains("Dashboard")
 
+		stale := form("name", "Stale")
 		assert.Equal(t, location(ada.Post(path, form())).Path, "/admin/clients")
 		ada.Get("/admin/clients").Contains("Renamed is saved.").Contains(moved)
 		assert.Equal(t, s.reads(got.Access), http.StatusOK) // for 10 minutes at most
@@ -47,6 +49,7 @@ func TestChangeClient(t *testing.T) {
 		ada.Get(a.ask()).Status(http.StatusBadRequest)
 		u := location(ada.Get(a.ask("redirect_uri", moved)))
 		assert.Equal(t, u.Query().Get("error"), "invalid_scope")
+		ada.Post(path, stale).Status(http.StatusUnprocessableEntity).Contains("Somebody has changed this app").Contains(`value="Stale"`)
 		entries := s.records("client.changed")
 		assert.Equal(t, len(entries), 1)
 		assert.Equal(t, entries[0].Target, a.id)
@@ -58,9 +61,10 @@ func TestChangeClient(t *testing.T) {
 		assert.Contains(t, bob.Post(path, form("scopes", "packets.read")).Status(http.StatusUnprocessableEntity).Text(), "Can only become fewer")
 		bob.Post(path, form("scopes", "packets.send", "name", "Less")).Status(http.StatusSeeOther)
 		assert.True(t, !strings.Contains(bob.Get(path).Text(), "A new secret"), "bob is offered a secret that he may not have")
+		late := form("name", "Late")
 		s.clock.Advance(16 * time.Minute)
 		assert.Equal(t, location(bob.Get(path)).Path, "/confirm")
-		bob.With("Referer", bob.URL(path)).Post(path, form("name", "Late")).Status(http.StatusSeeOther)
+		bob.With("Referer", bob.URL(path)).Post(path, late).Status(http.StatusSeeOther)
 		s.signIn("ada").Get("/admin/clients").Contains("Less")
 	})
 }
@@ -99,6 +103,7 @@ func TestDisableClient(t *testing.T) {
 		for _, choice := range []string{"allow", "deny"} {
 			answer(ada, waiting, choice).Status(http.StatusForbidden).Contains("This app is disabled")
 		}
+		ada.Get("/profile/access").Contains("disabled by an admin")
 		ada.Get(path).Contains("Disabled since").Contains(path + "/enable")
 
 		ada.Post(path+"/enable", nil).Status(http.StatusSeeOther)

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -142,16 +143,19 @@ func (h *Clients) Change(w http.ResponseWriter, r *http.Request) error {
 		Name      string   `form:"name"`
 		Redirects string   `form:"redirects"`
 		Scopes    []string `form:"scopes"`
+		Seen      string   `form:"seen"`
 	}](w, r)
 	ctx := r.Context()
 	u, id := h.Auth.MustUser(ctx).User, r.PathValue("id")
 	var c galeoidc.Client
 	if err == nil {
-		c, err = h.Apps.Change(ctx, u, id, services.AppWish{Name: in.Name, Redirects: lines(in.Redirects), Scopes: in.Scopes})
+		c, err = h.Apps.Change(ctx, u, id, services.AppWish{Name: in.Name, Redirects: lines(in.Redirects), Scopes: in.Scopes, Seen: in.Seen})
 	}
 	if err != nil {
 		form := newForm("name", in.Name, "redirects", in.Redirects, "scopes", "")
-		if !form.refuse(err) {
+		if errors.Is(err, galeoidc.ErrChanged) {
+			form.Problem = "Somebody has changed this app since you opened the page. The list shows what it is now; save again to have it as it is here."
+		} else if !form.refuse(err) {
 			return err
 		}
 		app, err := h.Apps.App(ctx, u, id)

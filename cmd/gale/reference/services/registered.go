@@ -2,6 +2,8 @@ package services
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -16,6 +18,7 @@ type AppWish struct {
 	Name      string
 	Redirects []string // where users are sent back to
 	Scopes    []string // some of [AppScopes]
+	Seen      string   // for a change, the [RegisteredApp.Seen] that it is one of
 
 	// What it is from the beginning, and stays.
 	Public  bool // it runs with its users, and cannot keep a secret
@@ -82,6 +85,12 @@ type RegisteredApp struct {
 	Rotates bool   // whether the admin who looks may give it a new secret
 }
 
+// Seen stands for what can be changed of the app.
+func (r RegisteredApp) Seen() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{r.Name, strings.Join(r.RedirectURIs, " "), strings.Join(r.Scopes, " ")}, "\n")))
+	return hex.EncodeToString(sum[:])
+}
+
 // Registered lists the apps for an admin, the newest first.
 func (a *Apps) Registered(ctx context.Context, admin models.User) ([]RegisteredApp, error) {
 	if err := a.May.require(ctx, MayAdmin); err != nil {
@@ -133,12 +142,16 @@ func rotates(admin models.User, c galeoidc.Client) bool {
 	return !c.Public && (!self(c) || c.CreatedBy == admin.ID)
 }
 
-// Change gives an app another name, other addresses and other scopes. Nor may
-// other admins have it do more as the admin who registered it.
+// Change gives an app another name, other addresses and other scopes; one that
+// was changed since it was seen is [galeoidc.ErrChanged]. Nor may other admins
+// have it do more as the admin who registered it.
 func (a *Apps) Change(ctx context.Context, admin models.User, id string, w AppWish) (galeoidc.Client, error) {
 	app, err := a.App(ctx, admin, id)
 	if err != nil {
 		return galeoidc.Client{}, err
+	}
+	if w.Seen != app.Seen() {
+		return app.Client, galeoidc.ErrChanged
 	}
 	c := app.Client
 	more := func(scope string) bool { return !slices.Contains(c.Scopes, scope) }
@@ -154,7 +167,7 @@ func (a *Apps) Change(ctx context.Context, admin models.User, id string, w AppWi
 		return c, err
 	}
 	c.Name, c.RedirectURIs, c.Scopes = w.Name, w.Redirects, w.Scopes
-	c, err = a.Store.UpdateClient(a.recorded(ctx, admin, "client.changed", c), c)
+	c, err = a.Store.UpdateClient(a.recorded(ctx, admin, "client.changed", c), app.Client, c)
 	return c, gone(err)
 }
 
