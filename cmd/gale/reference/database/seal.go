@@ -149,7 +149,7 @@ const (
 // sealSome encrypts one batch of each table and returns how many that were.
 func (s *Store) sealSome(ctx context.Context) (n int, err error) {
 	// Most starts find nothing, and need not write to know it.
-	some, err := db.Get[bool](ctx, s.db, "SELECT EXISTS (SELECT 1 "+usersInClear+") OR EXISTS (SELECT 1 "+linksInClear+")")
+	some, err := db.Get[bool](ctx, s.db, "SELECT EXISTS (SELECT 1 "+usersInClear+") OR EXISTS (SELECT 1 "+linksInClear+") OR EXISTS (SELECT 1 "+linkedAsText+")")
 	if err != nil || !some {
 		return 0, err
 	}
@@ -164,7 +164,11 @@ func (s *Store) sealSome(ctx context.Context) (n int, err error) {
 			return err
 		}
 		links, err := s.sealLinks(ctx, tx)
-		n = users + links
+		if err != nil {
+			return err
+		}
+		linked, err := s.LinkedAccounts().sealText(ctx, tx)
+		n = users + links + linked
 		if err == nil && s.db.Dialect() == db.SQLite {
 			_, err = tx.Exec(ctx, "INSERT INTO counters (name, value) VALUES ($1, 1) ON CONFLICT (name) DO NOTHING", unshredded)
 		}

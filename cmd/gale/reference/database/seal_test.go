@@ -477,7 +477,11 @@ func TestSealedAddressesCannotBeMigratedBack(t *testing.T) {
 		k := newKeys(t)
 		s := database.New(d, k.ring)
 		ada := newUser(t, s, "ada")
-		_, err = m.Down(t.Context())
+		for range 2 { // the later ones go back
+			if _, err = m.Down(t.Context()); err != nil {
+				break
+			}
+		}
 		if err == nil || !strings.Contains(err.Error(), "00011_sealed.sql") {
 			t.Errorf("back: %v", err)
 		}
