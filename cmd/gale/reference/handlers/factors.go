@@ -70,6 +70,10 @@ func (h *Factors) ConfirmApp(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		codes, failed := h.Factors.ConfirmApp(ctx, u, from(r, h.Devices, u), id, in.Code)
 		if failed == nil {
+			// The session has shown a second factor from now on.
+			if err := h.Auth.Confirm(ctx, auth.MethodTOTP); err != nil {
+				return err
+			}
 			session.From(ctx).Flash("success", "The app is set up: from now on it is asked for when you sign in.")
 			if len(codes) > 0 {
 				return h.showCodes(w, r, codes)
@@ -115,10 +119,17 @@ func (h *Factors) PasskeyAccount(r *http.Request) (passkey.Account, error) {
 // PasskeyAdded is passkey.Options.Registered.
 func (h *Factors) PasskeyAdded(_ http.ResponseWriter, r *http.Request, _ passkey.Credential) (string, error) {
 	u := h.Auth.MustUser(r.Context()).User
-	if err := h.Factors.AddedPasskey(r.Context(), u); err != nil {
+	needsCodes, err := h.Factors.AddedPasskey(r.Context(), u)
+	if err != nil {
+		return "", err
+	}
+	if err := h.Auth.Confirm(r.Context(), auth.MethodPasskey); err != nil {
 		return "", err
 	}
 	session.From(r.Context()).Flash("success", "The passkey is set up.")
+	if needsCodes {
+		return h.URL("codes.new")
+	}
 	return h.URL("security")
 }
 
@@ -149,6 +160,13 @@ func (h *Factors) RemovePasskey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return h.done(w, r, "The passkey is removed.")
+}
+
+// NewCodesPage offers recovery codes to who has set up a passkey and has none.
+// They are not made at once, as with an app: the browser comes here by a GET,
+// which must not change anything.
+func (h *Factors) NewCodesPage(w http.ResponseWriter, r *http.Request) error {
+	return h.Views.Render(w, r, http.StatusOK, "factors/new-codes", nil)
 }
 
 // NewCodes makes recovery codes and shows them, this once.
