@@ -71,6 +71,7 @@ var access = []struct {
 	{"POST /passkeys/register/finish", "/passkeys/register/finish", "{}", [...]int{401, 422, 422, 422, 403, 401, 401}},
 	{"POST /profile/passkeys/{id}/rename", "/profile/passkeys/none/rename", url.Values{"name": {"x"}}, [...]int{401, 404, 404, 404, 403, 401, 401}},
 	{"POST /profile/passkeys/{id}/remove", "/profile/passkeys/none/remove", nil, [...]int{401, 404, 404, 404, 403, 401, 401}},
+	{"GET /profile/recovery", "/profile/recovery", nil, [...]int{303, 200, 200, 200, 403, 401, 303}},
 	{"POST /profile/recovery", "/profile/recovery", nil, [...]int{401, 200, 200, 200, 403, 401, 401}},
 	{"POST /profile/browsers/forget", "/profile/browsers/forget", nil, [...]int{401, 303, 303, 303, 403, 401, 401}},
 	{"POST /admin/users/{id}/factors", "/admin/users/none/factors", nil, [...]int{401, 403, 403, 404, 403, 401, 401}},

@@ -107,10 +107,11 @@ func New(o Options) (*App, error) {
 	strict := a.strict()
 	a.mails = services.NewMails(o.Mail, strict)
 	a.accounts = &services.Accounts{
-		Store: store, SignUps: store, Links: store, Removal: store,
+		Store: store, SignUps: store, Links: store, Removal: store, EndKeys: store,
 		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
 		Passwords: strength.New(strength.Options{Context: []string{"relay"}, Breached: o.Breached}),
 	}
+	a.keys.Accounts = a.accounts
 	a.accounts.Throttle, a.accounts.Confirm = a.throttle("signin"), a.throttle("confirm")
 	// Only the life of the signature is bounded here: Devices has its own.
 	a.devices = auth.NewDevices(auth.DevicesOptions{Signer: o.Keys.Signer("devices", 365*24*time.Hour), Clock: o.Now})

@@ -91,10 +91,16 @@ func TestReset(t *testing.T) {
 		c.Get("/reset").Status(http.StatusOK)
 		c.Post("/reset", url.Values{"email": {" ADA@example.com"}}).Status(http.StatusOK)
 		token := s.token("ada@example.com", resetSubject)
+		plain, _ := s.key(before, "thief")
+		program := s.Stranger().Bearer(plain)
+		program.Post("/api/v1/channels", map[string]any{"name": "one", "title": "One"}).Status(http.StatusCreated)
 		before.Post("/profile/email", url.Values{"email": {"new@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
 		other := s.token("new@example.com", "Confirm your new mail address")
-		c.Get("/reset/confirm?token="+token).Status(http.StatusOK).Contains("ada@example.com").HasHeader("Referrer-Policy", "no-referrer")
-		c.Post("/reset/confirm", url.Values{"token": {token}, "password": {"quiet otter sells maps"}}).Status(http.StatusSeeOther)
+		c.Get("/reset/confirm?token="+token).Status(http.StatusOK).Contains("ada@example.com").Contains(`name="keys" value="true" checked`).HasHeader("Referrer-Policy", "no-referrer")
+		c.Post("/reset/confirm", url.Values{"token": {token}, "password": {"short"}, "keys": {"true"}}).Status(http.StatusUnprocessableEntity).Contains(`name="keys" value="true" checked`)
+		program.Post("/api/v1/channels", map[string]any{"name": "two", "title": "Two"}).Status(http.StatusCreated)
+		c.Post("/reset/confirm", url.Values{"token": {token}, "password": {"quiet otter sells maps"}, "keys": {"true"}}).Status(http.StatusSeeOther)
+		program.Post("/api/v1/channels", map[string]any{"name": "three", "title": "Three"}).Status(http.StatusUnauthorized)
 		c.Get("/profile").Status(http.StatusOK).Contains("The new password is set")
 		before.Get("/profile").Status(http.StatusSeeOther)
 		s.mail("ada@example.com", "Your password was changed")
@@ -102,6 +108,55 @@ func TestReset(t *testing.T) {
 		c.Post("/reset/confirm", url.Values{"token": {token}, "password": {"a third good one"}}).Status(http.StatusNotFound)
 		assert.Equal(t, s.canSignIn("ada@example.com", password), false)
 		assert.Equal(t, s.canSignIn("ada@example.com", "quiet otter sells maps"), true)
+	})
+}
+
+// Who does not tick the box keeps the keys, for programs that must go on.
+func TestResetKeepsKeys(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		plain, _ := s.key(s.signUp("ada"), "probe")
+		c := s.Stranger().Browser()
+		c.Post("/reset", url.Values{"email": {"ada@example.com"}}).Status(http.StatusOK)
+		c.Post("/reset/confirm", url.Values{"token": {s.token("ada@example.com", resetSubject)}, "password": {"quiet otter sells maps"}}).Status(http.StatusSeeOther)
+		s.Stranger().Bearer(plain).Post("/api/v1/channels", map[string]any{"name": "one", "title": "One"}).Status(http.StatusCreated)
+	})
+}
+
+// Whatever opens an account to others, or closes it, is told to its owner.
+func TestNoticesOfKeysAndRoles(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		admin := s.signUp("ada")
+		plain, id := s.key(admin, "probe")
+		made := s.mail("ada@example.com", "An API key was made for your account").Text
+		admin.Post("/profile/keys/"+id+"/rotate", nil).Status(http.StatusOK)
+		rotated := s.mail("ada@example.com", "An API key of your account has a new secret").Text
+		if !strings.Contains(made, `"probe"`) || !strings.Contains(made, "packets.send") || !strings.Contains(rotated, id) || strings.Contains(made+rotated, plain[len(id)+5:]) {
+			t.Errorf("the mails say %q and %q", made, rotated)
+		}
+		bob := s.user("bob", models.Viewer)
+		change := func(role, disabled string) {
+			admin.Post("/admin/users/"+bob.ID, url.Values{"role": {role}, "disabled": {disabled}}).Status(http.StatusSeeOther)
+		}
+		notices := func() (n int, all string) {
+			for _, m := range s.outbox.Messages() {
+				if m.IsTo(bob.Email) && m.Subject == "An admin has changed your account" {
+					n, all = n+1, all+m.Text
+				}
+			}
+			return n, all
+		}
+		change("viewer", "false") // changes nothing
+		change("operator", "false")
+		change("operator", "true")
+		change("viewer", "false")
+		until(t, func() bool { n, _ := notices(); return n >= 3 })
+		n, all := notices()
+		assert.Equal(t, n, 3)
+		for _, want := range []string{"has the role operator now, and had the role viewer.", "was disabled: nobody signs in to it.", "had the role operator, and is not disabled any more."} {
+			if !strings.Contains(all, want) {
+				t.Errorf("no mail says %q: %s", want, all)
+			}
+		}
 	})
 }
 

@@ -129,6 +129,10 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 		})
 		r.Group("", func(r *router.Router) {
 			r.Use(a.auth.RequireRecent(recent))
+			method(r.Post)("/profile/browsers/forget", factors.ForgetBrowsers).Name("browsers.forget")
+		})
+		r.Group("", func(r *router.Router) {
+			r.Use(a.auth.RequireRecent(recent), a.recentFactor)
 			get, post := method(r.Get), method(r.Post)
 			get("/profile/apps/new", factors.NewAppPage).Name("apps.new")
 			post("/profile/apps", factors.AddApp).Name("apps.add")
@@ -139,8 +143,8 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/passkeys/register/finish", a.factors.Passkeys.FinishRegistration).Name("passkeys.register.finish")
 			post("/profile/passkeys/{id}/rename", factors.RenamePasskey).Name("passkeys.rename")
 			post("/profile/passkeys/{id}/remove", factors.RemovePasskey).Name("passkeys.remove")
+			get("/profile/recovery", factors.NewCodesPage).Name("codes.new")
 			post("/profile/recovery", factors.NewCodes).Name("codes.renew")
-			post("/profile/browsers/forget", factors.ForgetBrowsers).Name("browsers.forget")
 			elsewhere.linking(r)
 		})
 		r.Group("", func(r *router.Router) {

@@ -138,13 +138,20 @@ func (h *Factors) PasskeyAccount(r *http.Request) (passkey.Account, error) {
 // PasskeyAdded is passkey.Options.Registered.
 func (h *Factors) PasskeyAdded(_ http.ResponseWriter, r *http.Request, _ passkey.Credential) (string, error) {
 	u := h.Auth.MustUser(r.Context()).User
-	if err := h.Factors.AddedPasskey(r.Context(), u); err != nil {
+	needsCodes, err := h.Factors.AddedPasskey(r.Context(), u)
+	if err != nil {
+		return "", err
+	}
+	if err := h.Auth.Confirm(r.Context(), auth.MethodPasskey); err != nil {
 		return "", err
 	}
 	if err := h.Auth.Confirm(r.Context(), auth.MethodPasskey); err != nil {
 		return "", err
 	}
 	session.From(r.Context()).Flash("success", "The passkey is set up.")
+	if needsCodes {
+		return h.URL("codes.new")
+	}
 	return h.URL("security")
 }
 
@@ -175,6 +182,13 @@ func (h *Factors) RemovePasskey(w http.ResponseWriter, r *http.Request) error {
 		return h.lastFactor(w, r, err)
 	}
 	return h.done(w, r, "The passkey is removed.")
+}
+
+// NewCodesPage offers recovery codes to who has set up a passkey and has none.
+// They are not made at once, as with an app: the browser comes here by a GET,
+// which must not change anything.
+func (h *Factors) NewCodesPage(w http.ResponseWriter, r *http.Request) error {
+	return h.Views.Render(w, r, http.StatusOK, "factors/new-codes", nil)
 }
 
 // NewCodes makes recovery codes and shows them, this once.
