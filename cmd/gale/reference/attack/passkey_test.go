@@ -112,6 +112,10 @@ func TestForgedRegistrations(t *testing.T) {
 			thief := p.like()
 			delete(thief.cookies, passkeyCookie)
 			thief.finish("register", of[p]).is(http.StatusBadRequest).shows("passkey_expired")
+			// And that cookie, planted into the browser of another.
+			planted := other.like()
+			planted.cookies[passkeyCookie] = p.cookies[passkeyCookie]
+			planted.finish("register", of[p]).is(http.StatusBadRequest).shows("passkey_expired")
 		}
 		s.visitor().do(http.MethodPost, "/passkeys/register/begin", "application/json", "{}").is(http.StatusUnauthorized)
 		eve.enroll()
@@ -172,7 +176,11 @@ func TestForgedPasskeys(t *testing.T) {
 		refused("the handle of another", &forged, "passkey_refused")
 		forged = *honest
 		forged.Handle = nil
-		refused("no handle", &forged, "passkey_refused")
+		refused("an empty handle", &forged, "passkey_refused")
+		bare := s.visitor()
+		without := honest.Get(bare.begin("sign-in"))
+		delete(without.Response, "userHandle")
+		out("no handle", bare, bare.finish("sign-in", without), http.StatusUnauthorized, "passkey_refused")
 		unknown := s.authenticator()
 		unknown.Handle = honest.Handle
 		refused("an unknown passkey", unknown, "passkey_unknown")
@@ -205,6 +213,12 @@ func TestForgedPasskeys(t *testing.T) {
 			c.cookies[passkeyCookie] = vic.cookies[passkeyCookie]
 			out("the challenge to "+ceremony, c, c.finish("sign-in", honest.Get(b)), http.StatusUnauthorized, "passkey_expired")
 		}
+
+		registered := s.authenticator()
+		confirm := vic.begin("confirm")
+		confirm.PublicKey.User.ID = base64.RawURLEncoding.EncodeToString(honest.Handle)
+		vic.finish("register", registered.Create(confirm)).is(http.StatusBadRequest).shows("passkey_expired")
+		vic.finish("confirm", honest.Get(vic.begin("register"))).is(http.StatusUnauthorized).shows("passkey_expired")
 
 		// A copy that falls behind gives itself away, and the owner is told.
 		honest.Count = 5
