@@ -80,7 +80,7 @@ var lies = map[string]func(a *galetest.Authenticator){
 	"the origin null":                 func(a *galetest.Authenticator) { a.Origin = "null" },
 	"a frame of another site":         func(a *galetest.Authenticator) { a.Client["crossOrigin"] = true },
 	"another site around":             func(a *galetest.Authenticator) { a.Client["topOrigin"] = "https://evil.example" },
-	"another challenge":               func(a *galetest.Authenticator) { a.Client["challenge"] = strings.Repeat("A", 43) },
+	"another challenge":               func(a *galetest.Authenticator) { a.Client["challenge"] = strings.Repeat("C", 42) + "A" },
 	"no challenge":                    func(a *galetest.Authenticator) { a.Client["challenge"] = "" },
 	"the type of a payment":           func(a *galetest.Authenticator) { a.Client["type"] = "payment.get" },
 	"another relying party":           func(a *galetest.Authenticator) { a.RPID = "evil.example" },
@@ -287,7 +287,7 @@ func TestPasskeyOfAnother(t *testing.T) {
 
 // Fields that are none: no answer is relay's failure, and nobody is in.
 func TestGarbledPasskeys(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onBoth(t, func(t *testing.T, s *site) {
 		vic := s.person("victim")
 		honest := vic.passkey()
 		c := s.visitor()

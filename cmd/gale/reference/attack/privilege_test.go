@@ -16,7 +16,7 @@ var grabs = [...]string{
 
 // A form takes what it shows, and nothing besides.
 func TestMassAssignment(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onBoth(t, func(t *testing.T, s *site) {
 		p := s.operator("mallory")
 		check := func(after string) {
 			t.Helper()
