@@ -90,7 +90,8 @@ type victim struct {
 	mails     *mailServer  // in production
 	front     *front       // in production
 
-	ada map[string]string // the cookies of the admin
+	ada    map[string]string // the cookies of the admin
+	proved time.Time         // when she showed her password
 
 	mu      sync.Mutex
 	secrets map[string]bool // that were used, and must not be in the log
