@@ -89,7 +89,7 @@ type Options struct {
 	// or refuses with an error, such as that of auth.Throttle, whose status is
 	// answered. Defaults to no limit, which is enough for the secrets made here.
 	Throttle func(r *http.Request, clientID string, verify func(context.Context) (bool, error)) (bool, error)
-	// Clock tells the time. Defaults to [time.Now].
+	// Clock tells the time, also to Store. Defaults to [time.Now].
 	Clock func() time.Time
 }
 
@@ -163,6 +163,7 @@ func New(o Options) (*Server, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	o.Store.clock.Store(&o.Clock)
 	s := &Server{o: o, prefix: u.EscapedPath(), encoder: issEncoder{oidc.NewEncoder(), o.Issuer}}
 	s.handler = op.RegisterServer(endpoints{s: s}, op.Endpoints{
 		Authorization: op.NewEndpoint(pathAuthorize),
