@@ -32,6 +32,7 @@ func TestLog(t *testing.T) {
 		"WithTheChange":    tryWithTheChange,
 		"WithAnyChange":    tryWithAnyChange,
 		"Watched":          tryWatched,
+		"RolledBack":       tryRolledBack,
 		"ClientHangsUp":    tryClientHangsUp,
 		"OneChain":         tryOneChain,
 		"AppendOnly":       tryAppendOnly,
