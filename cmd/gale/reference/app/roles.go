@@ -41,31 +41,36 @@ func (a *App) rolesChanged(ctx context.Context) {
 	}
 }
 
-// refusals bounds how much of the audit log refused permissions can fill: so many
-// an hour of one user, and of all. What is more counts in the metrics of limits
-// and is in the access log.
+// refusals bounds how much of the audit log refusals of a kind can fill: so many
+// an hour of one user or address, and of all. What is more counts in the metrics
+// of limits and is in the access log.
 type refusals struct {
-	limiter       *ratelimit.Limiter
-	ofUser, ofAll ratelimit.Limit
+	limiter      *ratelimit.Limiter
+	ofOne, ofAll ratelimit.Limit
 }
 
-func (a *App) newRefusals() refusals {
+func (a *App) newRefusals(name string) refusals {
 	return refusals{
 		limiter: ratelimit.New(ratelimit.Options{Store: ratelimit.NewMemory(ratelimit.MemoryOptions{Clock: a.o.Now}), Metrics: a.o.Metrics.Registry()}),
-		ofUser:  ratelimit.Limit{Name: "refusals", Rate: 20, Per: time.Hour},
-		ofAll:   ratelimit.Limit{Name: "refusals-all", Rate: 1000, Per: time.Hour},
+		ofOne:   ratelimit.Limit{Name: name, Rate: 20, Per: time.Hour},
+		ofAll:   ratelimit.Limit{Name: name + "-all", Rate: 1000, Per: time.Hour},
 	}
+}
+
+// due reports whether one more of somebody is to be written down.
+func (f refusals) due(ctx context.Context, whose string) bool {
+	one, err := f.limiter.Allow(ctx, f.ofOne, whose)
+	if err != nil || !one.Allowed {
+		return false
+	}
+	all, err := f.limiter.Allow(ctx, f.ofAll, "all")
+	return err == nil && all.Allowed
 }
 
 // refused writes down that a user was not allowed something.
 func (a *App) refused(ctx context.Context, r auth.Refusal[models.Caller]) {
-	for _, l := range []struct {
-		limit ratelimit.Limit
-		key   string
-	}{{a.refusals.ofUser, r.User.ID}, {a.refusals.ofAll, "all"}} {
-		if res, err := a.refusals.limiter.Allow(ctx, l.limit, l.key); err != nil || !res.Allowed {
-			return
-		}
+	if !a.refusals.due(ctx, r.User.ID) {
+		return
 	}
 	detail := map[string]string{"code": r.Code, "credential": r.Credential}
 	if r.Permission != "" {

@@ -464,8 +464,10 @@ func TestSealedAddressesCannotBeMigratedBack(t *testing.T) {
 		k := newKeys(t)
 		s := database.New(d, k.ring)
 		ada := newUser(t, s, "ada")
-		_, err = m.Down(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "00011_sealed.sql") {
+		for err == nil { // the later ones go back
+			_, err = m.Down(t.Context())
+		}
+		if !strings.Contains(err.Error(), "00011_sealed.sql") {
 			t.Errorf("back: %v", err)
 		}
 		u, err := s.UserByEmail(t.Context(), ada.Email)

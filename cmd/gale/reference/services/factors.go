@@ -136,9 +136,9 @@ func (f *Factors) RemoveApp(ctx context.Context, u models.User, id string) error
 	return f.Changed(ctx, u, "An authenticator app was removed")
 }
 
-// RemovePasskey ends a passkey.
+// RemovePasskey ends a passkey. The last way to sign in stays: [ErrLastWay].
 func (f *Factors) RemovePasskey(ctx context.Context, u models.User, id string) error {
-	err := f.Passkeys.Delete(record(ctx, f.Audit, u, "passkey.removed", id), u.ID, id)
+	err := f.Passkeys.Delete(record(f.Accounts.Ways.KeepWay(ctx, u.ID), f.Audit, u, "passkey.removed", id), u.ID, id)
 	if errors.Is(err, passkey.ErrNotFound) {
 		return ErrNotFound
 	}
