@@ -48,6 +48,7 @@ type Options struct {
 
 	RolesEvery time.Duration // how often roles that others change are looked for; see roles.Options
 	VerifyLook time.Duration // when the audit log is verified; see audit.Options
+	SweepEvery time.Duration // how often tokens that have ended are removed; defaults to a minute
 }
 
 // App is relay. It serves HTTP between New and Close.
@@ -83,8 +84,8 @@ type App struct {
 }
 
 // New builds the application and starts the goroutines that commit packets, note
-// the use of keys, send mail, look for changed roles and verify the audit log;
-// Close ends them.
+// the use of keys, send mail, look for changed roles, verify the audit log and
+// remove what has ended; Close ends them.
 func New(o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -107,7 +108,7 @@ func New(o Options) (*App, error) {
 	strict := a.strict()
 	a.mails = services.NewMails(o.Mail, strict)
 	a.accounts = &services.Accounts{
-		Store: store, SignUps: store, Links: store, Removal: store, EndKeys: store,
+		Store: store, SignUps: store, Links: store, Removal: store, EndKeys: store, Ways: store, Names: store,
 		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
 		Passwords: strength.New(strength.Options{Context: []string{"relay"}, Breached: o.Breached}),
 	}
@@ -166,6 +167,7 @@ func New(o Options) (*App, error) {
 	a.running.Go(func() { _ = a.audit.Run(ctx) })
 	a.keepKeys(ctx)
 	a.keepSealed(ctx, store)
+	a.keepSwept(ctx)
 	return a, nil
 }
 

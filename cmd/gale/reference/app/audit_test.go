@@ -272,3 +272,47 @@ func TestSessionsAndTheirRecords(t *testing.T) {
 		c.Get("/profile/apps/new").Status(http.StatusSeeOther).HasHeader("Location", "/confirm?next=%2Fprofile%2Fapps%2Fnew")
 	})
 }
+
+// What was done to users, or tried, is found by who they are, and they see it.
+func TestEventsAboutUsers(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		admin := s.signUp("ada")
+		bob := s.user("bob", models.Operator)
+		s.user("cay", models.Viewer)
+		c := s.signIn("bob")
+		for _, email := range []string{"bob@example.com", "nobody@example.com"} {
+			s.Stranger().Browser().Post("/sign-in", url.Values{"email": {email}, "password": {"wrong"}}).Status(http.StatusUnprocessableEntity)
+		}
+		admin.Post("/admin/users/"+bob.ID, url.Values{"role": {"viewer"}}).Status(http.StatusSeeOther)
+		var refused []audit.Entry
+		for _, e := range s.records("signin.password") {
+			if e.Outcome == audit.Refused {
+				refused = append(refused, e)
+			}
+		}
+		assert.Equal(t, []string{refused[0].Target, refused[1].Target}, []string{bob.ID, ""})
+		assert.Equal(t, []audit.Actor{refused[0].Actor, refused[1].Actor}, []audit.Actor{{}, {}}) // what was typed is nowhere
+
+		const failed, changed = `<td>signin.password</td><td data-label="Outcome">refused`, `<td>user.changed <span class="muted long">by ada</span>`
+		c.Get("/profile/security").Status(http.StatusOK).Contains(failed).Contains(changed)
+		if page := s.signIn("cay").Get("/profile/security").Text(); strings.Contains(page, failed) || strings.Contains(page, changed) {
+			t.Errorf("cay sees what was done to bob: %s", page)
+		}
+
+		rows := func(query string) int {
+			return strings.Count(admin.Get("/admin/audit.ndjson?"+query).Status(http.StatusOK).Text(), "\n")
+		}
+		for _, who := range []string{bob.ID, "bob", "bob%40example.com", "BOB%40example.com"} {
+			assert.Equal(t, []int{rows("actor=" + who), rows("target=" + who), rows("actor=ada&target=" + who)}, []int{3, 3, 1})
+		}
+		assert.Equal(t, rows("actor=nobody")+rows("target=nobody%40example.com")+rows("actor=%00"), 0)
+		admin.Get("/admin/audit?target=bob&outcome=refused").Status(http.StatusOK).Contains(`title="` + bob.ID + `">bob</td>`).Contains(`value="bob"`)
+		id := refused[0].RequestID
+		assert.Equal(t, rows("request="+id), 1)
+		admin.Get("/admin/audit?request=" + id).Status(http.StatusOK).Contains(`href="/admin/audit?request=` + id + `"`)
+
+		// A name of before is still whose it was.
+		c.Post("/profile/name", url.Values{"name": {"bobby"}}).Status(http.StatusSeeOther)
+		assert.Equal(t, rows("actor=bob"), 4)
+	})
+}

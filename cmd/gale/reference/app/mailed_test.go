@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"encoding/base32"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -220,6 +221,12 @@ func TestExportAndDeletion(t *testing.T) {
 		s.signIn("ada").Post("/profile/name", url.Values{"name": {"bob-2"}}).Status(http.StatusSeeOther)
 		s.signIn("ada").Post("/api/v1/channels/open/packets", `{"kind":"k","payload":{"of":"another"}}`).Status(http.StatusCreated)
 
+		app := s.enroll(c)
+		s.Stranger().Browser().Post("/sign-in", url.Values{"email": {"bob@example.com"}, "password": {"wrong"}})
+		bob, err := s.store.UserByEmail(t.Context(), "bob@example.com")
+		assert.NoError(t, err)
+		s.signIn("ada").Post("/admin/users/"+bob.ID, url.Values{"role": {"operator"}}).Status(http.StatusSeeOther)
+
 		r := c.Get("/profile/export").Status(http.StatusOK).HasHeader("Content-Type", "application/json").HasHeader("Cache-Control", "no-store")
 		var out struct {
 			Name, Email, Role string
@@ -229,12 +236,24 @@ func TestExportAndDeletion(t *testing.T) {
 			}
 			Channels []struct{ Name string }
 			Packets  []struct{ Channel, Sender string }
+			Factors  []struct{ Kind, Name string }
+			Codes    int                                                     `json:"recovery_codes"`
+			Events   []struct{ Action, Outcome, By, Address, Target string } `json:"events"`
 		}
 		assert.NoError(t, json.Unmarshal([]byte(r.Text()), &out))
 		assert.Equal(t, []string{out.Name, out.Email, out.Role}, []string{"bobby", "bob@example.com", "operator"})
 		assert.Equal(t, []int{len(out.Keys), len(out.Sessions), len(out.Channels), len(out.Packets)}, []int{1, 3, 1, 4})
 		assert.Equal(t, out.Packets[3].Channel, "bobs")
-		for _, secret := range []string{"argon2", plain, "hash", "another"} {
+		assert.Equal(t, len(out.Factors), 1)
+		assert.Equal(t, []any{out.Factors[0].Kind, out.Factors[0].Name, out.Codes}, []any{"totp", "phone", 10})
+		var events []string
+		for _, e := range out.Events {
+			events = append(events, strings.Join([]string{e.Action, e.Outcome, e.By}, " "))
+			assert.Equal(t, e.Address == "", e.By != "") // where others were is theirs
+		}
+		assert.Equal(t, events[:3], []string{"user.changed ok bob-2", "signin.password refused ", "recovery.renewed ok "})
+		assert.Equal(t, events[len(events)-1], "account.created ok ")
+		for _, secret := range []string{"argon2", plain, "hash", "another", base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(app.secret)} {
 			if strings.Contains(r.Text(), secret) {
 				t.Errorf("the export has %q", secret)
 			}

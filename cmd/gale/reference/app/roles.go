@@ -45,9 +45,9 @@ func (a *App) rolesChanged(ctx context.Context) {
 	}
 }
 
-// refusals bounds how much of the audit log refused permissions can fill, or apps
-// that do not authenticate: so many an hour of one user or app, and of all. What is more counts in the metrics of limits
-// and is in the access log.
+// refusals bounds how much of the audit log refusals of a kind can fill: so many
+// an hour of one user, app or address, and of all. What is more counts in the
+// metrics of limits and is in the access log.
 type refusals struct {
 	limiter      *ratelimit.Limiter
 	ofOne, ofAll ratelimit.Limit

@@ -36,9 +36,9 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices, Sessions: a.sessions}
 	account := &handlers.Account{Accounts: a.accounts, Keys: a.keys, Watchers: a, Devices: a.devices, Sessions: a.sessions}
 	outbox := &handlers.Outbox{Mails: a.outbox()}
-	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{}
+	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{Accounts: a.accounts}
 	a.factors = a.newFactors(accounts, factors)
-	accounts.Factors, accounts.Trust, factors.Factors, security.Factors = a.factors, a.trust, a.factors, a.factors
+	accounts.Factors, accounts.Trust, factors.Factors, security.Factors, account.Factors = a.factors, a.trust, a.factors, a.factors, a.factors
 	elsewhere := a.newProviders(accounts)
 	accounts.Linked, security.Linked, account.Links = elsewhere.pages, elsewhere.pages, elsewhere.pages.Service.Links
 	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Sessions: a.sessions, Watchers: a, Roles: a.roles, Keys: a.keys}

@@ -20,6 +20,7 @@ type Account struct {
 	Keys     *services.Keys
 	Devices  *auth.Devices
 	Sessions *session.Manager
+	Factors  *services.Factors
 	Watchers Watchers
 	Links    oauth.Links // to accounts elsewhere
 }

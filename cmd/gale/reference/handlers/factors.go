@@ -178,7 +178,11 @@ func (h *Factors) RenamePasskey(w http.ResponseWriter, r *http.Request) error {
 // RemovePasskey ends a passkey.
 func (h *Factors) RemovePasskey(w http.ResponseWriter, r *http.Request) error {
 	u, id := h.Auth.MustUser(r.Context()).User, r.PathValue("id")
-	if err := h.Factors.RemovePasskey(r.Context(), u, id); err != nil {
+	err := h.Factors.RemovePasskey(r.Context(), u, id)
+	if errors.Is(err, services.ErrLastWay) {
+		return h.lastWay(w, r)
+	}
+	if err != nil {
 		return h.lastFactor(w, r, err)
 	}
 	return h.done(w, r, "The passkey is removed.")

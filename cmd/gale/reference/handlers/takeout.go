@@ -1,15 +1,19 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"io"
+	"iter"
 	"net/http"
 	"time"
 
+	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/web"
 )
 
-// Takeout is what relay has of a user, but for the packets, which follow it.
+// Takeout is what relay has of a user, but for the events and packets, which
+// follow it.
 type Takeout struct {
 	Name      string           `json:"name"`
 	Email     string           `json:"email"`
@@ -20,6 +24,29 @@ type Takeout struct {
 	Channels  []TakeoutChannel `json:"channels"`
 	Links     []TakeoutLink    `json:"linked_accounts"`
 	Apps      []TakeoutApp     `json:"apps"`
+	Factors   []TakeoutFactor  `json:"factors"`
+	Codes     int              `json:"recovery_codes"` // that are left
+}
+
+// TakeoutFactor is a second factor without what proves it.
+type TakeoutFactor struct {
+	Kind       string     `json:"kind"` // "totp" or "passkey"
+	Name       string     `json:"name"`
+	CreatedAt  time.Time  `json:"created_at"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+}
+
+// TakeoutEvent is a record of the audit log by or about the user. Where others
+// were when they did it is theirs.
+type TakeoutEvent struct {
+	At        time.Time         `json:"at"`
+	Action    string            `json:"action"`
+	Outcome   string            `json:"outcome"`
+	By        string            `json:"by,omitempty"` // another who did it
+	Target    string            `json:"target,omitempty"`
+	Address   string            `json:"address,omitempty"`
+	UserAgent string            `json:"user_agent,omitempty"`
+	Detail    map[string]string `json:"detail,omitempty"`
 }
 
 // TakeoutApp is an app that has access to the account.
@@ -91,10 +118,20 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	factors, err := h.Factors.Of(ctx, user.ID)
+	if err != nil {
+		return err
+	}
 	out := Takeout{
 		Name: user.Name, Email: user.Email, Role: string(user.Role), CreatedAt: user.CreatedAt,
 		Keys: []TakeoutKey{}, Sessions: []TakeoutSession{}, Channels: []TakeoutChannel{}, Links: []TakeoutLink{},
-		Apps: []TakeoutApp{},
+		Apps: []TakeoutApp{}, Factors: []TakeoutFactor{}, Codes: factors.Codes,
+	}
+	for _, a := range factors.Apps {
+		out.Factors = append(out.Factors, TakeoutFactor{"totp", a.Name, a.Created, used(a.LastUsed)})
+	}
+	for _, p := range factors.Passkeys {
+		out.Factors = append(out.Factors, TakeoutFactor{"passkey", p.Name, p.Created, used(p.LastUsed)})
 	}
 	for _, k := range keys {
 		out.Keys = append(out.Keys, TakeoutKey{k.ID, k.Name, k.CreatedAt, k.LastUsedAt, k.RevokedAt, k.ExpiresAt, k.ScopeList()})
@@ -121,19 +158,67 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	return h.writeSent(w, r, user.ID, head)
+	control := http.NewResponseController(w)
+	if _, err := w.Write(head[:len(head)-1]); err != nil {
+		return err
+	}
+	if err := writeArray(w, control, "events", h.events(ctx, user.ID)); err != nil {
+		return err
+	}
+	if err := writeArray(w, control, "packets", h.Accounts.Removal.Sent(ctx, user.ID)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, "}\n"); err != nil {
+		return err
+	}
+	if err := control.Flush(); err != nil {
+		return err
+	}
+	return control.SetWriteDeadline(time.Time{}) // the connection goes on
 }
 
-// writeSent writes head, an object, with the user's packets as one field more.
-// They are written as they are read: there may be more than fits into memory.
-func (h *Account) writeSent(w http.ResponseWriter, r *http.Request, userID string, head []byte) error {
-	control := http.NewResponseController(w)
-	if _, err := io.WriteString(w, string(head[:len(head)-1])+`,"packets":[`); err != nil {
+// used returns nil for never.
+func used(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
+}
+
+// events yields the records by or about a user, the newest first.
+func (h *Account) events(ctx context.Context, user string) iter.Seq2[TakeoutEvent, error] {
+	return func(yield func(TakeoutEvent, error) bool) {
+		for filter := (audit.Filter{Of: user, Limit: 500}); ; {
+			page, err := h.Audit.List(ctx, filter)
+			if err != nil {
+				yield(TakeoutEvent{}, err)
+				return
+			}
+			for _, e := range eventsOf(user, page.Items) {
+				out := TakeoutEvent{At: e.At, Action: e.Action, Outcome: string(e.Outcome), By: e.By, Target: e.Target, UserAgent: e.UserAgent, Detail: e.Detail}
+				if e.Addr.IsValid() {
+					out.Address = e.Addr.String()
+				}
+				if !yield(out, nil) {
+					return
+				}
+			}
+			if filter.Before = page.Next; page.Next == "" {
+				return
+			}
+		}
+	}
+}
+
+// writeArray writes one field more of an object that is open. What it has is
+// written as it is read: there may be more than fits into memory.
+func writeArray[T any](w io.Writer, control *http.ResponseController, name string, all iter.Seq2[T, error]) error {
+	if _, err := io.WriteString(w, `,"`+name+`":[`); err != nil {
 		return err
 	}
 	separator := "\n"
 	var moved time.Time
-	for p, err := range h.Accounts.Removal.Sent(r.Context(), userID) {
+	for p, err := range all {
 		if err != nil {
 			return err
 		}
@@ -152,11 +237,6 @@ func (h *Account) writeSent(w http.ResponseWriter, r *http.Request, userID strin
 		}
 		separator = ",\n"
 	}
-	if _, err := io.WriteString(w, "]}\n"); err != nil {
-		return err
-	}
-	if err := control.Flush(); err != nil {
-		return err
-	}
-	return control.SetWriteDeadline(time.Time{}) // the connection goes on
+	_, err := io.WriteString(w, "]")
+	return err
 }

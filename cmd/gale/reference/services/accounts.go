@@ -64,6 +64,8 @@ type Accounts struct {
 	Links   LinkStore
 	Removal RemovalStore
 	EndKeys KeyEnder
+	Ways    WayStore
+	Names   NameStore
 
 	Hasher    *auth.Hasher
 	Passwords *strength.Checker // which passwords may be chosen
@@ -82,7 +84,8 @@ type Accounts struct {
 }
 
 // SignIn returns the user whose password this is, or ErrCredentials after the
-// same work whether the address is known or not; a.Account is the address.
+// same work whether the address is known or not; a.Account is the address. Where
+// it is known, the error is a [RefusedError] around it.
 // Beyond the limits of the throttle it is an [*auth.ThrottledError].
 func (a *Accounts) SignIn(ctx context.Context, at auth.Attempt, password string) (models.User, error) {
 	var (
@@ -100,10 +103,12 @@ func (a *Accounts) SignIn(ctx context.Context, at auth.Attempt, password string)
 	switch {
 	case err != nil:
 		return models.User{}, fmt.Errorf("sign in: %w", err)
+	case !ok && u.ID != "":
+		return models.User{}, &RefusedError{u.ID, ErrCredentials}
 	case !ok:
 		return models.User{}, ErrCredentials
 	case u.Disabled:
-		return models.User{}, ErrDisabled
+		return models.User{}, &RefusedError{u.ID, ErrDisabled}
 	}
 	if rehash {
 		return a.renewHash(ctx, u, password)

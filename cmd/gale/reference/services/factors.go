@@ -168,9 +168,10 @@ func (f *Factors) RemoveApp(ctx context.Context, u models.User, id string) error
 	return f.Changed(ctx, u, "An authenticator app was removed")
 }
 
-// RemovePasskey ends a passkey, as RemoveApp does an app.
+// RemovePasskey ends a passkey, as RemoveApp does an app. The last way to sign in
+// stays too: [ErrLastWay].
 func (f *Factors) RemovePasskey(ctx context.Context, u models.User, id string) error {
-	err := f.Passkeys.Delete(record(f.leaving(ctx, u), f.Audit, u, "passkey.removed", id), u.ID, id)
+	err := f.Passkeys.Delete(record(f.Accounts.Ways.KeepWay(f.leaving(ctx, u), u.ID), f.Audit, u, "passkey.removed", id), u.ID, id)
 	if errors.Is(err, passkey.ErrNotFound) {
 		return ErrNotFound
 	}
