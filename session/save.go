@@ -36,7 +36,20 @@ func (s *Session) save(ctx context.Context) error {
 	if s.rec.Version == 0 {
 		return s.saveNew(ctx)
 	}
-	rec := s.rec
+	return s.merge(ctx, "")
+}
+
+// merge saves the changes to what is stored by now, with another token unless that
+// is "".
+func (s *Session) merge(ctx context.Context, token string) error {
+	if s.err != nil {
+		return s.err
+	}
+	rec, was := s.rec, s.rec.Hash
+	hash := was
+	if token != "" {
+		hash, _ = hashToken(token)
+	}
 	ctx = s.storing(ctx)
 	wait := backoff.Backoff{Least: time.Millisecond, Most: 32 * time.Millisecond}
 	for range mergeTimes {
@@ -49,12 +62,20 @@ func (s *Session) save(ctx context.Context) error {
 			return fmt.Errorf("session: save: %w", err)
 		}
 		s.see(&rec, s.m.now())
-		err = s.m.o.Store.Save(ctx, rec)
+		rec.Hash = hash
+		if token != "" && s.bound != "" {
+			rec.Stamp = s.bound
+		}
+		err = s.m.o.Store.Save(ctx, was, rec)
 		if err == nil {
 			rec.Version++
 			s.changes, s.touch = changes{}, false
 			s.adopt(rec)
-			if s.sealed != nil {
+			switch {
+			case token != "":
+				s.renewed = append(s.renewed, rec)
+				s.give(token)
+			case s.sealed != nil:
 				s.token = s.sealed.token // the same, with other values
 			}
 			return nil
@@ -68,7 +89,7 @@ func (s *Session) save(ctx context.Context) error {
 		if !wait.Pause(ctx) {
 			break
 		}
-		rec, err = s.m.o.Store.Load(ctx, rec.Hash)
+		rec, err = s.m.o.Store.Load(ctx, was)
 		if errors.Is(err, ErrNotFound) {
 			s.reset()
 			return fmt.Errorf("session: save: %w", err)
@@ -96,7 +117,7 @@ func (s *Session) saveNew(ctx context.Context) error {
 		return fmt.Errorf("session: save: %w", err)
 	}
 	s.m.sweep(ctx, rec.Created)
-	if err := s.m.o.Store.Save(s.storing(ctx), rec); err != nil {
+	if err := s.m.o.Store.Save(s.storing(ctx), rec.Hash, rec); err != nil {
 		return unavailable(fmt.Errorf("session: save: %w", err))
 	}
 	rec.Version++

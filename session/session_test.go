@@ -185,15 +185,15 @@ type contended struct {
 	others int
 }
 
-func (s *contended) Save(ctx context.Context, r session.Record) error {
+func (s *contended) Save(ctx context.Context, was session.Hash, r session.Record) error {
 	if r.Version > 0 && s.others > 0 {
 		s.others--
-		if err := s.Store.Save(ctx, r); err != nil {
+		if err := s.Store.Save(ctx, was, r); err != nil {
 			return err
 		}
 		return session.ErrConflict
 	}
-	return s.Store.Save(ctx, r)
+	return s.Store.Save(ctx, was, r)
 }
 
 // Two dozen forms sent at once are all taken; one that can never be is told.
@@ -405,11 +405,11 @@ func TestSaveGoesOnWhenTheClientHasLeft(t *testing.T) {
 // ctxStore fails when the context has ended, as a database does.
 type ctxStore struct{ session.Store }
 
-func (s ctxStore) Save(ctx context.Context, r session.Record) error {
+func (s ctxStore) Save(ctx context.Context, was session.Hash, r session.Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.Store.Save(ctx, r)
+	return s.Store.Save(ctx, was, r)
 }
 
 func TestPlainHTTPIsExplainedOnce(t *testing.T) {

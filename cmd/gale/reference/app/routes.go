@@ -30,18 +30,18 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site := handlers.Site{Auth: a.auth, Audit: a.audit, Apps: a.apps, Lacks: a.lacks}
-	accounts := &handlers.Accounts{Service: a.accounts, Devices: a.devices, Sessions: a.sessions}
-	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Watchers: a, Now: a.o.Now}
-	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices, Sessions: a.sessions}
-	account := &handlers.Account{Accounts: a.accounts, Keys: a.keys, Watchers: a, Devices: a.devices, Sessions: a.sessions}
+	site := handlers.Site{Auth: a.auth, Audit: a.audit, Apps: a.apps, Lacks: a.lacks, Sessions: a.sessions, Watchers: a}
+	accounts := &handlers.Accounts{Service: a.accounts, Devices: a.devices}
+	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Now: a.o.Now}
+	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices}
+	account := &handlers.Account{Accounts: a.accounts, Keys: a.keys, Devices: a.devices}
 	outbox := &handlers.Outbox{Mails: a.outbox()}
 	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{Accounts: a.accounts}
 	a.factors = a.newFactors(accounts, factors)
 	accounts.Factors, accounts.Trust, factors.Factors, security.Factors, account.Factors = a.factors, a.trust, a.factors, a.factors, a.factors
 	elsewhere := a.newProviders(accounts)
 	accounts.Linked, security.Linked, account.Links = elsewhere.pages, elsewhere.pages, elsewhere.pages.Service.Links
-	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Sessions: a.sessions, Watchers: a, Roles: a.roles, Keys: a.keys}
+	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Roles: a.roles, Keys: a.keys}
 	roles := &handlers.Roles{Service: a.roles}
 	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
 	api := &handlers.API{Service: a.channels}

@@ -97,6 +97,9 @@ func (a *App) mayWatch(ctx context.Context, _ string, params map[string]string) 
 		case a.required.Lacks(c.User, w.second) != services.Nothing:
 			return hub.ErrForbidden
 		}
+		if err := a.open(ctx, w); err != nil {
+			return err
+		}
 		c.Scopes, c.Limited = w.scopes, w.limited
 		all = a.auth.Allows(c, services.MayWatch)
 	}
@@ -105,6 +108,22 @@ func (a *App) mayWatch(ctx context.Context, _ string, params map[string]string) 
 		return fmt.Errorf("watch %s: %w", params["channel"], err)
 	}
 	if err != nil {
+		return hub.ErrForbidden
+	}
+	return nil
+}
+
+// open returns why what w came with is over: for what nobody was told of, such as a
+// session that has idled out.
+func (a *App) open(ctx context.Context, w watcher) error {
+	if w.session == byKey {
+		return nil
+	}
+	open, err := a.sessions.Open(ctx, w.user, w.session)
+	switch {
+	case err != nil:
+		return fmt.Errorf("watch: %w", err)
+	case !open:
 		return hub.ErrForbidden
 	}
 	return nil
@@ -123,6 +142,23 @@ func (a *App) sessionEnded(ctx context.Context, user, id string) {
 func (a *App) sessionRenewed(ctx context.Context, user, id string) {
 	if err := a.hub.Reconnect(ctx, hub.Match{User: user, Session: id}); err != nil {
 		obs.Logger(ctx).WarnContext(ctx, "other processes keep live connections of a token that was replaced", "user", user, "err", err)
+	}
+}
+
+// SessionsEnded implements handlers.Watchers. Of sessions that were in no list any
+// more, or whose end another process has missed, connections may be left: each is
+// asked whether its session is open.
+func (a *App) SessionsEnded(ctx context.Context, user string) {
+	if err := a.hub.Recheck(ctx, hub.Match{User: user}); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "other processes have not checked live connections again", "user", user, "err", err)
+	}
+}
+
+// AllEnded implements handlers.Watchers. Programs with a key that is still good
+// come back.
+func (a *App) AllEnded(ctx context.Context, user string) {
+	if err := a.hub.Reconnect(ctx, hub.Match{User: user}); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "other processes keep live connections of ended sessions", "user", user, "err", err)
 	}
 }
 
@@ -149,7 +185,5 @@ func (a *App) appStopped(ctx context.Context) {
 // RoleChanged implements handlers.Watchers.
 func (a *App) RoleChanged(ctx context.Context, user string) {
 	a.apiKeys.ForgetAll()
-	if err := a.hub.Recheck(ctx, hub.Match{User: user}); err != nil {
-		obs.Logger(ctx).WarnContext(ctx, "other processes have not checked live connections again", "user", user, "err", err)
-	}
+	a.SessionsEnded(ctx, user)
 }

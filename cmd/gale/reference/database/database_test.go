@@ -112,15 +112,15 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 // TestSessionTable holds the copy of session.Schema in the migrations to it.
 func TestSessionTable(t *testing.T) {
 	onEach(t, nil, func(t *testing.T, d *db.DB) {
-		text, err := fs.ReadFile(database.Migrations(), "00001_accounts.sql")
+		text, err := fs.ReadFile(database.Migrations(), "00017_session_stamps.sql")
 		assert.NoError(t, err)
 		if !strings.Contains(string(text), session.Schema) {
-			t.Error("00001_accounts.sql does not have session.Schema word for word; copy it, in a new migration if this one was released")
+			t.Error("00017_session_stamps.sql does not have session.Schema word for word; copy it, in a new migration if this one was released")
 		}
 		assert.NoError(t, database.Migrate(t.Context(), d))
 		store := session.NewSQLStore(d)
 		r := session.Record{Hash: session.Hash{1}, ID: "a", User: "u", Created: start.Truncate(time.Millisecond), Seen: start.Truncate(time.Millisecond), Expires: start.Add(time.Hour).Truncate(time.Millisecond)}
-		assert.NoError(t, store.Save(t.Context(), r))
+		assert.NoError(t, store.Save(t.Context(), r.Hash, r))
 		got, err := store.Load(t.Context(), r.Hash)
 		assert.NoError(t, err)
 		assert.Equal(t, got.User, "u")

@@ -19,9 +19,7 @@ type Account struct {
 	Accounts *services.Accounts
 	Keys     *services.Keys
 	Devices  *auth.Devices
-	Sessions *session.Manager
 	Factors  *services.Factors
-	Watchers Watchers
 	Links    oauth.Links // to accounts elsewhere
 }
 
@@ -80,6 +78,7 @@ func (h *Account) Delete(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	h.Watchers.KeyRevoked(ctx, user.ID)
+	h.Watchers.AllEnded(ctx, user.ID)
 	if err := h.Auth.SignOut(ctx); err != nil { // takes the cookie back too
 		return err
 	}

@@ -17,12 +17,11 @@ import (
 // forgotten password (reset.go), and answer a change of address (email.go).
 type Accounts struct {
 	Site
-	Service  *services.Accounts
-	Factors  *services.Factors
-	Devices  *auth.Devices
-	Trust    *auth.Trust
-	Sessions *session.Manager
-	Linked   *Providers // sign-in by accounts elsewhere
+	Service *services.Accounts
+	Factors *services.Factors
+	Devices *auth.Devices
+	Trust   *auth.Trust
+	Linked  *Providers // sign-in by accounts elsewhere
 }
 
 // formPage is the data of a page with a form.

@@ -16,8 +16,6 @@ type Admin struct {
 	Site
 	Accounts *services.Accounts
 	Factors  *services.Factors
-	Sessions *session.Manager
-	Watchers Watchers
 	Roles    *services.Roles
 	Keys     *services.Keys
 }
@@ -93,6 +91,7 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 		if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, ""), h.Apps.End(ctx, user.ID)); err != nil {
 			return err
 		}
+		h.Watchers.AllEnded(ctx, user.ID)
 	}
 	h.Watchers.RoleChanged(ctx, user.ID)
 	session.From(ctx).Flash("success", "Saved "+user.Name+".")

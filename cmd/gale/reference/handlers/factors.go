@@ -81,14 +81,16 @@ func (h *Factors) ConfirmApp(w http.ResponseWriter, r *http.Request) error {
 		codes, failed := h.Factors.ConfirmApp(ctx, u, from(r, h.Devices, u), id, in.Code)
 		if failed == nil {
 			// The session has shown a second factor from now on.
-			if err := h.Auth.Confirm(ctx, auth.MethodTOTP); err != nil {
+			stays, err := h.endOthers(ctx, u.ID, auth.MethodTOTP)
+			if err != nil {
 				return err
 			}
-			session.From(ctx).Flash("success", "The app is set up: from now on it is asked for when you sign in.")
+			const message = "The app is set up: from now on it is asked for when you sign in. Your other sessions have ended."
 			if len(codes) > 0 {
+				session.From(ctx).Flash("success", message)
 				return h.showCodes(w, r, codes)
 			}
-			return h.to(w, r, "security")
+			return h.after(w, r, stays, message)
 		}
 		err = failed
 	}
@@ -142,13 +144,14 @@ func (h *Factors) PasskeyAdded(_ http.ResponseWriter, r *http.Request, _ passkey
 	if err != nil {
 		return "", err
 	}
-	if err := h.Auth.Confirm(r.Context(), auth.MethodPasskey); err != nil {
+	stays, err := h.endOthers(r.Context(), u.ID, auth.MethodPasskey)
+	if err != nil {
 		return "", err
 	}
-	if err := h.Auth.Confirm(r.Context(), auth.MethodPasskey); err != nil {
-		return "", err
+	session.From(r.Context()).Flash("success", "The passkey is set up. Your other sessions have ended.")
+	if !stays {
+		return h.URL("sign-in")
 	}
-	session.From(r.Context()).Flash("success", "The passkey is set up.")
 	if needsCodes {
 		return h.URL("codes.new")
 	}
@@ -218,8 +221,11 @@ func (h *Factors) ForgetBrowsers(w http.ResponseWriter, r *http.Request) error {
 	return h.done(w, r, "All browsers are asked for the second factor again.")
 }
 
-// done shows the security page after a change.
+// done ends what relied on the factors of before.
 func (h *Factors) done(w http.ResponseWriter, r *http.Request, message string) error {
-	session.From(r.Context()).Flash("success", message)
-	return h.to(w, r, "security")
+	stays, err := h.endOthers(r.Context(), h.Auth.MustUser(r.Context()).ID)
+	if err != nil {
+		return err
+	}
+	return h.after(w, r, stays, message+" Your other sessions have ended.")
 }

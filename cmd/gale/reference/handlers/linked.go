@@ -62,7 +62,11 @@ func (h *Providers) linked(w http.ResponseWriter, r *http.Request, res oauth.Res
 	case !added:
 		session.From(ctx).Flash("info", "That account at "+label+" is linked already.")
 	default:
-		session.From(ctx).Flash("success", "You can sign in with "+label+" from now on.")
+		stays, err := h.endOthers(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		return h.after(w, r, stays, "You can sign in with "+label+" from now on. Your other sessions have ended.")
 	}
 	return h.to(w, r, "security")
 }
@@ -89,8 +93,11 @@ func (h *Providers) Unlink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	session.From(ctx).Flash("success", "The account at "+label+" does not sign you in any more.")
-	return h.to(w, r, "security")
+	stays, err := h.endOthers(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	return h.after(w, r, stays, "The account at "+label+" does not sign you in any more. Your other sessions have ended.")
 }
 
 // lastWay says why the last way to sign in stays.

@@ -59,6 +59,7 @@ func (h *Accounts) Reset(w http.ResponseWriter, r *http.Request) error {
 			if err := errors.Join(h.Sessions.RevokeAll(r.Context(), user.ID, ""), h.Apps.End(r.Context(), user.ID)); err != nil {
 				return err
 			}
+			h.Watchers.AllEnded(r.Context(), user.ID)
 			session.From(r.Context()).Flash("success", "The new password is set; your other sessions have ended.")
 			return h.enter(w, r, user, auth.MethodMail, false, "/")
 		}

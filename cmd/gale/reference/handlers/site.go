@@ -21,6 +21,9 @@ type Site struct {
 	Auth  *auth.Auth[models.Caller]
 	Audit *audit.Log
 	Apps  *services.Apps
+	// Sessions are those of all users, Watchers what these have open besides.
+	Sessions *session.Manager
+	Watchers Watchers
 	// Lacks is what who asks must do before anything else.
 	Lacks func(ctx context.Context) services.Lack
 	URL   func(name string, pairs ...string) (string, error)

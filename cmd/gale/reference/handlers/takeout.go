@@ -9,91 +9,9 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/web"
 )
-
-// Takeout is what relay has of a user, but for the events and packets, which
-// follow it.
-type Takeout struct {
-	Name      string           `json:"name"`
-	Email     string           `json:"email"`
-	Role      string           `json:"role"`
-	CreatedAt time.Time        `json:"created_at"`
-	Keys      []TakeoutKey     `json:"keys"`
-	Sessions  []TakeoutSession `json:"sessions"`
-	Channels  []TakeoutChannel `json:"channels"`
-	Links     []TakeoutLink    `json:"linked_accounts"`
-	Apps      []TakeoutApp     `json:"apps"`
-	Factors   []TakeoutFactor  `json:"factors"`
-	Codes     int              `json:"recovery_codes"` // that are left
-}
-
-// TakeoutFactor is a second factor without what proves it.
-type TakeoutFactor struct {
-	Kind       string     `json:"kind"` // "totp" or "passkey"
-	Name       string     `json:"name"`
-	CreatedAt  time.Time  `json:"created_at"`
-	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
-}
-
-// TakeoutEvent is a record of the audit log by or about the user. Where others
-// were when they did it is theirs.
-type TakeoutEvent struct {
-	At        time.Time         `json:"at"`
-	Action    string            `json:"action"`
-	Outcome   string            `json:"outcome"`
-	By        string            `json:"by,omitempty"` // another who did it
-	Target    string            `json:"target,omitempty"`
-	Address   string            `json:"address,omitempty"`
-	UserAgent string            `json:"user_agent,omitempty"`
-	Detail    map[string]string `json:"detail,omitempty"`
-}
-
-// TakeoutApp is an app that has access to the account.
-type TakeoutApp struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Scopes    []string  `json:"scopes"`
-	AllowedAt time.Time `json:"allowed_at"`
-	UsedAt    time.Time `json:"used_at"`
-}
-
-// TakeoutKey is an API key without its hash.
-type TakeoutKey struct {
-	ID         string     `json:"id"`
-	Name       string     `json:"name"`
-	CreatedAt  time.Time  `json:"created_at"`
-	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
-	RevokedAt  *time.Time `json:"revoked_at,omitempty"`
-	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
-	Scopes     []string   `json:"scopes"`
-}
-
-// TakeoutSession is where the user is signed in.
-type TakeoutSession struct {
-	UserAgent string    `json:"user_agent"`
-	Address   string    `json:"address"`
-	CreatedAt time.Time `json:"created_at"`
-	SeenAt    time.Time `json:"seen_at"`
-}
-
-// TakeoutChannel is a channel that the user has made.
-type TakeoutChannel struct {
-	Name      string    `json:"name"`
-	Title     string    `json:"title"`
-	Public    bool      `json:"public"`
-	CreatedAt time.Time `json:"created_at"`
-}
-
-// TakeoutLink is an account elsewhere that signs the user in.
-type TakeoutLink struct {
-	Provider string    `json:"provider"`
-	Issuer   string    `json:"issuer"`
-	Subject  string    `json:"subject"`
-	Email    string    `json:"email,omitempty"`
-	LinkedAt time.Time `json:"linked_at"`
-	UsedAt   time.Time `json:"used_at"`
-}
 
 // Export gives users all that is theirs, as one JSON object.
 func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
@@ -122,31 +40,31 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := Takeout{
+	out := models.Takeout{
 		Name: user.Name, Email: user.Email, Role: string(user.Role), CreatedAt: user.CreatedAt,
-		Keys: []TakeoutKey{}, Sessions: []TakeoutSession{}, Channels: []TakeoutChannel{}, Links: []TakeoutLink{},
-		Apps: []TakeoutApp{}, Factors: []TakeoutFactor{}, Codes: factors.Codes,
+		Keys: []models.TakeoutKey{}, Sessions: []models.TakeoutSession{}, Channels: []models.TakeoutChannel{}, Links: []models.TakeoutLink{},
+		Apps: []models.TakeoutApp{}, Factors: []models.TakeoutFactor{}, Codes: factors.Codes,
 	}
 	for _, a := range factors.Apps {
-		out.Factors = append(out.Factors, TakeoutFactor{"totp", a.Name, a.Created, used(a.LastUsed)})
+		out.Factors = append(out.Factors, models.TakeoutFactor{Kind: "totp", Name: a.Name, CreatedAt: a.Created, LastUsedAt: used(a.LastUsed)})
 	}
 	for _, p := range factors.Passkeys {
-		out.Factors = append(out.Factors, TakeoutFactor{"passkey", p.Name, p.Created, used(p.LastUsed)})
+		out.Factors = append(out.Factors, models.TakeoutFactor{Kind: "passkey", Name: p.Name, CreatedAt: p.Created, LastUsedAt: used(p.LastUsed)})
 	}
 	for _, k := range keys {
-		out.Keys = append(out.Keys, TakeoutKey{k.ID, k.Name, k.CreatedAt, k.LastUsedAt, k.RevokedAt, k.ExpiresAt, k.ScopeList()})
+		out.Keys = append(out.Keys, models.TakeoutKey{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt, ExpiresAt: k.ExpiresAt, Scopes: k.ScopeList()})
 	}
 	for _, s := range sessions {
-		out.Sessions = append(out.Sessions, TakeoutSession{s.UserAgent, s.Addr, s.Created, s.Seen})
+		out.Sessions = append(out.Sessions, models.TakeoutSession{UserAgent: s.UserAgent, Address: s.Addr, CreatedAt: s.Created, SeenAt: s.Seen})
 	}
 	for _, c := range channels {
-		out.Channels = append(out.Channels, TakeoutChannel{c.Name, c.Title, c.Public, c.CreatedAt})
+		out.Channels = append(out.Channels, models.TakeoutChannel{Name: c.Name, Title: c.Title, Public: c.Public, CreatedAt: c.CreatedAt})
 	}
 	for _, l := range links {
-		out.Links = append(out.Links, TakeoutLink{l.Provider, l.Issuer, l.Subject, l.Email, l.Created, l.Used})
+		out.Links = append(out.Links, models.TakeoutLink{Provider: l.Provider, Issuer: l.Issuer, Subject: l.Subject, Email: l.Email, LinkedAt: l.Created, UsedAt: l.Used})
 	}
 	for _, g := range apps {
-		out.Apps = append(out.Apps, TakeoutApp{g.ClientID, g.ClientName, g.Scopes, g.Created, g.Used})
+		out.Apps = append(out.Apps, models.TakeoutApp{ID: g.ClientID, Name: g.ClientName, Scopes: g.Scopes, AllowedAt: g.Created, UsedAt: g.Used})
 	}
 	head, err := json.Marshal(out)
 	if err != nil {
@@ -186,16 +104,16 @@ func used(at time.Time) *time.Time {
 }
 
 // events yields the records by or about a user, the newest first.
-func (h *Account) events(ctx context.Context, user string) iter.Seq2[TakeoutEvent, error] {
-	return func(yield func(TakeoutEvent, error) bool) {
+func (h *Account) events(ctx context.Context, user string) iter.Seq2[models.TakeoutEvent, error] {
+	return func(yield func(models.TakeoutEvent, error) bool) {
 		for filter := (audit.Filter{Of: user, Limit: 500}); ; {
 			page, err := h.Audit.List(ctx, filter)
 			if err != nil {
-				yield(TakeoutEvent{}, err)
+				yield(models.TakeoutEvent{}, err)
 				return
 			}
 			for _, e := range eventsOf(user, page.Items) {
-				out := TakeoutEvent{At: e.At, Action: e.Action, Outcome: string(e.Outcome), By: e.By, Target: e.Target, UserAgent: e.UserAgent, Detail: e.Detail}
+				out := models.TakeoutEvent{At: e.At, Action: e.Action, Outcome: string(e.Outcome), By: e.By, Target: e.Target, UserAgent: e.UserAgent, Detail: e.Detail}
 				if e.Addr.IsValid() {
 					out.Address = e.Addr.String()
 				}

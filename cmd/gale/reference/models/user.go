@@ -41,14 +41,15 @@ type User struct {
 	RoleFactor, HasFactor bool
 }
 
-// Stamp changes whenever a sign-in that is half done, or a browser that is
-// trusted, must not count any more.
+// Stamp changes whenever sessions, a sign-in that is half done, or a browser that
+// is trusted must not count any more.
 func (u User) Stamp() string {
 	changed := int64(0)
 	if u.PasswordChangedAt != nil {
 		changed = u.PasswordChangedAt.UnixMicro()
 	}
-	return strconv.FormatInt(changed, 10) + "." + strconv.FormatInt(u.Epoch, 10)
+	var b [48]byte // each request asks: one allocation
+	return string(strconv.AppendInt(append(strconv.AppendInt(b[:0], changed, 10), '.'), u.Epoch, 10))
 }
 
 var userName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)

@@ -116,17 +116,18 @@ func (a *Accounts) SignIn(ctx context.Context, at auth.Attempt, password string)
 	return u, nil
 }
 
-// renewHash stores a hash of today's costs, unless the password was changed
-// meanwhile.
+// renewHash stores a hash of today's costs. Where the password was changed
+// meanwhile, it is ErrCredentials.
 func (a *Accounts) renewHash(ctx context.Context, u models.User, password string) (models.User, error) {
 	hash, err := a.Hasher.Hash(ctx, password)
 	if err != nil {
 		return models.User{}, fmt.Errorf("sign in: %w", err)
 	}
 	return a.Store.UpdateUser(ctx, u.ID, func(now *models.User) error {
-		if now.PasswordHash == u.PasswordHash {
-			now.PasswordHash = hash
+		if now.PasswordHash != u.PasswordHash {
+			return ErrCredentials // not any more
 		}
+		now.PasswordHash = hash
 		return nil
 	})
 }
