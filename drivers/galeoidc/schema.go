@@ -1,6 +1,11 @@
 package galeoidc
 
-import "github.com/galeweb/gale/db"
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/galeweb/gale/db"
+)
 
 // Schema is the tables of a [Store], for a migration of the application. It is
 // the same on SQLite and Postgres. Times are Unix milliseconds, 0 for never;
@@ -80,17 +85,33 @@ CREATE TABLE oauth_revoked ( -- access tokens that belong to no family
 	expires_at BIGINT NOT NULL
 );
 CREATE INDEX oauth_revoked_expires_at ON oauth_revoked (expires_at);
+` + SchemaDisabled
+
+// SchemaDisabled is the end of [Schema], for a migration of an application that
+// has the tables from before clients could be disabled.
+const SchemaDisabled = `ALTER TABLE oauth_clients ADD COLUMN disabled_at BIGINT NOT NULL DEFAULT 0;
 `
 
 // Store keeps clients, requests, codes, tokens and grants in the tables that
 // [Schema] makes. It is safe for concurrent use, also by several instances of
-// the application.
-type Store struct{ db *db.DB }
+// the application. Its clock is the system's, and once it belongs to a [Server]
+// that of the server's options.
+type Store struct {
+	db    *db.DB
+	clock atomic.Pointer[func() time.Time]
+}
 
 // NewStore returns a store on d, which stays the caller's to close.
 func NewStore(d *db.DB) *Store {
 	if d == nil {
 		panic("galeoidc: NewStore without a database; open one with db.Open")
 	}
-	return &Store{d}
+	return &Store{db: d}
+}
+
+func (s *Store) now() time.Time {
+	if clock := s.clock.Load(); clock != nil {
+		return (*clock)()
+	}
+	return time.Now()
 }

@@ -8,9 +8,14 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/galeweb/gale/auth/token"
 )
+
+// leeway is for how long after its end a verifier still takes a token, since
+// clocks differ: for as long a revocation must hold, and be possible.
+const leeway = 30 * time.Second
 
 // Verifier returns what checks the access tokens of this server in the same
 // program, by its own keys and without a request. Audience is the name of the
@@ -24,20 +29,20 @@ func (s *Server) Verifier(audience string) *token.Verifier {
 	}
 	return token.NewVerifier(token.VerifierOptions{
 		Issuer: s.o.Issuer, Audience: audience, Keys: &ownKeys{keys: s.o.Keys},
-		Algorithms: []token.Algorithm{token.ES256, token.EdDSA, token.RS256}, Clock: s.o.Clock,
+		Algorithms: []token.Algorithm{token.ES256, token.EdDSA, token.RS256}, Clock: s.o.Clock, Leeway: leeway,
 	})
 }
 
 // Denied reports whether a token that [Server.Verifier] has accepted was
-// revoked, or its client deleted. Whether the user is still there is for
+// revoked, or its client disabled or deleted. Whether the user is still there is for
 // [token.AuthenticatorOptions].Find to see.
 func (s *Server) Denied(ctx context.Context, c token.Claims) (bool, error) {
 	revoked, err := s.o.Store.Revoked(ctx, c.ID)
 	if err != nil || revoked || strings.Contains(c.ID, ".") {
-		return revoked, err // with a client go its families
+		return revoked, err // a family works as long as its client does
 	}
-	_, err = s.o.Store.clientRow(ctx, c.ClientID)
-	if errors.Is(err, ErrNoClient) {
+	_, err = s.o.Store.working(ctx, c.ClientID)
+	if errors.Is(err, ErrNoClient) || errors.Is(err, ErrDisabled) {
 		return true, nil
 	}
 	return false, err

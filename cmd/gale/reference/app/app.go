@@ -48,6 +48,7 @@ type Options struct {
 
 	RolesEvery time.Duration // how often roles that others change are looked for; see roles.Options
 	VerifyLook time.Duration // when the audit log is verified; see audit.Options
+	SweepEvery time.Duration // how often tokens that have ended are removed; defaults to a minute
 }
 
 // App is relay. It serves HTTP between New and Close.
@@ -64,16 +65,18 @@ type App struct {
 	trust    *auth.Trust
 	audit    *audit.Log
 	roles    *services.Roles
-	refusals refusals
+	refusals refusals // of permissions
 	required services.Requirement
 	apps     *services.Apps
-	factors  *services.Factors
-	channels *services.Channels
-	packets  *services.Packets
-	stored   *database.Packets
-	hub      *hub.Hub
-	live     *hub.Topic[models.Packet]
-	handler  http.Handler
+	// appRefusals are of apps that do not authenticate.
+	appRefusals refusals
+	factors     *services.Factors
+	channels    *services.Channels
+	packets     *services.Packets
+	stored      *database.Packets
+	hub         *hub.Hub
+	live        *hub.Topic[models.Packet]
+	handler     http.Handler
 
 	stop     context.CancelFunc
 	running  sync.WaitGroup
@@ -81,8 +84,8 @@ type App struct {
 }
 
 // New builds the application and starts the goroutines that commit packets, note
-// the use of keys, send mail, look for changed roles and verify the audit log;
-// Close ends them.
+// the use of keys, send mail, look for changed roles, verify the audit log and
+// remove what has ended; Close ends them.
 func New(o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -105,10 +108,11 @@ func New(o Options) (*App, error) {
 	strict := a.strict()
 	a.mails = services.NewMails(o.Mail, strict)
 	a.accounts = &services.Accounts{
-		Store: store, SignUps: store, Links: store, Removal: store,
+		Store: store, SignUps: store, Links: store, Removal: store, EndKeys: store, Ways: store, Names: store,
 		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
 		Passwords: strength.New(strength.Options{Context: []string{"relay"}, Breached: o.Breached}),
 	}
+	a.keys.Accounts = a.accounts
 	a.accounts.Throttle, a.accounts.Confirm = a.throttle("signin"), a.throttle("confirm")
 	// Only the life of the signature is bounded here: Devices has its own.
 	a.devices = auth.NewDevices(auth.DevicesOptions{Signer: o.Keys.Signer("devices", 365*24*time.Hour), Clock: o.Now})
@@ -125,7 +129,7 @@ func New(o Options) (*App, error) {
 	if a.apps, err = a.newApps(); err != nil {
 		return nil, err
 	}
-	a.refusals = a.newRefusals()
+	a.refusals, a.appRefusals = a.newRefusals("refusals"), a.newRefusals("client-refusals")
 	if err := a.openRoles(obs.WithLogger(context.Background(), o.Logger), store); err != nil {
 		return nil, err
 	}
@@ -163,6 +167,7 @@ func New(o Options) (*App, error) {
 	a.running.Go(func() { _ = a.audit.Run(ctx) })
 	a.keepKeys(ctx)
 	a.keepSealed(ctx, store)
+	a.keepSwept(ctx)
 	return a, nil
 }
 

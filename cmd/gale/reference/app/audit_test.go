@@ -80,7 +80,7 @@ func TestRefusedPermissionsAreWrittenDown(t *testing.T) {
 	})
 }
 
-// changes are what users, roles, keys and factors go through, each with the
+// changes are what users, roles, keys, factors and apps go through, each with the
 // action that must be in the log.
 func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 	action string
@@ -94,10 +94,25 @@ func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 	page := olga.Get("/profile/security").Text()
 	_, remove, _ := strings.Cut(page, `action="/profile/apps/`)
 	remove, _, _ = strings.Cut(remove, `"`)
+	a, off := s.register(admin), s.register(admin)
+	s.allow(olga, a)
+	admin.Post("/admin/clients/"+off.id+"/disable", nil).Status(http.StatusSeeOther)
+	yes, no := s.asked(olga, a, "prompt", "consent"), s.asked(olga, a, "prompt", "consent")
+	client := "/admin/clients/" + a.id
+	seen := s.match(`name="seen" value="([^"]+)"`, admin.Get(client).Text())
 	return []struct {
 		action string
 		do     func() int
 	}{
+		{"app.revoked", post(olga, "/profile/access/"+a.id+"/revoke", nil)},
+		{"app.allowed", post(olga, "/consent", url.Values{"request": {yes}, "answer": {"allow"}})},
+		{"app.denied", post(olga, "/consent", url.Values{"request": {no}, "answer": {"deny"}})},
+		{"client.created", post(admin, "/admin/clients", appForm())},
+		{"client.changed", post(admin, client, url.Values{"name": {"Renamed"}, "redirects": {appRedirect}, "scopes": {"openid"}, "seen": {seen}})},
+		{"client.rotated", post(admin, client+"/rotate", url.Values{})},
+		{"client.disabled", post(admin, client+"/disable", nil)},
+		{"client.enabled", post(admin, "/admin/clients/"+off.id+"/enable", nil)},
+		{"client.deleted", post(admin, client+"/delete", nil)},
 		{"role.added", post(admin, "/admin/roles", url.Values{"name": {"boss"}, "permissions": {"users.manage"}})},
 		{"role.changed", post(admin, "/admin/roles/boss", role("users.manage", "audit.read"))},
 		{"role.factor_required", post(admin, "/admin/roles/boss/factor", url.Values{"must": {"true"}})},
@@ -144,6 +159,9 @@ func TestNoChangeWithoutItsRecord(t *testing.T) {
 				"SELECT role || permissions FROM role_permissions ORDER BY role",
 				"SELECT id FROM totp_authenticators WHERE confirmed ORDER BY id",
 				"SELECT name FROM user_names ORDER BY name",
+				"SELECT name || scopes || secret_hash || disabled_at FROM oauth_clients ORDER BY id",
+				"SELECT scopes FROM oauth_grants ORDER BY user_id, client_id",
+				"SELECT id FROM oauth_requests ORDER BY id",
 			} {
 				rows, err := db.All[string](t.Context(), s.db, query)
 				assert.NoError(t, err)
@@ -252,5 +270,49 @@ func TestSessionsAndTheirRecords(t *testing.T) {
 		}
 		assert.Equal(t, rows(), before)
 		c.Get("/profile/apps/new").Status(http.StatusSeeOther).HasHeader("Location", "/confirm?next=%2Fprofile%2Fapps%2Fnew")
+	})
+}
+
+// What was done to users, or tried, is found by who they are, and they see it.
+func TestEventsAboutUsers(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		admin := s.signUp("ada")
+		bob := s.user("bob", models.Operator)
+		s.user("cay", models.Viewer)
+		c := s.signIn("bob")
+		for _, email := range []string{"bob@example.com", "nobody@example.com"} {
+			s.Stranger().Browser().Post("/sign-in", url.Values{"email": {email}, "password": {"wrong"}}).Status(http.StatusUnprocessableEntity)
+		}
+		admin.Post("/admin/users/"+bob.ID, url.Values{"role": {"viewer"}}).Status(http.StatusSeeOther)
+		var refused []audit.Entry
+		for _, e := range s.records("signin.password") {
+			if e.Outcome == audit.Refused {
+				refused = append(refused, e)
+			}
+		}
+		assert.Equal(t, []string{refused[0].Target, refused[1].Target}, []string{bob.ID, ""})
+		assert.Equal(t, []audit.Actor{refused[0].Actor, refused[1].Actor}, []audit.Actor{{}, {}}) // what was typed is nowhere
+
+		const failed, changed = `<td>signin.password</td><td data-label="Outcome">refused`, `<td>user.changed <span class="muted long">by ada</span>`
+		c.Get("/profile/security").Status(http.StatusOK).Contains(failed).Contains(changed)
+		if page := s.signIn("cay").Get("/profile/security").Text(); strings.Contains(page, failed) || strings.Contains(page, changed) {
+			t.Errorf("cay sees what was done to bob: %s", page)
+		}
+
+		rows := func(query string) int {
+			return strings.Count(admin.Get("/admin/audit.ndjson?"+query).Status(http.StatusOK).Text(), "\n")
+		}
+		for _, who := range []string{bob.ID, "bob", "bob%40example.com", "BOB%40example.com"} {
+			assert.Equal(t, []int{rows("actor=" + who), rows("target=" + who), rows("actor=ada&target=" + who)}, []int{3, 3, 1})
+		}
+		assert.Equal(t, rows("actor=nobody")+rows("target=nobody%40example.com")+rows("actor=%00"), 0)
+		admin.Get("/admin/audit?target=bob&outcome=refused").Status(http.StatusOK).Contains(`title="` + bob.ID + `">bob</td>`).Contains(`value="bob"`)
+		id := refused[0].RequestID
+		assert.Equal(t, rows("request="+id), 1)
+		admin.Get("/admin/audit?request=" + id).Status(http.StatusOK).Contains(`href="/admin/audit?request=` + id + `"`)
+
+		// A name of before is still whose it was.
+		c.Post("/profile/name", url.Values{"name": {"bobby"}}).Status(http.StatusSeeOther)
+		assert.Equal(t, rows("actor=bob"), 4)
 	})
 }

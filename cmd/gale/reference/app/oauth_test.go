@@ -9,6 +9,7 @@ import (
 
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/galetest"
 )
 
@@ -313,12 +314,12 @@ func TestClients(t *testing.T) {
 		assert.Equal(t, browser.secret, "")
 		s.given(s.exchange(browser, s.code(ada, browser)))
 
-		page = ada.Post("/admin/clients/"+a.id+"/rotate", nil).Status(http.StatusOK)
+		page = ada.Post("/admin/clients/"+a.id+"/rotate", url.Values{}).Status(http.StatusOK)
 		next := oauthApp{a.id, clientSecret.FindStringSubmatch(page.Text())[1]}
 		assert.True(t, next.secret != a.secret, "the secret is as before")
 		s.given(s.own(next))
 		for _, id := range []string{browser.id, "none", "%00", "%ff", strings.Repeat("a", 300)} {
-			ada.Post("/admin/clients/"+id+"/rotate", nil).Status(http.StatusNotFound)
+			ada.Post("/admin/clients/"+id+"/rotate", url.Values{}).Status(http.StatusNotFound)
 			ada.Post("/profile/access/no"+id+"/revoke", nil).Status(http.StatusNotFound)
 			ada.Post("/admin/clients/no"+id+"/delete", nil).Status(http.StatusNotFound)
 		}
@@ -326,9 +327,9 @@ func TestClients(t *testing.T) {
 		s.user("bob", models.Admin)
 		bob := s.signIn("bob")
 		bob.Get("/admin/clients").Contains("for itself as ada")
-		bob.Post("/admin/clients/"+a.id+"/rotate", nil).Status(http.StatusForbidden)
+		bob.Post("/admin/clients/"+a.id+"/rotate", url.Values{}).Status(http.StatusForbidden)
 		only := s.register(ada, "self", "")
-		bob.Post("/admin/clients/"+only.id+"/rotate", nil).Status(http.StatusOK)
+		bob.Post("/admin/clients/"+only.id+"/rotate", url.Values{}).Status(http.StatusOK)
 
 		for want, change := range map[string][]string{
 			"must begin with https":       {"redirects", "http://app.example/cb"},
@@ -372,4 +373,18 @@ func TestOAuthByPlainHTTP(t *testing.T) {
 		s.Stranger().Get("/oauth/.well-known/openid-configuration").Status(http.StatusOK).Contains(`"issuer":"http://localhost:8080/oauth"`)
 		assert.Equal(t, s.reads(s.given(s.own(a)).Access), http.StatusOK)
 	}, plain)
+}
+
+// What has ended goes by itself, however much of it there is.
+func TestEndedTokensGo(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		_, err := s.db.Exec(t.Context(), `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5001)
+			INSERT INTO oauth_refresh (hash, family_id, expires_at, spent_at) SELECT 'h' || i, 'f', 1000, 0 FROM n`)
+		assert.NoError(t, err)
+		until(t, func() bool {
+			left, err := db.Get[bool](t.Context(), s.db, "SELECT EXISTS (SELECT 1 FROM oauth_refresh)")
+			assert.NoError(t, err)
+			return !left
+		})
+	}, often)
 }

@@ -36,9 +36,9 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices}
 	account := &handlers.Account{Accounts: a.accounts, Keys: a.keys, Devices: a.devices}
 	outbox := &handlers.Outbox{Mails: a.outbox()}
-	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{}
+	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{Accounts: a.accounts}
 	a.factors = a.newFactors(accounts, factors)
-	accounts.Factors, accounts.Trust, factors.Factors, security.Factors = a.factors, a.trust, a.factors, a.factors
+	accounts.Factors, accounts.Trust, factors.Factors, security.Factors, account.Factors = a.factors, a.trust, a.factors, a.factors, a.factors
 	elsewhere := a.newProviders(accounts)
 	accounts.Linked, security.Linked, account.Links = elsewhere.pages, elsewhere.pages, elsewhere.pages.Service.Links
 	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Roles: a.roles, Keys: a.keys}
@@ -129,6 +129,10 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 		})
 		r.Group("", func(r *router.Router) {
 			r.Use(a.auth.RequireRecent(recent))
+			method(r.Post)("/profile/browsers/forget", factors.ForgetBrowsers).Name("browsers.forget")
+		})
+		r.Group("", func(r *router.Router) {
+			r.Use(a.auth.RequireRecent(recent), a.recentFactor)
 			get, post := method(r.Get), method(r.Post)
 			get("/profile/apps/new", factors.NewAppPage).Name("apps.new")
 			post("/profile/apps", factors.AddApp).Name("apps.add")
@@ -139,8 +143,8 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/passkeys/register/finish", a.factors.Passkeys.FinishRegistration).Name("passkeys.register.finish")
 			post("/profile/passkeys/{id}/rename", factors.RenamePasskey).Name("passkeys.rename")
 			post("/profile/passkeys/{id}/remove", factors.RemovePasskey).Name("passkeys.remove")
+			get("/profile/recovery", factors.NewCodesPage).Name("codes.new")
 			post("/profile/recovery", factors.NewCodes).Name("codes.renew")
-			post("/profile/browsers/forget", factors.ForgetBrowsers).Name("browsers.forget")
 			elsewhere.linking(r)
 		})
 		r.Group("", func(r *router.Router) {

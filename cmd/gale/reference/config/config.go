@@ -8,9 +8,11 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/galeweb/gale/auth"
 	gale "github.com/galeweb/gale/config"
 )
 
@@ -41,6 +43,7 @@ type Config struct {
 	SessionCache time.Duration `env:"SESSION_CACHE" default:"0s" desc:"for how long a process believes a session that it has read, such as 1s for one process alone; several would miss what the others change for so long"`
 	SessionIdle  time.Duration `env:"SESSION_IDLE" default:"72h" desc:"after this long without a request a session ends"`
 	Factor       string        `env:"REQUIRE_FACTOR" oneof:"off admins all" desc:"who must use a second factor, besides those of whose role admins say so: off for nobody, admins for whoever may manage users, all for everybody; default admins in production, off in dev"`
+	PasswordCost string        `env:"PASSWORD_COST" desc:"costs of password hashes: KiB of memory and passes, such as 65536,3, the same for all processes on one database; measure for what takes this machine 100 ms with at most 64 MiB, which needs some 0.1 s at the start; default measure in production, 19456,2 in dev, the least that is taken"`
 	Providers    Providers
 }
 
@@ -83,6 +86,31 @@ func (c Config) Public() string {
 	return "http://127.0.0.1:8080"
 }
 
+// Hasher returns the costs of password hashes, none where they are to be measured.
+func (c Config) Hasher() (costs auth.HasherOptions, err error) {
+	switch {
+	case c.PasswordCost == "measure", c.PasswordCost == "" && c.Production():
+		return costs, nil
+	case c.PasswordCost == "":
+		return auth.HasherOptions{MemoryKiB: leastMemory, Time: leastPasses}, nil
+	}
+	memory, passes, _ := strings.Cut(c.PasswordCost, ",")
+	m, failed := strconv.ParseUint(memory, 10, 32)
+	n, failedToo := strconv.ParseUint(passes, 10, 32)
+	if failed != nil || failedToo != nil || m < leastMemory || m > mostMemory || n < leastPasses || n > mostPasses || m*n > mostWork {
+		return costs, fmt.Errorf("PASSWORD_COST: %q is not measure, nor KiB from %d to %d, a comma, and passes from %d to %d, together at most %d, such as 65536,3", c.PasswordCost, leastMemory, mostMemory, leastPasses, mostPasses, mostWork)
+	}
+	return auth.HasherOptions{MemoryKiB: uint32(m), Time: uint32(n)}, nil
+}
+
+// Costs of password hashes: the least of OWASP's Password Storage Cheat Sheet,
+// and what package auth still verifies.
+const (
+	leastMemory, leastPasses = 19456, 2
+	mostMemory, mostPasses   = 256 << 10, 32
+	mostWork                 = 1 << 20 // KiB times passes: about 2 s on one core
+)
+
 // Validate is called by Load.
 func (c Config) Validate() error {
 	var problems []error
@@ -106,6 +134,9 @@ func (c Config) Validate() error {
 	}
 	if c.PresenceTTL < time.Second {
 		bad("PRESENCE_TTL must be 1s or more, is %v", c.PresenceTTL)
+	}
+	if _, err := c.Hasher(); err != nil {
+		problems = append(problems, err)
 	}
 	if c.LimitAddr < 0 || c.LimitKey < 0 {
 		bad("LIMIT_ADDR and LIMIT_KEY must not be negative; 0 is no limit")

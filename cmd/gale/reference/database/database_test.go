@@ -95,7 +95,7 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 		assert.NoError(t, err)
 		applied, err := m.Up(t.Context())
 		assert.NoError(t, err)
-		assert.Equal(t, len(applied), 13)
+		assert.Equal(t, len(applied), 14)
 		first := tables(t, d)
 		for range applied {
 			_, err := m.Down(t.Context())
@@ -151,9 +151,12 @@ func TestFactorTables(t *testing.T) {
 		"00005_factors.sql":        {totp.Schema, recovery.Schema, passkey.Schema},
 		"00008_providers.sql":      {oauth.Schema},
 		"00009_roles.sql":          {roles.Schema},
-		"00010_oauth_server.sql":   {galeoidc.Schema},
-		"sqlite/00007_audit.sql":   {audit.SchemaSQLite},
-		"postgres/00007_audit.sql": {audit.SchemaPostgres},
+		"00010_oauth_server.sql":   {strings.TrimSuffix(galeoidc.Schema, galeoidc.SchemaDisabled)},
+		"sqlite/00012_apps.sql":    {galeoidc.SchemaDisabled},
+		"postgres/00012_apps.sql":  {galeoidc.SchemaDisabled},
+		"sqlite/00007_audit.sql":   {strings.TrimSuffix(audit.SchemaSQLite, audit.SchemaTarget)},
+		"postgres/00007_audit.sql": {strings.TrimSuffix(audit.SchemaPostgres, audit.SchemaTarget)},
+		"00016_audit_target.sql":   {audit.SchemaTarget},
 	} {
 		text, err := fs.ReadFile(database.Migrations(), file)
 		assert.NoError(t, err)

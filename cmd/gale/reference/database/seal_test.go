@@ -171,25 +171,86 @@ func TestSealBySeveralProcessesAtOnce(t *testing.T) {
 	})
 }
 
-// Whoever gets the file finds no address in it, not even in free pages.
+// Another process may keep SQLite's lock for longer than anybody waits for it.
+func TestSealWaitsForTheLock(t *testing.T) {
+	t.Parallel()
+	url := "sqlite:" + filepath.Join(t.TempDir(), "old.db") + "?busy_timeout=1ms"
+	d, other := open(t, url), open(t, url)
+	olden(t, d, 1)
+	s := database.New(d, newKeys(t).ring)
+	logged := make(chan string, 1)
+	ctx := obs.WithLogger(t.Context(), slog.New(told{slog.DiscardHandler, logged}))
+	sealed := make(chan error, 1)
+	assert.NoError(t, other.Tx(t.Context(), func(context.Context, *db.Tx) error {
+		go func() { sealed <- s.Seal(ctx) }()
+		select {
+		case text := <-logged:
+			assert.Equal(t, text, "encrypting mail addresses waits for the database")
+		case err := <-sealed:
+			t.Errorf("without the lock: %v", err)
+			sealed <- err
+		}
+		return nil
+	}))
+	assert.NoError(t, <-sealed)
+	checkOld(t, d, s, 1)
+}
+
+// told is a handler of logs that hands the first message over.
+type told struct {
+	slog.Handler
+	to chan<- string
+}
+
+func (told) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h told) Handle(_ context.Context, r slog.Record) error {
+	select {
+	case h.to <- r.Message:
+	default:
+	}
+	return nil
+}
+
+func open(t testing.TB, url string) *db.DB {
+	t.Helper()
+	d, err := db.Open(t.Context(), url, db.Options{Drivers: database.Drivers(), SlowQuery: -1})
+	assert.NoError(t, err)
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
+// Whoever gets the files while relay runs finds no address in them, not even in
+// free pages, also when the process that encrypted the last one was killed.
 func TestNothingInClearIsLeftInTheFile(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "old.db")
-	d, err := db.Open(t.Context(), "sqlite:"+file, db.Options{Drivers: database.Drivers(), SlowQuery: -1})
-	assert.NoError(t, err)
-	olden(t, d, 1100)
-	k := newKeys(t)
-	s := database.New(d, k.ring)
-	assert.NoError(t, s.Seal(quiet(t)))
-	checkOld(t, d, s, 1100)
-	assert.NoError(t, d.Close())
-	found, err := filepath.Glob(file + "*")
-	assert.NoError(t, err)
-	assert.Equal(t, found, []string{file})
-	content, err := os.ReadFile(file)
-	assert.NoError(t, err)
-	if i := bytes.Index(content, []byte("old.example")); i >= 0 {
-		t.Errorf("at byte %d of the file: %q", i, content[max(0, i-40):i+20])
+	for name, killed := range map[string]bool{"once": false, "killed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "old.db")
+			d := open(t, "sqlite:"+file)
+			olden(t, d, 600)
+			k := newKeys(t)
+			s := database.New(d, k.ring)
+			for killed {
+				n, err := s.SealSome(t.Context())
+				assert.NoError(t, err)
+				if n == 0 {
+					break
+				}
+			}
+			assert.NoError(t, s.Seal(quiet(t)))
+			checkOld(t, d, s, 600)
+			found, err := filepath.Glob(file + "*")
+			assert.NoError(t, err)
+			for _, name := range found {
+				content, err := os.ReadFile(name)
+				assert.NoError(t, err)
+				if i := bytes.Index(content, []byte("old.example")); i >= 0 {
+					t.Errorf("at byte %d of %s: %q", i, name, content[max(0, i-40):i+20])
+				}
+			}
+		})
 	}
 }
 
@@ -361,7 +422,8 @@ func TestRotation(t *testing.T) {
 		declared, err := reencrypt.Columns(t.Context(), d)
 		assert.NoError(t, err)
 		assert.Equal(t, declared, []string{
-			"mail_links.email", "mail_links.email_index", "recovery_codes.hash", "totp_authenticators.secret", "users.email", "users.email_index",
+			"mail_links.email", "mail_links.email_index", "oauth_links.email_sealed", "recovery_codes.hash", "totp_authenticators.secret",
+			"users.email", "users.email_index",
 		})
 		first := k.set.Keys()
 		k.rotate(t)
@@ -416,7 +478,7 @@ func TestSealedAddressesCannotBeMigratedBack(t *testing.T) {
 		k := newKeys(t)
 		s := database.New(d, k.ring)
 		ada := newUser(t, s, "ada")
-		for err == nil { // those after it go back
+		for err == nil { // the later ones go back
 			_, err = m.Down(t.Context())
 		}
 		if !strings.Contains(err.Error(), "00011_sealed.sql") {

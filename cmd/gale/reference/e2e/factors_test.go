@@ -57,6 +57,11 @@ func TestPasskeys(t *testing.T) {
 	b.submit("main a[href='/profile/passkeys/new']")
 	b.submit("form[data-passkey=register] button", "#name", "laptop")
 	b.sees("The passkey is set up.")
+	b.submit("form[action='/profile/recovery'] button") // the first factor leads on to recovery codes
+	if n := value[int](b, "document.querySelectorAll('.codes code').length"); n != 10 {
+		t.Errorf("the page shows %d recovery codes", n)
+	}
+	b.submit("main a[href='/profile/security']")
 	b.sees("laptop")
 	n, err := device.Passkeys()
 	b.must(err)

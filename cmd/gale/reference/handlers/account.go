@@ -19,6 +19,7 @@ type Account struct {
 	Accounts *services.Accounts
 	Keys     *services.Keys
 	Devices  *auth.Devices
+	Factors  *services.Factors
 	Links    oauth.Links // to accounts elsewhere
 }
 

@@ -32,7 +32,8 @@ func (h *Accounts) confirm(w http.ResponseWriter, r *http.Request, status int, f
 	}{form, factors, providers, h.Lacks(r.Context()) == services.ToShow})
 }
 
-// Confirm checks the password, or a code of an app.
+// Confirm checks the password or, of who has a second factor, a code: the password
+// was shown to sign in, and alone it must not be enough to take the factor away.
 func (h *Accounts) Confirm(w http.ResponseWriter, r *http.Request) error {
 	in, err := web.Form[struct {
 		Email    string `form:"email"` // for password managers
@@ -43,9 +44,13 @@ func (h *Accounts) Confirm(w http.ResponseWriter, r *http.Request) error {
 	ctx, u := r.Context(), h.Auth.MustUser(r.Context()).User
 	next := web.LocalPath(in.Next, "/")
 	if err == nil {
+		factors, broken := h.Factors.Of(ctx, u.ID)
+		if broken != nil {
+			return broken
+		}
 		by := auth.MethodPassword
 		var failed error
-		if in.Password == "" && in.Code != "" {
+		if factors.Any() || in.Password == "" && in.Code != "" {
 			by, failed = h.Factors.Check(ctx, u, from(r, h.Devices, u), in.Code)
 		} else {
 			failed = h.Service.Prove(ctx, u, attempt(r, h.Devices, u.Email), in.Password)

@@ -140,7 +140,8 @@ func (h *Factors) PasskeyAccount(r *http.Request) (passkey.Account, error) {
 // PasskeyAdded is passkey.Options.Registered.
 func (h *Factors) PasskeyAdded(_ http.ResponseWriter, r *http.Request, _ passkey.Credential) (string, error) {
 	u := h.Auth.MustUser(r.Context()).User
-	if err := h.Factors.AddedPasskey(r.Context(), u); err != nil {
+	needsCodes, err := h.Factors.AddedPasskey(r.Context(), u)
+	if err != nil {
 		return "", err
 	}
 	stays, err := h.endOthers(r.Context(), u.ID, auth.MethodPasskey)
@@ -150,6 +151,9 @@ func (h *Factors) PasskeyAdded(_ http.ResponseWriter, r *http.Request, _ passkey
 	session.From(r.Context()).Flash("success", "The passkey is set up. Your other sessions have ended.")
 	if !stays {
 		return h.URL("sign-in")
+	}
+	if needsCodes {
+		return h.URL("codes.new")
 	}
 	return h.URL("security")
 }
@@ -177,10 +181,21 @@ func (h *Factors) RenamePasskey(w http.ResponseWriter, r *http.Request) error {
 // RemovePasskey ends a passkey.
 func (h *Factors) RemovePasskey(w http.ResponseWriter, r *http.Request) error {
 	u, id := h.Auth.MustUser(r.Context()).User, r.PathValue("id")
-	if err := h.Factors.RemovePasskey(r.Context(), u, id); err != nil {
+	err := h.Factors.RemovePasskey(r.Context(), u, id)
+	if errors.Is(err, services.ErrLastWay) {
+		return h.lastWay(w, r)
+	}
+	if err != nil {
 		return h.lastFactor(w, r, err)
 	}
 	return h.done(w, r, "The passkey is removed.")
+}
+
+// NewCodesPage offers recovery codes to who has set up a passkey and has none.
+// They are not made at once, as with an app: the browser comes here by a GET,
+// which must not change anything.
+func (h *Factors) NewCodesPage(w http.ResponseWriter, r *http.Request) error {
+	return h.Views.Render(w, r, http.StatusOK, "factors/new-codes", nil)
 }
 
 // NewCodes makes recovery codes and shows them, this once.

@@ -27,10 +27,10 @@ type securityPage struct {
 	Sessions []session.Info
 	Factors  services.UserFactors
 	Linked   []LinkedAccount
-	Events   []audit.Entry
+	Events   []Event
 }
 
-// recentEvents is how many of the user's events the page shows.
+// recentEvents is how many of the events by or about the user the page shows.
 const recentEvents = 15
 
 // Show shows the sessions and the form for a new password.
@@ -51,11 +51,11 @@ func (h *Security) show(w http.ResponseWriter, r *http.Request, status int, form
 	if page.Linked, err = h.Linked.Linked(ctx, user); err != nil {
 		return err
 	}
-	events, err := h.Audit.List(ctx, audit.Filter{Actor: user, Limit: recentEvents})
+	events, err := h.Audit.List(ctx, audit.Filter{Of: user, Limit: recentEvents})
 	if err != nil {
 		return err
 	}
-	page.Events = events.Items
+	page.Events = eventsOf(user, events.Items)
 	return h.Views.Render(w, r, status, "profile/security", page)
 }
 

@@ -1,72 +1,17 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"io"
+	"iter"
 	"net/http"
 	"time"
 
+	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/web"
 )
-
-// Takeout is what relay has of a user, but for the packets, which follow it.
-type Takeout struct {
-	Name      string           `json:"name"`
-	Email     string           `json:"email"`
-	Role      string           `json:"role"`
-	CreatedAt time.Time        `json:"created_at"`
-	Keys      []TakeoutKey     `json:"keys"`
-	Sessions  []TakeoutSession `json:"sessions"`
-	Channels  []TakeoutChannel `json:"channels"`
-	Links     []TakeoutLink    `json:"linked_accounts"`
-	Apps      []TakeoutApp     `json:"apps"`
-}
-
-// TakeoutApp is an app that has access to the account.
-type TakeoutApp struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Scopes    []string  `json:"scopes"`
-	AllowedAt time.Time `json:"allowed_at"`
-	UsedAt    time.Time `json:"used_at"`
-}
-
-// TakeoutKey is an API key without its hash.
-type TakeoutKey struct {
-	ID         string     `json:"id"`
-	Name       string     `json:"name"`
-	CreatedAt  time.Time  `json:"created_at"`
-	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
-	RevokedAt  *time.Time `json:"revoked_at,omitempty"`
-	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
-	Scopes     []string   `json:"scopes"`
-}
-
-// TakeoutSession is where the user is signed in.
-type TakeoutSession struct {
-	UserAgent string    `json:"user_agent"`
-	Address   string    `json:"address"`
-	CreatedAt time.Time `json:"created_at"`
-	SeenAt    time.Time `json:"seen_at"`
-}
-
-// TakeoutChannel is a channel that the user has made.
-type TakeoutChannel struct {
-	Name      string    `json:"name"`
-	Title     string    `json:"title"`
-	Public    bool      `json:"public"`
-	CreatedAt time.Time `json:"created_at"`
-}
-
-// TakeoutLink is an account elsewhere that signs the user in.
-type TakeoutLink struct {
-	Provider string    `json:"provider"`
-	Issuer   string    `json:"issuer"`
-	Subject  string    `json:"subject"`
-	Email    string    `json:"email,omitempty"`
-	LinkedAt time.Time `json:"linked_at"`
-	UsedAt   time.Time `json:"used_at"`
-}
 
 // Export gives users all that is theirs, as one JSON object.
 func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
@@ -91,25 +36,35 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := Takeout{
+	factors, err := h.Factors.Of(ctx, user.ID)
+	if err != nil {
+		return err
+	}
+	out := models.Takeout{
 		Name: user.Name, Email: user.Email, Role: string(user.Role), CreatedAt: user.CreatedAt,
-		Keys: []TakeoutKey{}, Sessions: []TakeoutSession{}, Channels: []TakeoutChannel{}, Links: []TakeoutLink{},
-		Apps: []TakeoutApp{},
+		Keys: []models.TakeoutKey{}, Sessions: []models.TakeoutSession{}, Channels: []models.TakeoutChannel{}, Links: []models.TakeoutLink{},
+		Apps: []models.TakeoutApp{}, Factors: []models.TakeoutFactor{}, Codes: factors.Codes,
+	}
+	for _, a := range factors.Apps {
+		out.Factors = append(out.Factors, models.TakeoutFactor{Kind: "totp", Name: a.Name, CreatedAt: a.Created, LastUsedAt: used(a.LastUsed)})
+	}
+	for _, p := range factors.Passkeys {
+		out.Factors = append(out.Factors, models.TakeoutFactor{Kind: "passkey", Name: p.Name, CreatedAt: p.Created, LastUsedAt: used(p.LastUsed)})
 	}
 	for _, k := range keys {
-		out.Keys = append(out.Keys, TakeoutKey{k.ID, k.Name, k.CreatedAt, k.LastUsedAt, k.RevokedAt, k.ExpiresAt, k.ScopeList()})
+		out.Keys = append(out.Keys, models.TakeoutKey{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt, ExpiresAt: k.ExpiresAt, Scopes: k.ScopeList()})
 	}
 	for _, s := range sessions {
-		out.Sessions = append(out.Sessions, TakeoutSession{s.UserAgent, s.Addr, s.Created, s.Seen})
+		out.Sessions = append(out.Sessions, models.TakeoutSession{UserAgent: s.UserAgent, Address: s.Addr, CreatedAt: s.Created, SeenAt: s.Seen})
 	}
 	for _, c := range channels {
-		out.Channels = append(out.Channels, TakeoutChannel{c.Name, c.Title, c.Public, c.CreatedAt})
+		out.Channels = append(out.Channels, models.TakeoutChannel{Name: c.Name, Title: c.Title, Public: c.Public, CreatedAt: c.CreatedAt})
 	}
 	for _, l := range links {
-		out.Links = append(out.Links, TakeoutLink{l.Provider, l.Issuer, l.Subject, l.Email, l.Created, l.Used})
+		out.Links = append(out.Links, models.TakeoutLink{Provider: l.Provider, Issuer: l.Issuer, Subject: l.Subject, Email: l.Email, LinkedAt: l.Created, UsedAt: l.Used})
 	}
 	for _, g := range apps {
-		out.Apps = append(out.Apps, TakeoutApp{g.ClientID, g.ClientName, g.Scopes, g.Created, g.Used})
+		out.Apps = append(out.Apps, models.TakeoutApp{ID: g.ClientID, Name: g.ClientName, Scopes: g.Scopes, AllowedAt: g.Created, UsedAt: g.Used})
 	}
 	head, err := json.Marshal(out)
 	if err != nil {
@@ -121,19 +76,67 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	return h.writeSent(w, r, user.ID, head)
+	control := http.NewResponseController(w)
+	if _, err := w.Write(head[:len(head)-1]); err != nil {
+		return err
+	}
+	if err := writeArray(w, control, "events", h.events(ctx, user.ID)); err != nil {
+		return err
+	}
+	if err := writeArray(w, control, "packets", h.Accounts.Removal.Sent(ctx, user.ID)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, "}\n"); err != nil {
+		return err
+	}
+	if err := control.Flush(); err != nil {
+		return err
+	}
+	return control.SetWriteDeadline(time.Time{}) // the connection goes on
 }
 
-// writeSent writes head, an object, with the user's packets as one field more.
-// They are written as they are read: there may be more than fits into memory.
-func (h *Account) writeSent(w http.ResponseWriter, r *http.Request, userID string, head []byte) error {
-	control := http.NewResponseController(w)
-	if _, err := io.WriteString(w, string(head[:len(head)-1])+`,"packets":[`); err != nil {
+// used returns nil for never.
+func used(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
+}
+
+// events yields the records by or about a user, the newest first.
+func (h *Account) events(ctx context.Context, user string) iter.Seq2[models.TakeoutEvent, error] {
+	return func(yield func(models.TakeoutEvent, error) bool) {
+		for filter := (audit.Filter{Of: user, Limit: 500}); ; {
+			page, err := h.Audit.List(ctx, filter)
+			if err != nil {
+				yield(models.TakeoutEvent{}, err)
+				return
+			}
+			for _, e := range eventsOf(user, page.Items) {
+				out := models.TakeoutEvent{At: e.At, Action: e.Action, Outcome: string(e.Outcome), By: e.By, Target: e.Target, UserAgent: e.UserAgent, Detail: e.Detail}
+				if e.Addr.IsValid() {
+					out.Address = e.Addr.String()
+				}
+				if !yield(out, nil) {
+					return
+				}
+			}
+			if filter.Before = page.Next; page.Next == "" {
+				return
+			}
+		}
+	}
+}
+
+// writeArray writes one field more of an object that is open. What it has is
+// written as it is read: there may be more than fits into memory.
+func writeArray[T any](w io.Writer, control *http.ResponseController, name string, all iter.Seq2[T, error]) error {
+	if _, err := io.WriteString(w, `,"`+name+`":[`); err != nil {
 		return err
 	}
 	separator := "\n"
 	var moved time.Time
-	for p, err := range h.Accounts.Removal.Sent(r.Context(), userID) {
+	for p, err := range all {
 		if err != nil {
 			return err
 		}
@@ -152,11 +155,6 @@ func (h *Account) writeSent(w http.ResponseWriter, r *http.Request, userID strin
 		}
 		separator = ",\n"
 	}
-	if _, err := io.WriteString(w, "]}\n"); err != nil {
-		return err
-	}
-	if err := control.Flush(); err != nil {
-		return err
-	}
-	return control.SetWriteDeadline(time.Time{}) // the connection goes on
+	_, err := io.WriteString(w, "]")
+	return err
 }

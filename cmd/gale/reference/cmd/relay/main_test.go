@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -20,16 +21,25 @@ import (
 	"github.com/galeweb/gale/keyring"
 )
 
-// child is set in the environment of the processes that the tests start: they
-// are this test binary, being relay.
-const child = "TEST_BINARY_IS_MAIN"
+// program is the file of relay as users have it, which the tests start: built
+// without the race detector, with which a thousand watchers are too many.
+var program string
 
-func TestMain(m *testing.M) {
-	if os.Getenv(child) != "" {
-		main()
-		return
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "relay")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	os.Exit(m.Run())
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "relay")
+	if text, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "relay cannot be built: %v\n%s", err, text)
+		return 1
+	}
+	return m.Run()
 }
 
 // process is a running relay and a client for it.
@@ -76,13 +86,9 @@ func start(t *testing.T, databaseURL string, settings ...string) *process {
 // command is relay with an environment of nothing but settings.
 func command(t *testing.T, settings ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self)
+	cmd := exec.Command(program)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append([]string{child + "=1", "RELAY_OPS_ADDR=off", "PATH=" + os.Getenv("PATH")}, settings...)
+	cmd.Env = append([]string{"RELAY_OPS_ADDR=off", "PATH=" + os.Getenv("PATH")}, settings...)
 	return cmd
 }
 

@@ -30,7 +30,7 @@ func TestSealingSurvivesAKillOnPostgres(t *testing.T) {
 // testSealing upgrades a database of before mail addresses were encrypted, kills
 // relay in the middle of it, and starts it again, twice at once.
 func testSealing(t *testing.T, databaseURL string) {
-	const users = 20_000
+	const users = 4000
 	d, err := db.Open(t.Context(), databaseURL, db.Options{Drivers: database.Drivers(), SlowQuery: -1})
 	if err != nil {
 		t.Fatal(err)
