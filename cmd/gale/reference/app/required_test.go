@@ -122,7 +122,7 @@ func TestPasswordAloneReachesNothing(t *testing.T) {
 
 		// The password once more is no second factor.
 		thief = begun
-		thief.Post("/confirm", url.Values{"password": {password}, "next": {"/profile"}}).Status(http.StatusSeeOther)
+		thief.Post("/confirm", url.Values{"password": {password}, "next": {"/profile"}}).Status(http.StatusUnprocessableEntity)
 		thief.Get("/profile").Status(http.StatusSeeOther).HasHeader("Location", "/second-factor")
 		thief.Post("/confirm", url.Values{"code": {"000000"}}).Status(http.StatusUnprocessableEntity)
 		thief.Get("/profile").Status(http.StatusSeeOther)
