@@ -146,7 +146,6 @@ func TestResourcesOfOthers(t *testing.T) {
 		channel := named("mine")
 		vic.post("/channels", "name", channel, "title", "Victim's").is(http.StatusSeeOther)
 		plain := vic.key("sensor", "packets.read", "packets.send")
-		elsewhere := vic.elsewhere()
 		page := vic.post("/profile/apps", "name", "phone").is(http.StatusOK)
 		pending := page.find(`(/profile/apps/[^/"]+)/confirm`)
 		app := vic.enroll()
@@ -174,7 +173,7 @@ func TestResourcesOfOthers(t *testing.T) {
 				t.Errorf("%s as a visitor: %d", f.action, a.status)
 			}
 		}
-		for name, c := range map[string]*visitor{"session": vic.visitor, "other session": elsewhere.visitor} {
+		for name, c := range map[string]*visitor{"session": vic.visitor, "other session": other.visitor} {
 			if !c.isIn() {
 				t.Errorf("the %s has ended", name)
 			}

@@ -1,6 +1,7 @@
 package attack_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -34,6 +35,9 @@ func TestOpenRedirects(t *testing.T) {
 		p, protected := s.person("victim"), s.person("protected")
 		app := protected.enroll()
 		for i, next := range elsewhere {
+			if i%25 == 24 { // right passwords of one account are bounded too
+				p = s.person(fmt.Sprint("victim", i))
+			}
 			query := "?next=" + url.QueryEscape(next)
 			for _, path := range []string{"/sign-in", "/confirm"} {
 				if shown := p.get(path + query).is(http.StatusOK).find(`name="next" value="([^"]*)"`); !stays(shown) {
