@@ -71,6 +71,17 @@ func (c Config) Public() string {
 	return "http://127.0.0.1:8080"
 }
 
+// local reports whether relay is reached at this machine only, as the OAuth
+// server sees it: elsewhere its address must begin with https.
+func (c Config) local() bool {
+	u, err := url.Parse(c.Public())
+	if err != nil {
+		return false
+	}
+	host := u.Hostname()
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
+}
+
 // Validate is called by Load.
 func (c Config) Validate() error {
 	var problems []error
@@ -83,8 +94,11 @@ func (c Config) Validate() error {
 	if c.SessionIdle <= 0 || c.SessionLife < c.SessionIdle {
 		bad("SESSION_IDLE must be positive and at most SESSION_LIFE (%v)", c.SessionLife)
 	}
-	if u, err := url.Parse(c.Public()); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil {
+	if u, err := url.Parse(c.Public()); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.User != nil || u.String() != c.Public() {
 		bad("PUBLIC_URL must be like https://relay.example.com, without a path")
+	}
+	if c.Production() && c.PublicURL != "" && strings.HasPrefix(c.Public(), "http:") && !c.local() {
+		bad("PUBLIC_URL must be https://… in production: passwords, cookies and tokens of apps must not cross a network in the clear; http:// is for localhost and loopback addresses")
 	}
 	if c.SessionCache < 0 {
 		bad("SESSION_CACHE must not be negative; 0s is no cache")
