@@ -104,11 +104,12 @@ func New(o Options) (*App, error) {
 	strict := a.strict()
 	a.mails = services.NewMails(o.Mail, strict)
 	a.accounts = &services.Accounts{
-		Store: store, SignUps: store, Links: store, Removal: store,
+		Store: store, SignUps: store, Links: store, Invites: store, Removal: store,
 		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
 		Passwords: strength.New(strength.Options{Context: []string{"relay"}, Breached: o.Breached}),
 	}
 	a.accounts.Throttle, a.accounts.Confirm = a.throttle("signin"), a.throttle("confirm")
+	a.accounts.Setup = a.newSetup()
 	// Only the life of the signature is bounded here: Devices has its own.
 	a.devices = auth.NewDevices(auth.DevicesOptions{Signer: o.Keys.Signer("devices", 365*24*time.Hour), Clock: o.Now})
 	a.trust = auth.NewTrust(auth.TrustOptions{Signer: o.Keys.Signer("trust", 31*24*time.Hour), Clock: o.Now})
@@ -151,6 +152,9 @@ func New(o Options) (*App, error) {
 	a.stored = database.NewPackets(o.DB, database.PacketsOptions{Committed: a.publish, Now: o.Now})
 	a.packets = &services.Packets{Store: a.stored}
 	if a.handler, err = a.routes(a.limits(strict)); err != nil {
+		return nil, err
+	}
+	if err := a.announceSetup(context.Background()); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(obs.WithLogger(context.Background(), o.Logger))

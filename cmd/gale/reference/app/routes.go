@@ -70,6 +70,10 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 		get("/sign-up", accounts.SignUpPage).Name("sign-up")
 		get("/sign-up/confirm", accounts.ConfirmSignUpPage).Name("sign-up.confirm")
 		post("/sign-up/confirm", accounts.ConfirmSignUp)
+		get("/invitation", accounts.InvitationPage).Name("invitation")
+		post("/invitation", accounts.AcceptInvitation)
+		get("/proof", accounts.ProofPage).Name("account.proof.confirm")
+		post("/proof", accounts.Proof)
 		get("/sign-in", accounts.SignInPage).Name("sign-in")
 		post("/sign-in", accounts.SignIn)
 		post("/sign-out", accounts.SignOut).Name("sign-out")
@@ -115,6 +119,10 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			r.Group("", func(r *router.Router) {
 				r.Use(limit.costly)
 				method(r.Get)("/profile/export", account.Export).Name("account.export")
+			})
+			r.Group("", func(r *router.Router) {
+				r.Use(limit.mail)
+				method(r.Post)("/profile/email/proof", accounts.AskProof).Name("account.proof")
 			})
 			r.Group("", func(r *router.Router) {
 				r.Use(a.recentWithoutPassword)
@@ -163,8 +171,12 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 				post = method(r.Post)
 				post("/users/{id}", admin.Change).Name("admin.users.change")
 				post("/users/{id}/factors", admin.ResetFactors).Name("admin.users.factors")
-				// The page too: a form that is refused later would have to be filled in again.
-				method(r.Get)("/roles", roles.Show).Name("admin.roles")
+				// The pages too: a form that is refused later would have to be filled in again.
+				get := method(r.Get)
+				get("/users/invitations", admin.Invitations).Name("admin.invitations")
+				post("/users/invitations", admin.Invite).Name("admin.invitations.add")
+				post("/users/invitations/{id}/revoke", admin.RevokeInvitation).Name("admin.invitations.revoke")
+				get("/roles", roles.Show).Name("admin.roles")
 				post("/roles", roles.Add).Name("admin.roles.add")
 				post("/roles/{role}", roles.Change).Name("admin.roles.change")
 				post("/roles/{role}/reset", roles.Reset).Name("admin.roles.reset")
@@ -244,6 +256,8 @@ func linkAddresses(r *router.Router, public string) (func(models.Purpose, string
 		models.ResetLink:    {"reset.confirm"},
 		models.NewEmailLink: {"email", "end", "new"},
 		models.OldEmailLink: {"email", "end", "old"},
+		models.ProofLink:    {"account.proof.confirm"},
+		models.InviteLink:   {"invitation"},
 	} {
 		path, err := r.URL(route[0], route[1:]...)
 		if err != nil {
@@ -267,7 +281,7 @@ func (a *App) views(r *router.Router, files *assets.Files, templates fs.FS, prov
 	}
 	return view.New(templates, view.Options{
 		URL: r.URL, HasURL: func(name string) bool { return names[name] },
-		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.outboxPath(), a.passkeyHint(), providers), Now: a.o.Now,
+		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.outboxPath(), a.passkeyHint(), providers, a.accounts), Now: a.o.Now,
 		Funcs: template.FuncMap{"device": handlers.Device},
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/galeweb/gale/auth"
@@ -61,6 +62,7 @@ type Accounts struct {
 	Store   UserStore
 	SignUps SignUpStore
 	Links   LinkStore
+	Invites InviteStore
 	Removal RemovalStore
 
 	Hasher    *auth.Hasher
@@ -76,7 +78,11 @@ type Accounts struct {
 	May   Gate // for what admins do
 
 	Open bool // whether visitors may create accounts
-	Now  func() time.Time
+	// Setup asks who makes the very first account for a token; nil asks nobody.
+	Setup *Setup
+	Now   func() time.Time
+
+	some atomic.Bool // there is an account, for ever: the last admin must stay one
 }
 
 // SignIn returns the user whose password this is, or ErrCredentials after the

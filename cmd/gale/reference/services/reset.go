@@ -74,6 +74,7 @@ func (a *Accounts) Reset(ctx context.Context, token, password string) (models.Us
 	}
 	u, err = a.Links.UpdateUserByLink(record(ctx, a.Audit, u, "password.reset", u.ID), models.ResetLink, l.Hash, a.Now().UTC(), func(u *models.User) error {
 		a.setPassword(u, hash)
+		u.Unproved = false // whose the link was has the mailbox
 		return nil
 	})
 	if err != nil {
