@@ -9,9 +9,6 @@ import (
 
 // checkLiterals asks for every asset and route that t names by a literal.
 func (s *Set) checkLiterals(t *template.Template) error {
-	if t.Tree == nil {
-		return nil
-	}
 	var err error
 	inspect(reflect.ValueOf(t.Tree.Root), func(c *parse.CommandNode) {
 		if err != nil || len(c.Args) < 2 {

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"text/template/parse"
 )
 
 // parsed is one state of the tree.
@@ -51,6 +52,9 @@ func (s *Set) parse() (*parsed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("view: %w", err)
 	}
+	if err := s.checkShared(shared); err != nil {
+		return nil, fmt.Errorf("view: %w", err)
+	}
 	p := &parsed{pages: make(map[string]page, len(pages)), stamp: stamp}
 	for _, name := range slices.Sorted(maps.Keys(pages)) {
 		if p.pages[name], err = s.parsePage(shared, name, pages[name]); err != nil {
@@ -65,6 +69,10 @@ func (s *Set) parsePage(shared *template.Template, name, text string) (page, err
 	if err != nil {
 		return page{}, err
 	}
+	given := map[string]*parse.Tree{}
+	for _, each := range t.Templates() {
+		given[each.Name()] = each.Tree
+	}
 	if _, err := t.New(name).Parse(text); err != nil {
 		return page{}, err
 	}
@@ -72,24 +80,55 @@ func (s *Set) parsePage(shared *template.Template, name, text string) (page, err
 	if t.Lookup(pg.entry) == nil {
 		return page{}, fmt.Errorf("%w: layout %q", ErrUnknown, pg.entry)
 	}
+	checked := []*template.Template{t.Lookup(pg.entry)}
 	for _, each := range t.Templates() {
-		if err := s.checkLiterals(each); err != nil {
+		if each.Tree != given[each.Name()] { // else checkShared has seen it
+			checked = append(checked, each)
+		}
+	}
+	for _, each := range checked {
+		if err := s.check(each); err != nil {
 			return page{}, err
 		}
+	}
+	return pg, nil
+}
+
+// checkShared checks layouts and partials, once for all pages.
+func (s *Set) checkShared(shared *template.Template) error {
+	t, err := shared.Clone() // what was executed cannot be copied any more
+	if err != nil {
+		return err
+	}
+	for _, each := range t.Templates() {
+		err := s.check(each)
+		var unsafe *template.Error
+		if errors.As(err, &unsafe) && unsafe.ErrorCode == template.ErrNoSuchTemplate {
+			continue // pages may define it
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check looks for what would otherwise fail in a request.
+func (s *Set) check(t *template.Template) error {
+	if t.Tree == nil {
+		return nil
+	}
+	if err := s.checkLiterals(t); err != nil {
+		return err
 	}
 	// The escaper works at the first execution. That one fails, having no data,
 	// but a template that cannot be escaped fails in its own way, which is what
 	// must be known now. Blocks that the layout does not use are fragments.
-	for _, each := range append([]*template.Template{t.Lookup(pg.entry)}, t.Templates()...) {
-		if each.Tree == nil {
-			continue
-		}
-		var unsafe *template.Error
-		if err := each.Execute(io.Discard, nil); errors.As(err, &unsafe) {
-			return page{}, unsafe
-		}
+	var unsafe *template.Error
+	if err := t.Execute(io.Discard, nil); errors.As(err, &unsafe) {
+		return unsafe
 	}
-	return pg, nil
+	return nil
 }
 
 func (s *Set) layoutOf(t *template.Template, name, text string) string {

@@ -90,6 +90,32 @@ func TestBrokenTemplateFailsTheStart(t *testing.T) {
 	}
 }
 
+func TestBrokenPartialFailsTheStart(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ text, want string }{
+		"unsafe":         {`<a href="{{.}}`, "ends in a non-text context"},
+		"missing asset":  {`<img src="{{static "no.png"}}">`, "no asset no.png"},
+		"only in a page": {`{{template "of the page"}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := view.New(tree(map[string]string{
+				"layouts/base.html":    `{{template "content"}}`,
+				"page.html":            `{{define "content"}}x{{end}}`,
+				"partials/unused.html": tc.text,
+			}), view.Options{Static: func(name string) (string, error) { return "", errors.New("no asset " + name) }})
+			if tc.want == "" {
+				assert.NoError(t, err)
+				return
+			}
+			if err == nil {
+				t.Fatal("New accepted it")
+			}
+			assert.Contains(t, err.Error(), tc.want)
+		})
+	}
+}
+
 // A page that fails half-way must not leave a half page behind.
 func TestNothingIsWrittenOnError(t *testing.T) {
 	t.Parallel()

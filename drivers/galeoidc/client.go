@@ -30,6 +30,12 @@ const (
 // ErrNoClient says that there is no client with the id.
 var ErrNoClient = errors.New("galeoidc: no such client")
 
+// ErrChanged says that a client is not any more what the caller has seen.
+var ErrChanged = errors.New("galeoidc: the client was changed meanwhile")
+
+// ErrDisabled says that the client is disabled.
+var ErrDisabled = errors.New("galeoidc: the client is disabled")
+
 // Bounds of what is registered, so that a row stays small.
 const (
 	maxName         = 100
@@ -42,7 +48,7 @@ const (
 
 // Client is an application that asks for tokens.
 type Client struct {
-	// ID is made by [Store.CreateClient].
+	// ID is made by [NewClientID], and by [Store.CreateClient] where it is "".
 	ID string
 	// Name is shown to users on the consent page: 1 to 100 letters.
 	Name string
@@ -64,6 +70,9 @@ type Client struct {
 	CreatedBy string
 	// Created is set by [Store.CreateClient].
 	Created time.Time
+	// Disabled is when [Store.DisableClient] was called; zero for a client that
+	// works.
+	Disabled time.Time
 }
 
 func (c Client) grants(t string) bool { return slices.Contains(c.GrantTypes, t) }
@@ -206,17 +215,18 @@ type clientRow struct {
 	Scopes, GrantTypes       string
 	Introspects              int64
 	CreatedBy                string
-	CreatedAt                int64
+	CreatedAt, DisabledAt    int64
 }
 
 const clientColumns = `id, name, public, secret_hash, previous_hash, previous_until,
-	redirect_uris, scopes, grant_types, introspects, created_by, created_at`
+	redirect_uris, scopes, grant_types, introspects, created_by, created_at, disabled_at`
 
 func (r clientRow) client() Client {
 	return Client{
 		ID: r.ID, Name: r.Name, Public: r.Public != 0,
 		RedirectURIs: strings.Fields(r.RedirectURIs), Scopes: strings.Fields(r.Scopes), GrantTypes: strings.Fields(r.GrantTypes),
 		Introspects: r.Introspects != 0, CreatedBy: r.CreatedBy, Created: moment(r.CreatedAt),
+		Disabled: moment(r.DisabledAt),
 	}
 }
 
@@ -242,6 +252,10 @@ func flag(b bool) int64 {
 	return 0
 }
 
+// NewClientID makes the id of a client, for who has to know it before
+// [Store.CreateClient] is called.
+func NewClientID() string { return strings.ToLower(rand.Text()[:20]) }
+
 // CreateClient registers c and returns it with its id, and its secret, which
 // can be shown this once; it is empty for a public client. What is wrong with c
 // is a [*web.Error] with status 422.
@@ -249,7 +263,13 @@ func (s *Store) CreateClient(ctx context.Context, c Client) (Client, string, err
 	if err := c.check(); err != nil {
 		return Client{}, "", err
 	}
-	c.ID = strings.ToLower(rand.Text()[:20])
+	if c.ID == "" {
+		c.ID = NewClientID()
+	}
+	if !made(c.ID) {
+		return Client{}, "", errors.New("galeoidc: the id of a client was not made by NewClientID")
+	}
+	c.Disabled = time.Time{}
 	c.Created = time.Now().UTC().Truncate(time.Millisecond)
 	var secret, secretHash string
 	if !c.Public {
@@ -257,7 +277,7 @@ func (s *Store) CreateClient(ctx context.Context, c Client) (Client, string, err
 		secretHash = hash(secret)
 	}
 	_, err := s.db.Exec(ctx, `INSERT INTO oauth_clients (`+clientColumns+`)
-		VALUES ($1, $2, $3, $4, '', 0, $5, $6, $7, $8, $9, $10)`,
+		VALUES ($1, $2, $3, $4, '', 0, $5, $6, $7, $8, $9, $10, 0)`,
 		c.ID, c.Name, flag(c.Public), secretHash, strings.Join(c.RedirectURIs, " "), strings.Join(c.Scopes, " "),
 		strings.Join(c.GrantTypes, " "), flag(c.Introspects), c.CreatedBy, c.Created.UnixMilli())
 	if err != nil {

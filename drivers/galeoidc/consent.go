@@ -46,7 +46,9 @@ type Request struct {
 	RedirectOrigin string
 }
 
-// Request returns what to show on the consent page.
+// Request returns what to show on the consent page. Like [Server.Approve] and
+// [Server.Deny] it returns [ErrDisabled], in a [*web.Error] with status 403,
+// while the client is disabled.
 func (s *Server) Request(ctx context.Context, id string) (Request, error) {
 	row, c, err := s.load(ctx, id)
 	if err != nil {
@@ -102,7 +104,18 @@ func (s *Server) load(ctx context.Context, id string) (requestRow, Client, error
 	if err != nil {
 		return row, Client{}, missing(err)
 	}
-	c, err := s.o.Store.Client(ctx, row.ClientID)
+	r, err := s.o.Store.working(ctx, row.ClientID)
+	if errors.Is(err, ErrDisabled) {
+		return row, Client{}, &web.Error{
+			Status: http.StatusForbidden, Code: "client_disabled", Err: ErrDisabled, Message: "This application is disabled.",
+		}
+	}
+	// The client can have been changed since: a code must not go to an address
+	// that was taken away from it.
+	c := r.client()
+	if err == nil && (!c.redirects(row.RedirectURI) || !subset(strings.Fields(row.Scopes), c.allowed())) {
+		err = ErrNoRequest
+	}
 	if err != nil {
 		return row, Client{}, missing(err)
 	}
@@ -205,7 +218,11 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request) {
 			fail(w, http.StatusInternalServerError, "server_error", "internal error")
 			return
 		}
-		fail(w, known.Status, "invalid_request", known.Message)
+		code := "invalid_request"
+		if errors.Is(err, ErrDisabled) {
+			code = "unauthorized_client"
+		}
+		fail(w, known.Status, code, known.Message)
 		return
 	}
 	location, err := s.next(r, row, c, false, true)

@@ -48,8 +48,10 @@
 // nonce and PKCE are the client's to check. A client that pretends to be
 // another: the consent page must show the host that the answer goes to. Consent
 // for somebody else's request: it belongs to the user who was sent to the page.
-// Guessing: secrets cannot be guessed; Options.Throttle keeps attempts from
-// costing. Clickjacking and forged posts of the consent page are kept off by the
+// A client that turns out to be bad: [Store.DisableClient], until it is known;
+// what [Store.UpdateClient] takes away is not given any more by what was begun
+// before. Guessing: secrets cannot be guessed; Options.Throttle keeps attempts
+// from costing, and Options.Refused is told of them. Clickjacking and forged posts of the consent page are kept off by the
 // application's middleware; Approve must stand behind it.
 //
 // Limits: an access token that others verify by the JWKS is good until it

@@ -14,8 +14,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
-
-	"github.com/galeweb/gale/web"
 )
 
 // endpoints are what is on: whatever is not implemented here (implicit flow,
@@ -106,9 +104,12 @@ func (e endpoints) Keys(ctx context.Context, _ *op.Request[struct{}]) (*op.Respo
 // VerifyAuthRequest implements op.Server. Its errors are shown here, never sent
 // to the redirect address, which is not known to be the client's yet.
 func (e endpoints) VerifyAuthRequest(ctx context.Context, r *op.Request[oidc.AuthRequest]) (*op.ClientRequest[oidc.AuthRequest], error) {
-	row, err := e.s.o.Store.clientRow(ctx, r.Data.ClientID)
+	row, err := e.s.o.Store.working(ctx, r.Data.ClientID)
 	if errors.Is(err, ErrNoClient) {
 		return nil, oidc.ErrInvalidRequestRedirectURI().WithDescription("The client is not known.")
+	}
+	if errors.Is(err, ErrDisabled) {
+		return nil, op.NewStatusError(oidc.ErrUnauthorizedClient().WithDescription("The client is disabled."), http.StatusForbidden)
 	}
 	if err != nil {
 		return nil, internal(err)
@@ -187,55 +188,6 @@ func (e endpoints) VerifyClient(ctx context.Context, r *op.Request[op.ClientCred
 		return nil, oidc.ErrInvalidRequest().WithDescription("There are two client ids.")
 	}
 	return opClient{c}, nil
-}
-
-// authenticate checks the client's secret; a public client has none and must
-// send none. An unknown client is answered as a wrong secret.
-func (s *Server) authenticate(ctx context.Context, cc *op.ClientCredentials) (Client, error) {
-	if cc.ClientAssertion != "" || cc.ClientAssertionType != "" {
-		return Client{}, s.invalidClient(ctx)
-	}
-	row, err := s.o.Store.clientRow(ctx, cc.ClientID)
-	if err != nil && !errors.Is(err, ErrNoClient) {
-		return Client{}, internal(err)
-	}
-	if err == nil && row.Public != 0 && cc.ClientSecret == "" {
-		return row.client(), nil
-	}
-	verify := func(context.Context) (bool, error) {
-		return row.matches(cc.ClientSecret, s.o.Clock()) && row.ID != "" && row.Public == 0, nil
-	}
-	var ok bool
-	if s.o.Throttle == nil || cc.ClientSecret == "" {
-		ok, err = verify(ctx)
-	} else {
-		ok, err = s.o.Throttle(exchangeOf(ctx).r, cc.ClientID, verify)
-	}
-	if err != nil {
-		return Client{}, s.throttled(ctx, err)
-	}
-	if !ok {
-		return Client{}, s.invalidClient(ctx)
-	}
-	return row.client(), nil
-}
-
-func (s *Server) invalidClient(ctx context.Context) error {
-	exchangeOf(ctx).w.Header().Set("WWW-Authenticate", `Basic realm="oauth", charset="UTF-8"`)
-	return op.NewStatusError(oidc.ErrInvalidClient().WithDescription("The client could not be authenticated."), http.StatusUnauthorized)
-}
-
-// throttled passes on the status and the fields of a refusal.
-func (s *Server) throttled(ctx context.Context, err error) error {
-	var refused *web.Error
-	if !errors.As(err, &refused) {
-		return internal(err)
-	}
-	h := exchangeOf(ctx).w.Header()
-	for name, values := range refused.Header {
-		h[name] = values
-	}
-	return op.NewStatusError(oidc.ErrInvalidClient().WithDescription("%s", refused.Message), refused.Status)
 }
 
 // opClient is a Client as op sees it. op checks grant types and redirect

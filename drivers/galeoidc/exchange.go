@@ -34,7 +34,7 @@ func (e endpoints) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.Ac
 	if code.UsedAt != 0 {
 		return nil, s.reused(ctx, code.FamilyID, c.ID, "code")
 	}
-	if now.UnixMilli() >= code.ExpiresAt || r.Data.RedirectURI != code.RedirectURI || !verified(r.Data.CodeVerifier, code.Challenge) {
+	if now.UnixMilli() >= code.ExpiresAt || r.Data.RedirectURI != code.RedirectURI || !c.redirects(code.RedirectURI) || !verified(r.Data.CodeVerifier, code.Challenge) {
 		return nil, invalidGrant()
 	}
 	claims, err := s.o.Users.Claims(ctx, code.UserID)
@@ -46,7 +46,7 @@ func (e endpoints) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.Ac
 		ExpiresAt: now.Add(max(s.o.RefreshLifetime, s.o.AccessLifetime)).UnixMilli(),
 	}
 	i := issue{
-		client: c, family: f.ID, userID: f.UserID, scopes: strings.Fields(code.Scopes), authTime: code.AuthTime, nonce: code.Nonce,
+		client: c, family: f.ID, userID: f.UserID, scopes: both(strings.Fields(code.Scopes), c.allowed()), authTime: code.AuthTime, nonce: code.Nonce,
 	}
 	var refreshHash string
 	if c.grants(RefreshToken) && hasScope(i.scopes, scopeOffline) {
@@ -207,7 +207,9 @@ func (s *Server) introspect(ctx context.Context, token string) (introspection, e
 	if err != nil {
 		return introspection{}, err
 	}
-	_, err = s.o.Users.Claims(ctx, f.UserID)
+	if _, err = s.o.Store.working(ctx, f.ClientID); err == nil {
+		_, err = s.o.Users.Claims(ctx, f.UserID)
+	}
 	return introspection{
 		Active: true, Scope: f.Scopes, ClientID: f.ClientID, Subject: f.UserID, Issuer: s.o.Issuer, Expires: old.ExpiresAt / 1000,
 	}, gone(err)

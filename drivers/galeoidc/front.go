@@ -74,6 +74,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Access-Control-Allow-Origin", "*")
 		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
 	}
+	if path == pathAuthorize || path == pathResume {
+		errors := &errorPage{ResponseWriter: w}
+		defer errors.show(r, s.o.ErrorPage)
+		w = errors
+	}
 	allowed := methods(path)
 	if r.Method == http.MethodOptions && h.Get("Access-Control-Allow-Origin") != "" {
 		h.Set("Access-Control-Allow-Methods", strings.Join(allowed, ", "))

@@ -14,6 +14,8 @@ import (
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/galeweb/gale/web"
 )
 
 // ErrNoUser is returned by [Users.Claims] for a user who is gone or blocked:
@@ -89,6 +91,15 @@ type Options struct {
 	// or refuses with an error, such as that of auth.Throttle, whose status is
 	// answered. Defaults to no limit, which is enough for the secrets made here.
 	Throttle func(r *http.Request, clientID string, verify func(context.Context) (bool, error)) (bool, error)
+	// Refused is told of each client that did not authenticate, to be written
+	// down; bound how often. What Throttle refuses, and requests that name no
+	// client, are not told. Optional.
+	Refused func(ctx context.Context, r Refusal)
+	// ErrorPage shows people what keeps the authorization endpoint from sending
+	// them back to the client, such as a redirect address that is not the
+	// client's. Its Code is that of OAuth. Programs get JSON. Defaults to
+	// [web.Pages].
+	ErrorPage web.Renderer
 	// Clock tells the time. Defaults to [time.Now].
 	Clock func() time.Time
 }
@@ -159,6 +170,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.RefreshLifetime == 0 {
 		o.RefreshLifetime = 180 * 24 * time.Hour
+	}
+	if o.ErrorPage == nil {
+		o.ErrorPage = web.Pages{}
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now

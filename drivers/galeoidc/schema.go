@@ -80,6 +80,11 @@ CREATE TABLE oauth_revoked ( -- access tokens that belong to no family
 	expires_at BIGINT NOT NULL
 );
 CREATE INDEX oauth_revoked_expires_at ON oauth_revoked (expires_at);
+` + SchemaDisabled
+
+// SchemaDisabled is the end of [Schema], for a migration of an application that
+// has the tables from before clients could be disabled.
+const SchemaDisabled = `ALTER TABLE oauth_clients ADD COLUMN disabled_at BIGINT NOT NULL DEFAULT 0;
 `
 
 // Store keeps clients, requests, codes, tokens and grants in the tables that

@@ -195,7 +195,8 @@ func (s *Store) revokeToken(ctx context.Context, jti string, expires time.Time) 
 }
 
 // Revoked reports whether an access token was revoked before its end, by the
-// jti in it. Resource servers in the same application may ask; others use
+// jti in it. One that a user's approval led to counts as revoked while its
+// client is disabled. Resource servers in the same application may ask; others use
 // introspection.
 func (s *Store) Revoked(ctx context.Context, jti string) (bool, error) {
 	family, _, ok := strings.Cut(jti, ".")
@@ -206,11 +207,10 @@ func (s *Store) Revoked(ctx context.Context, jti string) (bool, error) {
 		n, err := db.Get[int64](ctx, s.db, `SELECT count(*) FROM oauth_revoked WHERE jti = $1`, jti)
 		return n > 0, err
 	}
-	f, err := s.family(ctx, family)
-	if errors.Is(err, db.ErrNotFound) {
-		return true, nil // its client was deleted
-	}
-	return f.RevokedAt != 0, err
+	// None is one whose client was deleted.
+	n, err := db.Get[int64](ctx, s.db, `SELECT count(*) FROM oauth_families f JOIN oauth_clients c ON c.id = f.client_id
+		WHERE f.id = $1 AND f.revoked_at = 0 AND c.disabled_at = 0`, family)
+	return n == 0, err
 }
 
 // Grant is what a user has approved for a client.
@@ -219,6 +219,8 @@ type Grant struct {
 	ClientID, ClientName string
 	// Scopes are all that were ever approved.
 	Scopes []string
+	// Disabled says that the client is, and so that nobody acts for the user now.
+	Disabled bool
 	// Created is the time of the first approval, Used when the client was last
 	// given tokens: by an approval, or for a refresh token.
 	Created, Used time.Time
@@ -227,10 +229,10 @@ type Grant struct {
 // Grants returns what a user has approved, the last used first; at most 10,000.
 func (s *Store) Grants(ctx context.Context, userID string) ([]Grant, error) {
 	type row struct {
-		ClientID, Name, Scopes string
-		CreatedAt, UsedAt      int64
+		ClientID, Name, Scopes        string
+		CreatedAt, UsedAt, DisabledAt int64
 	}
-	rows, err := db.All[row](ctx, s.db, `SELECT g.client_id, c.name, g.scopes, g.created_at, g.used_at
+	rows, err := db.All[row](ctx, s.db, `SELECT g.client_id, c.name, g.scopes, g.created_at, g.used_at, c.disabled_at
 		FROM oauth_grants g JOIN oauth_clients c ON c.id = g.client_id
 		WHERE g.user_id = $1 ORDER BY g.used_at DESC, g.client_id LIMIT $2`, userID, maxClients)
 	if err != nil {
@@ -239,7 +241,7 @@ func (s *Store) Grants(ctx context.Context, userID string) ([]Grant, error) {
 	all := make([]Grant, len(rows))
 	for i, r := range rows {
 		all[i] = Grant{
-			ClientID: r.ClientID, ClientName: r.Name, Scopes: strings.Fields(r.Scopes),
+			ClientID: r.ClientID, ClientName: r.Name, Scopes: strings.Fields(r.Scopes), Disabled: r.DisabledAt != 0,
 			Created: moment(r.CreatedAt), Used: moment(r.UsedAt),
 		}
 	}

@@ -170,7 +170,7 @@ func (s *Server) open(ctx context.Context, token, typ string, claims any) error 
 }
 
 // access verifies an access token that counts now: signed, not expired, not
-// revoked, its client and user still there.
+// revoked, its client and user still there and not disabled.
 func (s *Server) access(ctx context.Context, token string) (accessClaims, Claims, error) {
 	var a accessClaims
 	if err := s.open(ctx, token, typeAccess, &a); err != nil {
@@ -186,7 +186,7 @@ func (s *Server) access(ctx context.Context, token string) (accessClaims, Claims
 	if revoked {
 		return a, Claims{}, errToken
 	}
-	if _, err := s.o.Store.clientRow(ctx, a.ClientID); err != nil {
+	if _, err := s.o.Store.working(ctx, a.ClientID); err != nil {
 		return a, Claims{}, gone(err)
 	}
 	if !strings.Contains(a.ID, ".") {
@@ -196,9 +196,10 @@ func (s *Server) access(ctx context.Context, token string) (accessClaims, Claims
 	return a, c, gone(err)
 }
 
-// gone turns the absence of a client or user into an invalid token.
+// gone turns the absence of a client or user, or that it is disabled, into an
+// invalid token.
 func gone(err error) error {
-	if errors.Is(err, ErrNoUser) || errors.Is(err, ErrNoClient) {
+	if errors.Is(err, ErrNoUser) || errors.Is(err, ErrNoClient) || errors.Is(err, ErrDisabled) {
 		return errToken
 	}
 	return err

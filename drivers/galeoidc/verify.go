@@ -29,15 +29,15 @@ func (s *Server) Verifier(audience string) *token.Verifier {
 }
 
 // Denied reports whether a token that [Server.Verifier] has accepted was
-// revoked, or its client deleted. Whether the user is still there is for
+// revoked, or its client disabled or deleted. Whether the user is still there is for
 // [token.AuthenticatorOptions].Find to see.
 func (s *Server) Denied(ctx context.Context, c token.Claims) (bool, error) {
 	revoked, err := s.o.Store.Revoked(ctx, c.ID)
 	if err != nil || revoked || strings.Contains(c.ID, ".") {
-		return revoked, err // with a client go its families
+		return revoked, err // a family works as long as its client does
 	}
-	_, err = s.o.Store.clientRow(ctx, c.ClientID)
-	if errors.Is(err, ErrNoClient) {
+	_, err = s.o.Store.working(ctx, c.ClientID)
+	if errors.Is(err, ErrNoClient) || errors.Is(err, ErrDisabled) {
 		return true, nil
 	}
 	return false, err

@@ -64,15 +64,17 @@ type App struct {
 	trust    *auth.Trust
 	audit    *audit.Log
 	roles    *services.Roles
-	refusals refusals
+	refusals refusals // of permissions
 	apps     *services.Apps
-	factors  *services.Factors
-	channels *services.Channels
-	packets  *services.Packets
-	stored   *database.Packets
-	hub      *hub.Hub
-	live     *hub.Topic[models.Packet]
-	handler  http.Handler
+	// appRefusals are of apps that do not authenticate.
+	appRefusals refusals
+	factors     *services.Factors
+	channels    *services.Channels
+	packets     *services.Packets
+	stored      *database.Packets
+	hub         *hub.Hub
+	live        *hub.Topic[models.Packet]
+	handler     http.Handler
 
 	stop     context.CancelFunc
 	running  sync.WaitGroup
@@ -125,7 +127,7 @@ func New(o Options) (*App, error) {
 	if a.apps, err = a.newApps(); err != nil {
 		return nil, err
 	}
-	a.refusals = a.newRefusals()
+	a.refusals, a.appRefusals = a.newRefusals("refusals"), a.newRefusals("client-refusals")
 	if err := a.openRoles(obs.WithLogger(context.Background(), o.Logger), store); err != nil {
 		return nil, err
 	}

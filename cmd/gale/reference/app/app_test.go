@@ -2,7 +2,9 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -10,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +30,7 @@ import (
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/middleware"
+	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/ratelimit"
 )
 
@@ -99,8 +103,37 @@ func openDB(tb testing.TB, driver db.Driver) *db.DB {
 	if driver == galepgx.Driver() {
 		return galetest.DB(tb, galetest.DBOptions{Driver: driver, Migrations: database.Migrations()})
 	}
-	return openFile(tb, filepath.Join(tb.TempDir(), "relay.db")+"?synchronous=normal", db.Options{})
+	content, err := migrated()
+	path := filepath.Join(tb.TempDir(), "relay.db")
+	if err == nil {
+		err = os.WriteFile(path, content, 0o600)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return openFile(tb, path+"?synchronous=normal", db.Options{})
 }
+
+// migrated returns an SQLite database that is empty and up to date, made once:
+// each site has a copy of it.
+var migrated = sync.OnceValues(func() (content []byte, err error) {
+	dir, err := os.MkdirTemp("", "migrated")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "relay.db")
+	ctx := obs.WithLogger(context.Background(), slog.New(slog.DiscardHandler))
+	d, err := db.Open(ctx, "sqlite:"+path, db.Options{Drivers: database.Drivers(), SlowQuery: -1})
+	if err != nil {
+		return nil, err
+	}
+	err = database.Migrate(ctx, d)
+	if err := errors.Join(err, d.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // openFile opens a SQLite database and brings it up to date.
 func openFile(tb testing.TB, path string, o db.Options) *db.DB {

@@ -79,7 +79,7 @@ func TestRefusedPermissionsAreWrittenDown(t *testing.T) {
 	})
 }
 
-// changes are what users, roles, keys and factors go through, each with the
+// changes are what users, roles, keys, factors and apps go through, each with the
 // action that must be in the log.
 func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 	action string
@@ -93,10 +93,25 @@ func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 	page := olga.Get("/profile/security").Text()
 	_, remove, _ := strings.Cut(page, `action="/profile/apps/`)
 	remove, _, _ = strings.Cut(remove, `"`)
+	a, off := s.register(admin), s.register(admin)
+	s.allow(olga, a)
+	admin.Post("/admin/clients/"+off.id+"/disable", nil).Status(http.StatusSeeOther)
+	yes, no := s.asked(olga, a, "prompt", "consent"), s.asked(olga, a, "prompt", "consent")
+	client := "/admin/clients/" + a.id
+	seen := s.match(`name="seen" value="([^"]+)"`, admin.Get(client).Text())
 	return []struct {
 		action string
 		do     func() int
 	}{
+		{"app.revoked", post(olga, "/profile/access/"+a.id+"/revoke", nil)},
+		{"app.allowed", post(olga, "/consent", url.Values{"request": {yes}, "answer": {"allow"}})},
+		{"app.denied", post(olga, "/consent", url.Values{"request": {no}, "answer": {"deny"}})},
+		{"client.created", post(admin, "/admin/clients", appForm())},
+		{"client.changed", post(admin, client, url.Values{"name": {"Renamed"}, "redirects": {appRedirect}, "scopes": {"openid"}, "seen": {seen}})},
+		{"client.rotated", post(admin, client+"/rotate", url.Values{})},
+		{"client.disabled", post(admin, client+"/disable", nil)},
+		{"client.enabled", post(admin, "/admin/clients/"+off.id+"/enable", nil)},
+		{"client.deleted", post(admin, client+"/delete", nil)},
 		{"role.added", post(admin, "/admin/roles", url.Values{"name": {"boss"}, "permissions": {"users.manage"}})},
 		{"role.changed", post(admin, "/admin/roles/boss", role("users.manage", "audit.read"))},
 		{"role.removed", post(admin, "/admin/roles/boss/remove", nil)},
@@ -141,6 +156,9 @@ func TestNoChangeWithoutItsRecord(t *testing.T) {
 				"SELECT role || permissions FROM role_permissions ORDER BY role",
 				"SELECT id FROM totp_authenticators WHERE confirmed ORDER BY id",
 				"SELECT name FROM user_names ORDER BY name",
+				"SELECT name || scopes || secret_hash || disabled_at FROM oauth_clients ORDER BY id",
+				"SELECT scopes FROM oauth_grants ORDER BY user_id, client_id",
+				"SELECT id FROM oauth_requests ORDER BY id",
 			} {
 				rows, err := db.All[string](t.Context(), s.db, query)
 				assert.NoError(t, err)

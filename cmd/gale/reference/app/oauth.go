@@ -42,12 +42,14 @@ func (a *App) api() string { return a.oauthOrigin() + "/api/v1" }
 // newApps builds the OAuth server.
 func (a *App) newApps() (*services.Apps, error) {
 	apps := &services.Apps{
-		Store: galeoidc.NewStore(a.o.DB), Accounts: a.accounts, Ended: a.KeyRevoked, Issuer: a.oauthOrigin() + oauthPath,
+		Store: galeoidc.NewStore(a.o.DB), Accounts: a.accounts, Issuer: a.oauthOrigin() + oauthPath,
+		Ended: a.KeyRevoked, Stopped: a.appStopped, Audit: a.audit, May: a.may,
 	}
 	var err error
 	apps.Server, err = galeoidc.New(galeoidc.Options{
 		Issuer: apps.Issuer, Audience: []string{a.api()}, Keys: galeoidc.RingKeys(a.o.Keys),
 		Store: apps.Store, Users: oauthUsers{a}, Scopes: services.AppScopes(), LoginURL: oauthLogin, Clock: a.o.Now,
+		Refused: a.appRefused, ErrorPage: oauthErrors{},
 		ConsentURL: func(id string) string { return "/consent?request=" + url.QueryEscape(id) },
 	})
 	return apps, err
@@ -63,6 +65,22 @@ func oauthLogin(next string, fresh bool) string {
 		page = "/sign-in/again"
 	}
 	return page + "?next=" + url.QueryEscape("/consent/continue?next="+url.QueryEscape(next))
+}
+
+// oauthErrors shows who came from an app what keeps them from going back to it.
+type oauthErrors struct{}
+
+// RenderError implements [web.Renderer].
+func (oauthErrors) RenderError(w http.ResponseWriter, r *http.Request, e *web.Error) {
+	switch {
+	case e.Status >= http.StatusInternalServerError:
+		e.Code = "" // ours, and the page says so
+	case e.Code == "unauthorized_client":
+		e.Code = handlers.AppDisabled
+	default:
+		e.Code = handlers.AppMistaken
+	}
+	web.Fail(w, r, e)
 }
 
 // oauthUsers are relay's users as the OAuth server sees them.
@@ -120,7 +138,7 @@ func (a *App) findToken(ctx context.Context, c token.Claims) (models.Caller, err
 		user = app.CreatedBy
 	}
 	caller, err := a.findUser(ctx, user)
-	caller.KeyName, caller.Scopes, caller.Limited, caller.Until = c.ClientID, c.Scopes, true, c.Expires
+	caller.KeyName, caller.App, caller.Scopes, caller.Limited, caller.Until = c.ClientID, true, c.Scopes, true, c.Expires
 	return caller, err
 }
 
@@ -196,6 +214,10 @@ func (a *App) oauthPrivate(r *router.Router, apps *handlers.Apps, clients *handl
 			get, post := method(r.Get), method(r.Post)
 			get("/clients/new", clients.New).Name("clients.new")
 			post("/clients", clients.Create).Name("clients.create")
+			get("/clients/{id}", clients.Edit).Name("clients.edit")
+			post("/clients/{id}", clients.Change)
+			post("/clients/{id}/disable", clients.Disable).Name("clients.disable")
+			post("/clients/{id}/enable", clients.Enable).Name("clients.enable")
 			post("/clients/{id}/rotate", clients.Rotate).Name("clients.rotate")
 			post("/clients/{id}/delete", clients.Delete).Name("clients.delete")
 		})

@@ -313,12 +313,12 @@ func TestClients(t *testing.T) {
 		assert.Equal(t, browser.secret, "")
 		s.given(s.exchange(browser, s.code(ada, browser)))
 
-		page = ada.Post("/admin/clients/"+a.id+"/rotate", nil).Status(http.StatusOK)
+		page = ada.Post("/admin/clients/"+a.id+"/rotate", url.Values{}).Status(http.StatusOK)
 		next := oauthApp{a.id, clientSecret.FindStringSubmatch(page.Text())[1]}
 		assert.True(t, next.secret != a.secret, "the secret is as before")
 		s.given(s.own(next))
 		for _, id := range []string{browser.id, "none", "%00", "%ff", strings.Repeat("a", 300)} {
-			ada.Post("/admin/clients/"+id+"/rotate", nil).Status(http.StatusNotFound)
+			ada.Post("/admin/clients/"+id+"/rotate", url.Values{}).Status(http.StatusNotFound)
 			ada.Post("/profile/access/no"+id+"/revoke", nil).Status(http.StatusNotFound)
 			ada.Post("/admin/clients/no"+id+"/delete", nil).Status(http.StatusNotFound)
 		}
@@ -326,9 +326,9 @@ func TestClients(t *testing.T) {
 		s.user("bob", models.Admin)
 		bob := s.signIn("bob")
 		bob.Get("/admin/clients").Contains("for itself as ada")
-		bob.Post("/admin/clients/"+a.id+"/rotate", nil).Status(http.StatusForbidden)
+		bob.Post("/admin/clients/"+a.id+"/rotate", url.Values{}).Status(http.StatusForbidden)
 		only := s.register(ada, "self", "")
-		bob.Post("/admin/clients/"+only.id+"/rotate", nil).Status(http.StatusOK)
+		bob.Post("/admin/clients/"+only.id+"/rotate", url.Values{}).Status(http.StatusOK)
 
 		for want, change := range map[string][]string{
 			"must begin with https":       {"redirects", "http://app.example/cb"},

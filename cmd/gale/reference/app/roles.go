@@ -11,6 +11,7 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/hub"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/ratelimit"
@@ -41,43 +42,64 @@ func (a *App) rolesChanged(ctx context.Context) {
 	}
 }
 
-// refusals bounds how much of the audit log refused permissions can fill: so many
-// an hour of one user, and of all. What is more counts in the metrics of limits
+// refusals bounds how much of the audit log refused permissions can fill, or apps
+// that do not authenticate: so many an hour of one user or app, and of all. What is more counts in the metrics of limits
 // and is in the access log.
 type refusals struct {
-	limiter       *ratelimit.Limiter
-	ofUser, ofAll ratelimit.Limit
+	limiter      *ratelimit.Limiter
+	ofOne, ofAll ratelimit.Limit
 }
 
-func (a *App) newRefusals() refusals {
+func (a *App) newRefusals(name string) refusals {
 	return refusals{
 		limiter: ratelimit.New(ratelimit.Options{Store: ratelimit.NewMemory(ratelimit.MemoryOptions{Clock: a.o.Now}), Metrics: a.o.Metrics.Registry()}),
-		ofUser:  ratelimit.Limit{Name: "refusals", Rate: 20, Per: time.Hour},
-		ofAll:   ratelimit.Limit{Name: "refusals-all", Rate: 1000, Per: time.Hour},
+		ofOne:   ratelimit.Limit{Name: name, Rate: 20, Per: time.Hour},
+		ofAll:   ratelimit.Limit{Name: name + "-all", Rate: 1000, Per: time.Hour},
 	}
+}
+
+// due reports whether one more of somebody is to be written down.
+func (f refusals) due(ctx context.Context, whose string) bool {
+	one, err := f.limiter.Allow(ctx, f.ofOne, whose)
+	if err != nil || !one.Allowed {
+		return false
+	}
+	all, err := f.limiter.Allow(ctx, f.ofAll, "all")
+	return err == nil && all.Allowed
 }
 
 // refused writes down that a user was not allowed something.
 func (a *App) refused(ctx context.Context, r auth.Refusal[models.Caller]) {
-	for _, l := range []struct {
-		limit ratelimit.Limit
-		key   string
-	}{{a.refusals.ofUser, r.User.ID}, {a.refusals.ofAll, "all"}} {
-		if res, err := a.refusals.limiter.Allow(ctx, l.limit, l.key); err != nil || !res.Allowed {
-			return
-		}
+	if !a.refusals.due(ctx, r.User.ID) {
+		return
 	}
 	detail := map[string]string{"code": r.Code, "credential": r.Credential}
 	if r.Permission != "" {
 		detail["permission"] = r.Permission
 	}
-	_, err := a.audit.Append(ctx, audit.Record{
+	a.writeDown(ctx, audit.Record{
 		Actor: audit.Actor{ID: r.User.ID, Name: r.User.Sender()}, Action: "permission.refused",
 		Target: obs.RequestFrom(ctx).Route(), Outcome: audit.Refused, Detail: detail,
 	})
-	if err != nil {
-		a.o.Logger.ErrorContext(ctx, "a refused permission was not written down", "err", err)
+}
+
+func (a *App) writeDown(ctx context.Context, refusal audit.Record) {
+	if _, err := a.audit.Append(ctx, refusal); err != nil {
+		a.o.Logger.ErrorContext(ctx, "a refusal was not written down", "action", refusal.Action, "err", err)
 	}
+}
+
+// appRefused writes down that an app has not authenticated. All that are unknown
+// count as one: who tries ids could otherwise fill the log.
+func (a *App) appRefused(ctx context.Context, r galeoidc.Refusal) {
+	if !a.appRefusals.due(ctx, r.ClientID) {
+		return
+	}
+	detail := map[string]string{"endpoint": r.Endpoint, "reason": r.Reason}
+	if r.ClientName != "" {
+		detail["name"] = r.ClientName
+	}
+	a.writeDown(ctx, audit.Record{Action: "client.refused", Target: r.ClientID, Outcome: audit.Refused, Detail: detail})
 }
 
 // recordedPasskeys has a new passkey written down with it: the ceremony stores it

@@ -24,7 +24,7 @@ const appSecrets = "totp_authenticators.secret"
 // or made anew some day.
 func (a *App) sealed(store *database.Store) []*reencrypt.Table {
 	return []*reencrypt.Table{
-		store.Sealed(),
+		store.Sealed(), store.SealedLinks(),
 		reencrypt.NewTable(a.o.DB, reencrypt.TableOptions{
 			Table: "totp_authenticators", Row: totp.UserOf,
 			Columns: []reencrypt.Column{{Name: "secret", AEAD: a.o.Keys.AEAD(appSecrets)}},

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/galeweb/gale/auth/oauth"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/db"
@@ -169,7 +170,11 @@ func TestRotationWhilePeopleUseIt(t *testing.T) {
 	onEach(t, func(t *testing.T, s *site) {
 		browsers := map[string]*galetest.Client{"ada": s.signUp("ada")}
 		app := s.enroll(browsers["ada"])
-		names := []string{"ada"}
+		names, links := []string{"ada"}, s.store.LinkedAccounts()
+		linked := func(name string) oauth.Record {
+			id := oauth.Identity{Provider: "oidc", Issuer: "https://id.example.com", Subject: name, Email: name + "@elsewhere.example"}
+			return oauth.NewRecord("id-"+name, id, s.clock.Now())
+		}
 		for i := range 250 {
 			name := fmt.Sprint("user", i)
 			names = append(names, name)
@@ -181,6 +186,7 @@ func TestRotationWhilePeopleUseIt(t *testing.T) {
 			assert.NoError(t, err)
 			if i%50 == 0 {
 				browsers[name] = s.signIn(name)
+				assert.NoError(t, links.Add(t.Context(), linked(name)))
 			}
 		}
 		var before keyring.Set
@@ -207,7 +213,7 @@ func TestRotationWhilePeopleUseIt(t *testing.T) {
 			set, _ = set.Rotate(keyring.Indexing, time.Now())
 			return set
 		})
-		assert.Equal(t, s.underOld(before), int64(2*251+1))
+		assert.Equal(t, s.underOld(before), int64(2*251+1+5))
 		s.reload <- syscall.SIGHUP
 		deadline := time.Now().Add(time.Minute)
 		for s.underOld(before) > 0 {
@@ -233,6 +239,11 @@ func TestRotationWhilePeopleUseIt(t *testing.T) {
 		})
 		for name, c := range browsers {
 			c.Get("/profile").Status(http.StatusOK).Contains(name + "@example.com")
+			if name != "ada" {
+				all, err := links.ByUser(t.Context(), "id-"+name)
+				assert.NoError(t, err)
+				assert.Equal(t, all, []oauth.Record{linked(name)})
+			}
 		}
 		for _, name := range names[1:] {
 			u, err := s.store.UserByEmail(t.Context(), name+"@example.com")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/hub"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/session"
@@ -20,6 +21,7 @@ type watcher struct {
 	session string
 	scopes  []string // of the key, where limited is true
 	limited bool
+	app     string    // its id, where it is one
 	until   time.Time // when session or key ends; the zero time is never
 }
 
@@ -45,7 +47,11 @@ func (a *App) watcherOf(ctx context.Context) watcher {
 	case !ok:
 		return watcher{}
 	case c.KeyName != "":
-		return watcher{user: c.ID, session: byKey, scopes: c.Scopes, limited: c.Limited, until: c.Until}
+		w := watcher{user: c.ID, session: byKey, scopes: c.Scopes, limited: c.Limited, until: c.Until}
+		if c.App {
+			w.app = c.KeyName
+		}
+		return w
 	default:
 		in := session.From(ctx)
 		return watcher{user: c.ID, session: in.ID(), until: in.Created().Add(a.o.Config.SessionLife)}
@@ -70,8 +76,17 @@ func (a *App) identify(ctx context.Context) hub.Identity {
 // mayWatch decides who may follow a channel, at first and whenever something has
 // changed: so it asks who the user is today.
 func (a *App) mayWatch(ctx context.Context, _ string, params map[string]string) error {
-	all := false
-	if w := a.watcherOf(ctx); w.user != "" {
+	all, w := false, a.watcherOf(ctx)
+	if w.app != "" {
+		app, err := a.apps.Store.Client(ctx, w.app)
+		switch {
+		case errors.Is(err, galeoidc.ErrNoClient), err == nil && !app.Disabled.IsZero():
+			return hub.ErrForbidden
+		case err != nil:
+			return fmt.Errorf("watch %s: %w", params["channel"], err)
+		}
+	}
+	if w.user != "" {
 		c, err := a.findUser(ctx, w.user)
 		switch {
 		case errors.Is(err, auth.ErrNoUser), err == nil && c.Disabled:
@@ -110,6 +125,13 @@ func (a *App) KeyRevoked(ctx context.Context, user string) {
 func (a *App) hangUp(ctx context.Context, m hub.Match) {
 	if err := a.hub.Disconnect(ctx, m); err != nil {
 		obs.Logger(ctx).WarnContext(ctx, "other processes keep live connections of an ended session", "user", m.User, "err", err)
+	}
+}
+
+// appStopped ends what an app has open that is disabled or gone.
+func (a *App) appStopped(ctx context.Context) {
+	if err := a.hub.Recheck(ctx, hub.Match{Session: byKey}); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "other processes have not checked live connections again after an app was stopped", "err", err)
 	}
 }
 

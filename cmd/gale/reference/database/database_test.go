@@ -95,7 +95,7 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 		assert.NoError(t, err)
 		applied, err := m.Up(t.Context())
 		assert.NoError(t, err)
-		assert.Equal(t, len(applied), 11)
+		assert.Equal(t, len(applied), 12)
 		first := tables(t, d)
 		for range applied {
 			_, err := m.Down(t.Context())
@@ -151,7 +151,9 @@ func TestFactorTables(t *testing.T) {
 		"00005_factors.sql":        {totp.Schema, recovery.Schema, passkey.Schema},
 		"00008_providers.sql":      {oauth.Schema},
 		"00009_roles.sql":          {roles.Schema},
-		"00010_oauth_server.sql":   {galeoidc.Schema},
+		"00010_oauth_server.sql":   {strings.TrimSuffix(galeoidc.Schema, galeoidc.SchemaDisabled)},
+		"sqlite/00012_apps.sql":    {galeoidc.SchemaDisabled},
+		"postgres/00012_apps.sql":  {galeoidc.SchemaDisabled},
 		"sqlite/00007_audit.sql":   {audit.SchemaSQLite},
 		"postgres/00007_audit.sql": {audit.SchemaPostgres},
 	} {

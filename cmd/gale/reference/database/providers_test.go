@@ -1,6 +1,7 @@
 package database_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"strings"
 	"sync"
@@ -116,14 +117,43 @@ func TestLinkedAccounts(t *testing.T) {
 		_, ada := joiner("ada", "1")
 		_, bob := joiner("bob", "2")
 		assert.NoError(t, errors.Join(links.Add(t.Context(), ada), links.Add(t.Context(), bob)))
-		stored, err := db.All[string](t.Context(), d, "SELECT email FROM oauth_links ORDER BY subject")
+		stored, err := db.All[[]byte](t.Context(), d, "SELECT email_sealed FROM oauth_links WHERE email = '' ORDER BY subject")
 		assert.NoError(t, err)
-		for _, text := range stored {
-			assert.Equal(t, strings.Contains(text, "example.com"), false)
+		assert.Equal(t, len(stored), 2)
+		for _, sealed := range stored {
+			assert.Equal(t, strings.Contains(string(sealed), "example.com"), false)
 		}
-		exec(t, d, "UPDATE oauth_links SET email = $1 WHERE subject = '1'", stored[1])
+		exec(t, d, "UPDATE oauth_links SET email_sealed = $1 WHERE subject = '1'", stored[1])
 		got, err := links.Find(t.Context(), ada.Issuer, "1")
 		assert.NoError(t, err)
 		assert.Equal(t, []string{got.User, got.Email}, []string{ada.User, ""})
+	})
+}
+
+// Addresses from before they could be moved to another key: as text of what is
+// encrypted, and in clear.
+func TestLinkedAccountsOfBefore(t *testing.T) {
+	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) {
+		s := database.New(d, newKeys(t).ring)
+		links := s.LinkedAccounts()
+		_, ada := joiner("ada", "1")
+		_, bob := joiner("bob", "2")
+		_, cay := joiner("cay", "3")
+		cay.Email = ""
+		assert.NoError(t, errors.Join(links.Add(t.Context(), ada), links.Add(t.Context(), bob), links.Add(t.Context(), cay)))
+		sealed, err := db.Get[[]byte](t.Context(), d, "SELECT email_sealed FROM oauth_links WHERE subject = '1'")
+		assert.NoError(t, err)
+		before := "UPDATE oauth_links SET email_sealed = NULL, email = $1 WHERE subject = $2"
+		exec(t, d, before, base64.RawStdEncoding.EncodeToString(sealed), "1")
+		exec(t, d, before, bob.Email, "2")
+		assert.NoError(t, s.Seal(quiet(t)))
+		left, err := db.Get[int](t.Context(), d, "SELECT count(*) FROM oauth_links WHERE email <> '' OR (email_sealed IS NULL) <> (subject = '3')")
+		assert.NoError(t, err)
+		assert.Equal(t, left, 0)
+		for _, want := range []oauth.Record{ada, bob, cay} {
+			got, err := links.Find(t.Context(), want.Issuer, want.Subject)
+			assert.NoError(t, err)
+			assert.Equal(t, got, want)
+		}
 	})
 }

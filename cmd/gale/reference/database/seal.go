@@ -38,8 +38,8 @@ func (s *Store) Seal(ctx context.Context) error {
 		default:
 			if all > 0 {
 				obs.Logger(ctx).InfoContext(ctx, "mail addresses were encrypted", "rows", all)
-				s.shred(ctx)
 			}
+			s.shred(ctx)
 			return nil
 		}
 		if err := pause(ctx); err != nil {
@@ -70,22 +70,52 @@ func pause(ctx context.Context) error {
 // SQLite does it in memory, and relay waits for it.
 const shredMost = 64 << 20
 
+// unshredded is a row of counters that is there until the file is written anew,
+// so that whoever is killed before does it at the next start.
+const unshredded = "unshredded"
+
 // shred has SQLite write its file anew, in whose free space the addresses still
-// are. Postgres reuses the space by itself, sooner or later.
+// are, and its log into the file. Postgres reuses the space by itself, sooner or
+// later.
 func (s *Store) shred(ctx context.Context) {
 	if s.db.Dialect() != db.SQLite {
 		return
 	}
-	size, err := db.Get[int64](ctx, s.db, "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+	due, err := db.Get[bool](ctx, s.db, "SELECT EXISTS (SELECT 1 FROM counters WHERE name = $1)", unshredded)
+	if err == nil && !due {
+		return
+	}
+	var size int64
+	if err == nil {
+		size, err = db.Get[int64](ctx, s.db, "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+	}
 	if err == nil && size > shredMost {
 		err = errLarge
 	} else if err == nil {
-		_, err = s.db.Exec(ctx, "VACUUM")
+		err = s.writeAnew(ctx)
 	}
 	if err != nil {
-		obs.Logger(ctx).WarnContext(ctx, "mail addresses from before are still in free space of the database file; stop relay and run VACUUM on it, once", "bytes", size, "err", err)
+		obs.Logger(ctx).WarnContext(ctx, "mail addresses from before are still in free space of the database file; stop relay and run on it, once: VACUUM; DELETE FROM counters WHERE name = 'unshredded'", "bytes", size, "err", err)
 	}
 }
+
+func (s *Store) writeAnew(ctx context.Context) error {
+	if _, err := s.db.Exec(ctx, "VACUUM"); err != nil {
+		return err
+	}
+	// What was written anew is in the log until it is copied into the file.
+	type result struct{ Busy, Log, Checkpointed int }
+	r, err := db.Get[result](ctx, s.db, "PRAGMA wal_checkpoint(TRUNCATE)")
+	if err == nil && r.Busy != 0 {
+		err = errRead
+	}
+	if err == nil {
+		_, err = s.db.Exec(ctx, "DELETE FROM counters WHERE name = $1", unshredded)
+	}
+	return err
+}
+
+var errRead = errors.New("somebody reads the file; it is tried again at the next start")
 
 var errLarge = errors.New("the file is too large to write it anew at the start")
 
@@ -119,7 +149,7 @@ const (
 // sealSome encrypts one batch of each table and returns how many that were.
 func (s *Store) sealSome(ctx context.Context) (n int, err error) {
 	// Most starts find nothing, and need not write to know it.
-	some, err := db.Get[bool](ctx, s.db, "SELECT EXISTS (SELECT 1 "+usersInClear+") OR EXISTS (SELECT 1 "+linksInClear+")")
+	some, err := db.Get[bool](ctx, s.db, "SELECT EXISTS (SELECT 1 "+usersInClear+") OR EXISTS (SELECT 1 "+linksInClear+") OR EXISTS (SELECT 1 "+linkedAsText+")")
 	if err != nil || !some {
 		return 0, err
 	}
@@ -134,7 +164,14 @@ func (s *Store) sealSome(ctx context.Context) (n int, err error) {
 			return err
 		}
 		links, err := s.sealLinks(ctx, tx)
-		n = users + links
+		if err != nil {
+			return err
+		}
+		linked, err := s.LinkedAccounts().sealText(ctx, tx)
+		n = users + links + linked
+		if err == nil && s.db.Dialect() == db.SQLite {
+			_, err = tx.Exec(ctx, "INSERT INTO counters (name, value) VALUES ($1, 1) ON CONFLICT (name) DO NOTHING", unshredded)
+		}
 		return err
 	})
 	return n, err

@@ -220,24 +220,37 @@ func open(t testing.TB, url string) *db.DB {
 	return d
 }
 
-// Whoever gets the file finds no address in it, not even in free pages.
+// Whoever gets the files while relay runs finds no address in them, not even in
+// free pages, also when the process that encrypted the last one was killed.
 func TestNothingInClearIsLeftInTheFile(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "old.db")
-	d := open(t, "sqlite:"+file)
-	olden(t, d, 1100)
-	k := newKeys(t)
-	s := database.New(d, k.ring)
-	assert.NoError(t, s.Seal(quiet(t)))
-	checkOld(t, d, s, 1100)
-	assert.NoError(t, d.Close())
-	found, err := filepath.Glob(file + "*")
-	assert.NoError(t, err)
-	assert.Equal(t, found, []string{file})
-	content, err := os.ReadFile(file)
-	assert.NoError(t, err)
-	if i := bytes.Index(content, []byte("old.example")); i >= 0 {
-		t.Errorf("at byte %d of the file: %q", i, content[max(0, i-40):i+20])
+	for name, killed := range map[string]bool{"once": false, "killed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "old.db")
+			d := open(t, "sqlite:"+file)
+			olden(t, d, 600)
+			k := newKeys(t)
+			s := database.New(d, k.ring)
+			for killed {
+				n, err := s.SealSome(t.Context())
+				assert.NoError(t, err)
+				if n == 0 {
+					break
+				}
+			}
+			assert.NoError(t, s.Seal(quiet(t)))
+			checkOld(t, d, s, 600)
+			found, err := filepath.Glob(file + "*")
+			assert.NoError(t, err)
+			for _, name := range found {
+				content, err := os.ReadFile(name)
+				assert.NoError(t, err)
+				if i := bytes.Index(content, []byte("old.example")); i >= 0 {
+					t.Errorf("at byte %d of %s: %q", i, name, content[max(0, i-40):i+20])
+				}
+			}
+		})
 	}
 }
 
@@ -464,7 +477,11 @@ func TestSealedAddressesCannotBeMigratedBack(t *testing.T) {
 		k := newKeys(t)
 		s := database.New(d, k.ring)
 		ada := newUser(t, s, "ada")
-		_, err = m.Down(t.Context())
+		for range 2 { // the later ones go back
+			if _, err = m.Down(t.Context()); err != nil {
+				break
+			}
+		}
 		if err == nil || !strings.Contains(err.Error(), "00011_sealed.sql") {
 			t.Errorf("back: %v", err)
 		}

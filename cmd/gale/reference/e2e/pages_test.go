@@ -11,6 +11,7 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/cmd/gale/reference/e2e"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/drivers/galeoidc"
 )
 
 // look returns what is wrong with the page that a tab shows.
@@ -31,6 +32,10 @@ func TestPages(t *testing.T) {
 	_, ask := r.app("https://app.example/cb", "Dashboard")
 	long, askLong := r.app("https://"+strings.Repeat("host.", 12)+"example.com/cb", strings.Repeat("Long name ", 9))
 	r.allowed(long)
+	off, askOff := r.app("https://app.example/cb", "Old dashboard")
+	if err := galeoidc.NewStore(r.DB).DisableClient(t.Context(), off); err != nil {
+		t.Fatal(err)
+	}
 	askLong += "&prompt=consent"
 	signedOut := []page{
 		{path: "/"},
@@ -97,6 +102,13 @@ func TestPages(t *testing.T) {
 		{path: ask},
 		{path: askLong},
 		{path: "/consent?request=none", status: 404},
+		{path: askOff, status: 403},
+		{path: "/oauth/authorize?client_id=none", status: 400},
+		{path: "/admin/clients/" + off},
+		{path: "/admin/clients/" + long, do: func(b *tab) {
+			b.submit("form.half button", "#redirects", "http://app.example")
+			b.sees("must begin with https")
+		}},
 		{path: "/admin/clients"},
 		{path: "/admin/clients/new"},
 		{path: "/admin/clients/new", do: func(b *tab) {

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/session"
@@ -84,16 +83,12 @@ func (h *Apps) Answer(w http.ResponseWriter, r *http.Request) error {
 		s, _ := h.Session(r)
 		location, err = h.Apps.Allow(ctx, u, s, asked)
 	} else if err == nil {
-		location, err = h.Apps.Deny(ctx, asked)
+		location, err = h.Apps.Deny(ctx, u, asked)
 	}
 	if errors.Is(err, services.ErrNotFound) {
 		return h.over(w, r)
 	}
 	if err != nil {
-		return err
-	}
-	action := map[string]string{"allow": "app.allowed", "deny": "app.denied"}[in.Answer]
-	if err := h.note(r, u, action, audit.OK, asked.ClientID+" "+strings.Join(asked.Scopes, " ")); err != nil {
 		return err
 	}
 	w.Header().Set("Location", location) // an address that the app has registered
@@ -129,11 +124,8 @@ func (h *Apps) Show(w http.ResponseWriter, r *http.Request) error {
 // Revoke takes the access of an app back.
 func (h *Apps) Revoke(w http.ResponseWriter, r *http.Request) error {
 	ctx, u := r.Context(), h.Auth.MustUser(r.Context()).User
-	g, err := h.Apps.Revoke(ctx, u.ID, r.PathValue("id"))
+	g, err := h.Apps.Revoke(ctx, u, r.PathValue("id"))
 	if err != nil {
-		return err
-	}
-	if err := h.note(r, u, "app.revoked", audit.OK, g.ClientID); err != nil {
 		return err
 	}
 	session.From(ctx).Flash("success", g.ClientName+" has no access any more.")

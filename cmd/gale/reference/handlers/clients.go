@@ -1,11 +1,13 @@
 package handlers
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/session"
@@ -15,7 +17,7 @@ import (
 // Clients is where admins say which apps may ask users for access.
 type Clients struct{ Site }
 
-// clientScope is one that a new app can have.
+// clientScope is one that an app can have.
 type clientScope struct {
 	Name, Words string
 	Chosen      bool
@@ -24,7 +26,7 @@ type clientScope struct {
 // clientSecret is shown once.
 type clientSecret struct {
 	Name, ID, Secret string
-	Rotated          bool
+	Rotated, AtOnce  bool // the old one has ended, too
 }
 
 // Show lists the apps.
@@ -52,15 +54,18 @@ func (h *Clients) New(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Clients) form(w http.ResponseWriter, r *http.Request, status int, form *Form, chosen []string) error {
-	page := struct {
+	return h.Views.Render(w, r, status, "admin/client", struct {
 		Tab    string
 		Form   *Form
 		Scopes []clientScope
-	}{Tab: "apps", Form: form}
+	}{"apps", form, clientScopes(chosen)})
+}
+
+func clientScopes(chosen []string) (all []clientScope) {
 	for _, s := range services.AppScopes() {
-		page.Scopes = append(page.Scopes, clientScope{s, scopeWord(s), slices.Contains(chosen, s)})
+		all = append(all, clientScope{s, scopeWord(s), slices.Contains(chosen, s)})
 	}
-	return h.Views.Render(w, r, status, "admin/client", page)
+	return all
 }
 
 // Create makes an app and shows its secret, this once.
@@ -99,9 +104,6 @@ func (h *Clients) Create(w http.ResponseWriter, r *http.Request) error {
 		}
 		return h.form(w, r, form.status(w), form, in.Scopes)
 	}
-	if err := h.note(r, u, "client.created", audit.OK, c.ID+" "+c.Name); err != nil {
-		return err
-	}
 	return h.show(w, r, http.StatusCreated, clientSecret{Name: c.Name, ID: c.ID, Secret: secret})
 }
 
@@ -115,29 +117,93 @@ func lines(text string) (all []string) {
 	return all
 }
 
-// Rotate gives an app a new secret and shows it, this once.
-func (h *Clients) Rotate(w http.ResponseWriter, r *http.Request) error {
-	u := h.Auth.MustUser(r.Context()).User
-	c, secret, err := h.Apps.Rotate(r.Context(), u, r.PathValue("id"))
+// Edit shows all that can be changed of an app.
+func (h *Clients) Edit(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	app, err := h.Apps.App(ctx, h.Auth.MustUser(ctx).User, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	if err := h.note(r, u, "client.rotated", audit.OK, c.ID+" "+c.Name); err != nil {
+	form := newForm("name", app.Name, "redirects", strings.Join(app.RedirectURIs, "\n"))
+	return h.edit(w, r, http.StatusOK, app, form, app.Scopes)
+}
+
+func (h *Clients) edit(w http.ResponseWriter, r *http.Request, status int, app services.RegisteredApp, form *Form, chosen []string) error {
+	return h.Views.Render(w, r, status, "admin/client-edit", struct {
+		Tab    string
+		App    services.RegisteredApp
+		Form   *Form
+		Scopes []clientScope
+	}{"apps", app, form, clientScopes(chosen)})
+}
+
+// Change gives an app another name, other addresses and other scopes.
+func (h *Clients) Change(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Name      string   `form:"name"`
+		Redirects string   `form:"redirects"`
+		Scopes    []string `form:"scopes"`
+		Seen      string   `form:"seen"`
+	}](w, r)
+	ctx := r.Context()
+	u, id := h.Auth.MustUser(ctx).User, r.PathValue("id")
+	var c galeoidc.Client
+	if err == nil {
+		c, err = h.Apps.Change(ctx, u, id, services.AppWish{Name: in.Name, Redirects: lines(in.Redirects), Scopes: in.Scopes, Seen: in.Seen})
+	}
+	if err != nil {
+		form := newForm("name", in.Name, "redirects", in.Redirects, "scopes", "")
+		if errors.Is(err, galeoidc.ErrChanged) {
+			form.Problem = "Somebody has changed this app since you opened the page. The list shows what it is now; save again to have it as it is here."
+		} else if !form.refuse(err) {
+			return err
+		}
+		app, err := h.Apps.App(ctx, u, id)
+		if err != nil {
+			return err
+		}
+		return h.edit(w, r, form.status(w), app, form, in.Scopes)
+	}
+	session.From(ctx).Flash("success", c.Name+" is saved.")
+	return h.to(w, r, "clients")
+}
+
+// Rotate gives an app a new secret and shows it, this once.
+func (h *Clients) Rotate(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		AtOnce bool `form:"at_once"`
+	}](w, r)
+	if err != nil {
 		return err
 	}
-	return h.show(w, r, http.StatusOK, clientSecret{Name: c.Name, ID: c.ID, Secret: secret, Rotated: true})
+	c, secret, err := h.Apps.Rotate(r.Context(), h.Auth.MustUser(r.Context()).User, r.PathValue("id"), in.AtOnce)
+	if err != nil {
+		return err
+	}
+	return h.show(w, r, http.StatusOK, clientSecret{Name: c.Name, ID: c.ID, Secret: secret, Rotated: true, AtOnce: in.AtOnce})
+}
+
+// Disable has nothing of an app work until Enable.
+func (h *Clients) Disable(w http.ResponseWriter, r *http.Request) error {
+	return h.stop(w, r, h.Apps.Disable, " is disabled, and what it has does not work.")
+}
+
+// Enable has it work again.
+func (h *Clients) Enable(w http.ResponseWriter, r *http.Request) error {
+	return h.stop(w, r, h.Apps.Enable, " works again.")
 }
 
 // Delete ends an app and all access that users have given it.
 func (h *Clients) Delete(w http.ResponseWriter, r *http.Request) error {
+	return h.stop(w, r, h.Apps.Delete, " is deleted, with all access that it had.")
+}
+
+func (h *Clients) stop(w http.ResponseWriter, r *http.Request, change func(context.Context, models.User, string) (galeoidc.Client, error), done string) error {
 	ctx := r.Context()
-	c, err := h.Apps.Delete(ctx, r.PathValue("id"))
+	c, err := change(ctx, h.Auth.MustUser(ctx).User, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	if err := h.note(r, h.Auth.MustUser(ctx).User, "client.deleted", audit.OK, c.ID+" "+c.Name); err != nil {
-		return err
-	}
-	session.From(ctx).Flash("success", c.Name+" is deleted, with all access that it had.")
+	session.From(ctx).Flash("success", c.Name+done)
 	return h.to(w, r, "clients")
 }

@@ -74,6 +74,12 @@ func (s *Site) to(w http.ResponseWriter, r *http.Request, name string, pairs ...
 	return web.Redirect(w, r, u, http.StatusSeeOther)
 }
 
+// Codes of errors that end the way of who comes from an app.
+const (
+	AppDisabled = "client_disabled" // as package galeoidc has it
+	AppMistaken = "app_request"
+)
+
 // RenderError shows an error as a page; it is the renderer of the pages. When
 // the page itself cannot be made, the plain one of package web is shown.
 func (s *Site) RenderError(w http.ResponseWriter, r *http.Request, e *web.Error) {
@@ -82,6 +88,11 @@ func (s *Site) RenderError(w http.ResponseWriter, r *http.Request, e *web.Error)
 		Title, Message, RequestID string
 	}{e.Status, http.StatusText(e.Status), e.Message, obs.RequestFrom(r.Context()).ID()}
 	switch {
+	case e.Code == AppDisabled:
+		data.Title, data.Message = "This app is disabled", "An admin has turned it off, and it gets no access. Ask an admin here, or whoever runs the app."
+	case e.Code == AppMistaken:
+		data.Title, data.Message = "The app cannot go on", "It sent you here with a request that is not right, or is over, and got nothing. Go back to it and start again; "+
+			"if that does not help, tell whoever runs it: "+e.Message
 	case e.Status == http.StatusNotFound:
 		data.Title, data.Message = "Nothing here", "The address may be wrong, or what it named may be private or gone."
 	case e.Status >= 500 && e.Code == "":

@@ -1,0 +1,219 @@
+package services
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/drivers/galeoidc"
+)
+
+// AppWish is what an admin says of an app.
+type AppWish struct {
+	Name      string
+	Redirects []string // where users are sent back to
+	Scopes    []string // some of [AppScopes]
+	Seen      string   // for a change, the [RegisteredApp.Seen] that it is one of
+
+	// What it is from the beginning, and stays.
+	Public  bool // it runs with its users, and cannot keep a secret
+	Users   bool // it acts for users
+	Refresh bool // and goes on to while they are away
+	Self    bool // it acts for itself, with the rights of the admin
+	Asks    bool // it serves an API of its own, and asks about tokens
+}
+
+func (w AppWish) checkScopes() string {
+	if slices.ContainsFunc(w.Scopes, func(s string) bool { return !slices.Contains(AppScopes(), s) }) {
+		return "must be some of " + strings.Join(AppScopes(), ", ")
+	}
+	return ""
+}
+
+// Register makes an app. Its secret is shown this once; it is "" where the app
+// cannot keep one. As by the other methods on registered apps, the caller must
+// hold [MayAdmin].
+func (a *Apps) Register(ctx context.Context, admin models.User, w AppWish) (galeoidc.Client, string, error) {
+	if err := a.May.require(ctx, MayAdmin); err != nil {
+		return galeoidc.Client{}, "", err
+	}
+	var bad Invalid
+	if !w.Users && !w.Self && !w.Asks {
+		bad.check("users", "must be chosen, or another of these")
+	}
+	if len(w.Scopes) == 0 && (w.Users || w.Self) {
+		bad.check("scopes", "must be at least one")
+	}
+	bad.check("scopes", w.checkScopes())
+	if err := bad.err(); err != nil {
+		return galeoidc.Client{}, "", err
+	}
+	c := galeoidc.Client{
+		ID: galeoidc.NewClientID(), Name: w.Name, Public: w.Public, RedirectURIs: w.Redirects, Scopes: w.Scopes, Introspects: w.Asks, CreatedBy: admin.ID,
+	}
+	for grant, chosen := range map[string]bool{
+		galeoidc.AuthorizationCode: w.Users, galeoidc.RefreshToken: w.Refresh, galeoidc.ClientCredentials: w.Self,
+	} {
+		if chosen {
+			c.GrantTypes = append(c.GrantTypes, grant)
+		}
+	}
+	if len(c.GrantTypes) == 0 { // it only asks, and needs a secret for that
+		c.GrantTypes, c.Scopes = []string{galeoidc.ClientCredentials}, nil
+	}
+	return a.Store.CreateClient(a.recorded(ctx, admin, "client.created", c), c)
+}
+
+// recorded has what an admin does to an app written down.
+func (a *Apps) recorded(ctx context.Context, admin models.User, action string, c galeoidc.Client, detail ...string) context.Context {
+	if action == "client.created" || action == "client.changed" {
+		detail = append(detail, "redirects", strings.Join(c.RedirectURIs, " "), "scopes", strings.Join(c.Scopes, " "))
+	}
+	return record(ctx, a.Audit, admin, action, c.ID, append(detail, "name", c.Name)...)
+}
+
+// RegisteredApp is an app, and who has registered it.
+type RegisteredApp struct {
+	galeoidc.Client
+	Owner   string // the name of the admin; "" for one who has left
+	Self    bool   // it acts for itself, as that admin
+	Rotates bool   // whether the admin who looks may give it a new secret
+}
+
+// Seen stands for what can be changed of the app.
+func (r RegisteredApp) Seen() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{r.Name, strings.Join(r.RedirectURIs, " "), strings.Join(r.Scopes, " ")}, "\n")))
+	return hex.EncodeToString(sum[:])
+}
+
+// Registered lists the apps for an admin, the newest first.
+func (a *Apps) Registered(ctx context.Context, admin models.User) ([]RegisteredApp, error) {
+	if err := a.May.require(ctx, MayAdmin); err != nil {
+		return nil, err
+	}
+	clients, err := a.Store.Clients(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	return a.withOwners(ctx, admin, clients...)
+}
+
+func (a *Apps) withOwners(ctx context.Context, admin models.User, clients ...galeoidc.Client) ([]RegisteredApp, error) {
+	names, all := map[string]string{}, make([]RegisteredApp, len(clients))
+	for i, c := range clients {
+		if _, known := names[c.CreatedBy]; !known {
+			u, err := a.Accounts.Store.User(ctx, c.CreatedBy)
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return nil, err
+			}
+			names[c.CreatedBy] = u.Name
+		}
+		all[i] = RegisteredApp{c, names[c.CreatedBy], self(c), rotates(admin, c)}
+	}
+	return all, nil
+}
+
+// App returns one of them; ErrNotFound when it is unknown.
+func (a *Apps) App(ctx context.Context, admin models.User, id string) (RegisteredApp, error) {
+	if err := a.May.require(ctx, MayAdmin); err != nil {
+		return RegisteredApp{}, err
+	}
+	c, err := a.Store.Client(ctx, id)
+	if err != nil {
+		return RegisteredApp{}, gone(err)
+	}
+	all, err := a.withOwners(ctx, admin, c)
+	if err != nil {
+		return RegisteredApp{}, err
+	}
+	return all[0], nil
+}
+
+func self(c galeoidc.Client) bool { return slices.Contains(c.GrantTypes, galeoidc.ClientCredentials) }
+
+// rotates: who has the secret of an app that acts for itself acts as the admin
+// who registered it, which other admins are not to do.
+func rotates(admin models.User, c galeoidc.Client) bool {
+	return !c.Public && (!self(c) || c.CreatedBy == admin.ID)
+}
+
+// Change gives an app another name, other addresses and other scopes; one that
+// was changed since it was seen is [galeoidc.ErrChanged]. Nor may other admins
+// have it do more as the admin who registered it.
+func (a *Apps) Change(ctx context.Context, admin models.User, id string, w AppWish) (galeoidc.Client, error) {
+	app, err := a.App(ctx, admin, id)
+	if err != nil {
+		return galeoidc.Client{}, err
+	}
+	if w.Seen != app.Seen() {
+		return app.Client, galeoidc.ErrChanged
+	}
+	c := app.Client
+	more := func(scope string) bool { return !slices.Contains(c.Scopes, scope) }
+	var bad Invalid
+	if len(w.Scopes) == 0 && len(c.Scopes) > 0 {
+		bad.check("scopes", "must be at least one")
+	}
+	bad.check("scopes", w.checkScopes())
+	if app.Self && c.CreatedBy != admin.ID && slices.ContainsFunc(w.Scopes, more) {
+		bad.check("scopes", "can only become fewer, since it acts as another admin")
+	}
+	if err := bad.err(); err != nil {
+		return c, err
+	}
+	c.Name, c.RedirectURIs, c.Scopes = w.Name, w.Redirects, w.Scopes
+	c, err = a.Store.UpdateClient(a.recorded(ctx, admin, "client.changed", c), app.Client, c)
+	return c, gone(err)
+}
+
+// Rotate gives an app a new secret, which is shown this once; the old one works
+// for 24 hours more, or ends at once. ErrNotFound is an app that is unknown or
+// has no secret, ErrForbidden one whose secret is another admin's.
+func (a *Apps) Rotate(ctx context.Context, admin models.User, id string, atOnce bool) (c galeoidc.Client, secret string, err error) {
+	app, err := a.App(ctx, admin, id)
+	if err != nil {
+		return app.Client, "", err
+	}
+	if !app.Public && !app.Rotates {
+		return app.Client, "", ErrForbidden
+	}
+	old, how := overlap, "ends in a day"
+	if atOnce {
+		old, how = time.Duration(0), "ended at once"
+	}
+	secret, err = a.Store.RotateSecret(a.recorded(ctx, admin, "client.rotated", app.Client, "old secret", how), id, old)
+	return app.Client, secret, gone(err)
+}
+
+// Disable has nothing of an app work until Enable: no codes, no tokens, and none
+// of those that it has.
+func (a *Apps) Disable(ctx context.Context, admin models.User, id string) (galeoidc.Client, error) {
+	return a.stop(ctx, admin, "client.disabled", id, a.Store.DisableClient)
+}
+
+// Enable has what has not expired meanwhile work again.
+func (a *Apps) Enable(ctx context.Context, admin models.User, id string) (galeoidc.Client, error) {
+	return a.stop(ctx, admin, "client.enabled", id, a.Store.EnableClient)
+}
+
+// Delete ends an app and all access that it has, to all users.
+func (a *Apps) Delete(ctx context.Context, admin models.User, id string) (galeoidc.Client, error) {
+	return a.stop(ctx, admin, "client.deleted", id, a.Store.DeleteClient)
+}
+
+func (a *Apps) stop(ctx context.Context, admin models.User, action, id string, change func(context.Context, string) error) (galeoidc.Client, error) {
+	app, err := a.App(ctx, admin, id)
+	if err != nil {
+		return app.Client, err
+	}
+	if err := change(a.recorded(ctx, admin, action, app.Client), id); err != nil {
+		return app.Client, gone(err)
+	}
+	a.Stopped(ctx)
+	return app.Client, nil
+}
