@@ -477,14 +477,14 @@ func TestSealedAddressesCannotBeMigratedBack(t *testing.T) {
 		k := newKeys(t)
 		s := database.New(d, k.ring)
 		ada := newUser(t, s, "ada")
-		for range 2 { // the later ones go back
-			if _, err = m.Down(t.Context()); err != nil {
-				break
-			}
+		for err == nil { // those after it go back
+			_, err = m.Down(t.Context())
 		}
-		if err == nil || !strings.Contains(err.Error(), "00011_sealed.sql") {
+		if !strings.Contains(err.Error(), "00011_sealed.sql") {
 			t.Errorf("back: %v", err)
 		}
+		_, err = m.Up(t.Context())
+		assert.NoError(t, err)
 		u, err := s.UserByEmail(t.Context(), ada.Email)
 		assert.NoError(t, err)
 		assert.Equal(t, u.ID, ada.ID)
