@@ -27,7 +27,7 @@ import (
 	"github.com/galeweb/gale/session"
 )
 
-// Options are what New builds on. All but Broker, Limits, Breached, Metrics,
+// Options are what New builds on. All but Broker, Limits, Sessions, Breached, Metrics,
 // Hasher, Now, Reload and Transport are needed. [Open] makes them of a configuration.
 type Options struct {
 	Config   config.Config
@@ -36,6 +36,7 @@ type Options struct {
 	Mail     mail.Sender      // in development a *mail.Memory is shown at /dev/outbox
 	Broker   hub.Broker       // defaults to memory
 	Limits   ratelimit.Store  // of failed sign-ins and mails; defaults to the database
+	Sessions session.Store    // defaults to the database
 	Breached []*strength.List // passwords that may not be chosen; defaults to those built in
 	Logger   *slog.Logger
 	Metrics  *obs.Metrics
@@ -169,16 +170,6 @@ func New(o Options) (*App, error) {
 	a.keepKeys(ctx)
 	a.keepSealed(ctx, store)
 	return a, nil
-}
-
-// sessionStore keeps sessions in the database and, where the configuration says
-// so, those in use in memory for a moment.
-func (a *App) sessionStore() session.Store {
-	var store session.Store = session.NewSQLStore(a.o.DB)
-	if age := a.o.Config.SessionCache; age > 0 {
-		store = session.NewCachedStore(session.CachedOptions{Store: store, Age: age, Clock: a.o.Now})
-	}
-	return store
 }
 
 // Handler serves relay, without the default middleware that gale.Run adds.
