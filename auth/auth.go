@@ -80,8 +80,13 @@ type Options[U any] struct {
 	// and bound what it keeps, since clients can have it called at will. Optional.
 	Refused func(ctx context.Context, r Refusal[U])
 	// Stamp returns a text that changes whenever u's password or second
-	// factors do, such as a counter or the password's hash; it ends sign-ins
-	// that are half done. Only its SHA-256 is kept. Required by [Auth.Begin].
+	// factors do, such as a counter or the password's hash. It ends sign-ins
+	// that are half done, and sessions that were begun, by [Auth.SignIn], when
+	// it was another: those too that begin while a password is changed, and by
+	// the old one. Whoever makes the change stays by [Auth.Rebind]. It is called
+	// for each request with a session. Only its SHA-256 is kept. Required by
+	// [Auth.Begin]; without it a session outlives the password unless
+	// [session.Manager.RevokeAll] ends it.
 	Stamp func(u U) string
 	// LoginURL is where people who must sign in are sent, with the parameter
 	// next; see [Next]. Defaults to "/login".

@@ -28,6 +28,7 @@ func BenchmarkSession(b *testing.B) {
 		Find:        func(_ context.Context, id string) (user, error) { return user{ID: id, Roles: []string{"editor"}}, nil },
 		ID:          func(u user) string { return u.ID },
 		Roles:       func(u user) []string { return u.Roles },
+		Stamp:       func(u user) string { return u.ID },
 		Permissions: map[string][]string{"editor": {"posts.write"}},
 	})
 	w := httptest.NewRecorder()

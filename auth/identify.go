@@ -23,7 +23,8 @@ import (
 //
 // When the session or the user cannot be read, the answer is an error, not the
 // page for people who are signed out. A user who does not exist any more is
-// signed out; one who is not active is treated so.
+// signed out; one who is not active, or whose [Options].Stamp is not that of the
+// session any more, is treated so.
 func (a *Auth[U]) Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, done := r.Context(), func() {}
@@ -110,11 +111,21 @@ func (a *Auth[U]) bySession(ctx context.Context) (id identity[U], half *pending[
 		return id, half, err
 	}
 	u, err := a.o.Find(ctx, user)
+	if err == nil && !a.bound(s, u) && a.found != nil {
+		a.found.Forget(user) // the session may be newer than what is believed of the user
+		u, err = a.o.Find(ctx, user)
+	}
 	if errors.Is(err, ErrNoUser) {
 		return id, nil, s.SignOut(ctx)
 	}
 	if err != nil || !a.o.Active(u) {
 		return id, nil, err
+	}
+	if !a.bound(s, u) {
+		// Not signed out: while the user changes the password in this session, its
+		// other requests come here too.
+		s.Disown()
+		return id, nil, nil
 	}
 	return identity[U]{user: u, known: true, credential: bySession, session: s}, nil, nil
 }

@@ -113,9 +113,30 @@ func (p proof) since(methods []Method) (at time.Time, ok bool) {
 	return time.UnixMilli(ms).UTC(), ms > 0
 }
 
-func (a *Auth[U]) stamp(u U) string {
+// stamp is what is kept of Options.Stamp.
+type stamp [43]byte
+
+func (a *Auth[U]) stamp(u U) (s stamp) {
 	sum := sha256.Sum256([]byte(a.o.Stamp(u)))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	base64.RawURLEncoding.Encode(s[:], sum[:])
+	return s
+}
+
+// bound reports whether s was begun with what u signs in with today.
+func (a *Auth[U]) bound(s *session.Session, u U) bool {
+	if a.o.Stamp == nil {
+		return true
+	}
+	now := a.stamp(u) // compared where it is: requests make no garbage for it
+	return s.Stamp() == string(now[:])
+}
+
+// bind has the next token of s be good for as long as u's stamp stays.
+func (a *Auth[U]) bind(s *session.Session, u U) {
+	if a.o.Stamp != nil {
+		now := a.stamp(u)
+		s.Bind(string(now[:]))
+	}
 }
 
 // session returns the session, for a caller that cannot do without.
@@ -142,7 +163,8 @@ func (a *Auth[U]) Begin(ctx context.Context, u U, method Method) error {
 	if !a.o.Active(u) {
 		return ErrInactive
 	}
-	half := proof{User: a.o.ID(u), Stamp: a.stamp(u)}.with(a.o.Clock(), method)
+	now := a.stamp(u)
+	half := proof{User: a.o.ID(u), Stamp: string(now[:])}.with(a.o.Clock(), method)
 	if err := a.hold(ctx, s, half); err != nil {
 		return fmt.Errorf("auth: begin: %w", err)
 	}
@@ -179,7 +201,7 @@ func (a *Auth[U]) resume(ctx context.Context, s *session.Session) (*pending[U], 
 		if err != nil && !errors.Is(err, ErrNoUser) {
 			return nil, err
 		}
-		if err == nil && a.o.Active(u) && a.stamp(u) == half.Stamp {
+		if now := a.stamp(u); err == nil && a.o.Active(u) && string(now[:]) == half.Stamp {
 			return &pending[U]{u, half}, nil
 		}
 	}
@@ -206,7 +228,9 @@ func (a *Auth[U]) Pending(ctx context.Context) (u U, methods []Method, ok bool) 
 // SignIn makes u the user of this session and request. Call it after the
 // password, and every further factor, was found right, with the methods used
 // in this request; those of the pending sign-in of u are added, and whatever
-// is pending ends. The session gets a new token.
+// is pending ends. The session gets a new token, and is good until [Options].Stamp
+// of u is another than that of the value that is passed: pass the user as it was
+// read to check the password, not as it is read after that.
 //
 // A user who is not active is refused with [ErrInactive]. Methods that are
 // second factors only, [MethodTOTP] and [MethodRecovery], are refused with
@@ -234,6 +258,7 @@ func (a *Auth[U]) SignIn(ctx context.Context, u U, methods ...Method) error {
 		}
 	}
 	proved = proved.with(a.o.Clock(), methods...)
+	a.bind(s, u)
 	if err := a.enter(ctx, s, id, proved); err != nil {
 		return fmt.Errorf("auth: sign in: %w", err)
 	}
@@ -244,17 +269,29 @@ func (a *Auth[U]) SignIn(ctx context.Context, u U, methods ...Method) error {
 // enter opens the session of id. What is pending goes with the same write that
 // brings the user, lest it outlive the sign-in.
 func (a *Auth[U]) enter(ctx context.Context, s *session.Session, id string, proved proof) error {
+	before := readProof(s)
+	half, _ := session.Get[proof](s, pendingKey)
 	s.Delete(pendingKey)
 	if err := s.Put(proofKey, proved); err != nil {
 		return err
 	}
 	if err := s.SignIn(ctx, id); err != nil {
-		return err
+		return errors.Join(err, putBack(s, proofKey, before), putBack(s, pendingKey, half))
 	}
 	if readProof(s).User == id {
 		return nil
 	}
 	return s.Put(proofKey, proved) // the values were those of another user
+}
+
+// putBack makes the value of a session what it was before a change that failed:
+// the session is saved when the request ends all the same.
+func putBack(s *session.Session, key string, p proof) error {
+	if p.User == "" {
+		s.Delete(key)
+		return nil
+	}
+	return s.Put(key, p)
 }
 
 // SignOut ends the session. From then on nobody is signed in, nor is anything

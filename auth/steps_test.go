@@ -2,6 +2,8 @@ package auth_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
@@ -158,7 +160,22 @@ func (h *house) handler() http.Handler {
 	})
 	act("POST /cart", func(r *http.Request, _ resident) error { return session.From(r.Context()).Put("cart", "tea") })
 	act("POST /older/{user}", func(r *http.Request, u resident) error { // a release before there were proofs
+		sum := sha256.Sum256([]byte(u.Stamp))
+		session.From(r.Context()).Bind(base64.RawURLEncoding.EncodeToString(sum[:]))
 		return session.From(r.Context()).SignIn(r.Context(), u.ID)
+	})
+	act("POST /oldest/{user}", func(r *http.Request, u resident) error { // and before there were stamps
+		return session.From(r.Context()).SignIn(r.Context(), u.ID)
+	})
+	act("POST /late/{user}/{stamp}", func(r *http.Request, u resident) error { // a password that is changed meanwhile
+		h.change(u.ID, func(u *resident) { u.Stamp = r.PathValue("stamp") })
+		return h.auth.SignIn(r.Context(), u, auth.MethodPassword)
+	})
+	act("POST /change/{stamp}/{methods}", func(r *http.Request, _ resident) error {
+		if u, ok := h.auth.User(r.Context()); ok {
+			h.change(u.ID, func(u *resident) { u.Stamp = r.PathValue("stamp") })
+		}
+		return h.auth.Rebind(r.Context(), methods(r.PathValue("methods"))...)
 	})
 	act("POST /plant/{user}", func(r *http.Request, u resident) error { // as a sign-in that failed half-way may
 		return session.From(r.Context()).Put("auth.proof", map[string]any{"u": u.ID, "t": h.clock.Now().UnixMilli()})

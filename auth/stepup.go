@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
 )
 
@@ -20,25 +21,78 @@ import (
 func (a *Auth[U]) Confirm(ctx context.Context, method Method) error {
 	p := a.principal(ctx, "Confirm")
 	s := a.session(ctx, "Confirm")
-	id := a.identity(ctx)
-	switch {
-	case !id.known:
-		return a.unauthenticated()
-	case id.credential != bySession:
-		a.refused(ctx, id, "", codeSession)
-		return sessionRequired(id.credential)
-	}
-	proved := id.proof()
-	proved.User = a.o.ID(id.user)
-	err := s.Put(proofKey, proved.with(a.o.Clock(), method))
-	if err == nil {
-		err = s.Renew(ctx)
-	}
+	id, err := a.inSession(ctx)
 	if err != nil {
+		return err
+	}
+	if err := a.prove(ctx, s, id, method); err != nil {
 		return fmt.Errorf("auth: confirm: %w", err)
 	}
 	a.become(ctx, p, id)
 	return nil
+}
+
+// Rebind keeps the session of this request, with a new token, after the request
+// has changed the password or the second factors of its user: all sessions of
+// before that change of [Options].Stamp are over. The user is read anew; methods
+// are those that the change has proved besides, as by [Auth.Confirm].
+//
+// Call it once the user's other sessions are ended, by [session.Manager.RevokeAll].
+// It returns [session.ErrNotFound] when this one has ended too, or somebody who
+// has a copy of its token was first; nobody is signed in then.
+func (a *Auth[U]) Rebind(ctx context.Context, methods ...Method) error {
+	p := a.principal(ctx, "Rebind")
+	s := a.session(ctx, "Rebind")
+	id, err := a.inSession(ctx)
+	if err != nil {
+		return err
+	}
+	a.Forget(a.o.ID(id.user))
+	if id.user, err = a.o.Find(ctx, a.o.ID(id.user)); err != nil {
+		return fmt.Errorf("auth: rebind: %w", err)
+	}
+	a.bind(s, id.user)
+	if len(methods) > 0 {
+		err = a.prove(ctx, s, id, methods...)
+	} else {
+		err = s.Renew(ctx)
+	}
+	if errors.Is(err, session.ErrNotFound) {
+		a.become(ctx, p, identity[U]{})
+	}
+	if err != nil {
+		return fmt.Errorf("auth: rebind: %w", err)
+	}
+	a.become(ctx, p, id)
+	return nil
+}
+
+// inSession returns who makes the request, or why it is nobody with a session.
+func (a *Auth[U]) inSession(ctx context.Context) (identity[U], error) {
+	id := a.identity(ctx)
+	switch {
+	case !id.known:
+		return id, a.unauthenticated()
+	case id.credential != bySession:
+		a.refused(ctx, id, "", codeSession)
+		return id, sessionRequired(id.credential)
+	}
+	return id, nil
+}
+
+// prove stores, with a new token of s, that methods were right just now.
+func (a *Auth[U]) prove(ctx context.Context, s *session.Session, id identity[U], methods ...Method) error {
+	before := id.proof()
+	proved := before
+	proved.User = a.o.ID(id.user)
+	if err := s.Put(proofKey, proved.with(a.o.Clock(), methods...)); err != nil {
+		return err
+	}
+	err := s.Renew(ctx)
+	if err != nil && !errors.Is(err, session.ErrNotFound) { // nothing is left of one that was not found
+		err = errors.Join(err, putBack(s, proofKey, before))
+	}
+	return err
 }
 
 // RequireRecent lets only users through who are signed in by a session, and

@@ -11,7 +11,8 @@
 //	}
 //
 // Beside it stand a [Clock] that only the test moves, an [Outbox] for mail, a
-// database for each test ([DB]), and [Require] for services that a test needs.
+// database for each test ([DB]), an [Authenticator] for passkeys, and [Require] for
+// services that a test needs.
 //
 // # Concurrency
 //

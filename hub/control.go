@@ -32,7 +32,8 @@ const controlName = topicname.Reserved + "/control"
 type order struct {
 	Node       string `json:"node"` // whose it is, and who has carried it out
 	Disconnect bool   `json:"disconnect,omitzero"`
-	Lost       string `json:"lost,omitzero"` // a name of which others have missed messages
+	Again      bool   `json:"again,omitzero"` // with Disconnect: they may come back
+	Lost       string `json:"lost,omitzero"`  // a name of which others have missed messages
 	Match
 }
 
@@ -53,11 +54,22 @@ func (h *Hub) Recheck(ctx context.Context, m Match) error {
 // code 1008, after the account was disabled or the session revoked. m must have
 // one of the two. On an error other nodes may not have heard of it.
 func (h *Hub) Disconnect(ctx context.Context, m Match) error {
-	if m.User == "" && m.Session == "" {
-		return errors.New("hub: Disconnect needs a user or a session; everybody is never meant")
+	return h.part(ctx, order{Disconnect: true, Match: m})
+}
+
+// Reconnect is Disconnect for those who may come back, and are asked to: after
+// the credential was replaced that a connection was opened with. Who has the new
+// one resumes; who has only the old one is nobody then.
+func (h *Hub) Reconnect(ctx context.Context, m Match) error {
+	return h.part(ctx, order{Disconnect: true, Again: true, Match: m})
+}
+
+func (h *Hub) part(ctx context.Context, o order) error {
+	if o.User == "" && o.Session == "" {
+		return errors.New("hub: Disconnect and Reconnect need a user or a session; everybody is never meant")
 	}
-	h.disconnect(m)
-	return h.order(ctx, order{Disconnect: true, Match: m})
+	h.disconnect(o)
+	return h.order(ctx, o)
 }
 
 func (h *Hub) order(ctx context.Context, o order) error {
@@ -141,7 +153,7 @@ func (h *Hub) obey(ctx context.Context, s *Subscription[order]) {
 			h.recheck(ctx, Match{}) // whatever it was that was not heard
 		case e.Value.Node == h.node:
 		case e.Value.Disconnect:
-			h.disconnect(e.Value.Match)
+			h.disconnect(e.Value)
 		case e.Value.Lost != "":
 			if f := h.feed(e.Value.Lost); f != nil {
 				f.missed()
@@ -167,9 +179,13 @@ func (h *Hub) all(m Match) []*client {
 	return clients
 }
 
-func (h *Hub) disconnect(m Match) {
-	for _, c := range h.all(m) {
-		c.link.close(ws.CodePolicy, "access was withdrawn")
+func (h *Hub) disconnect(o order) {
+	for _, c := range h.all(o.Match) {
+		if o.Again {
+			c.restart()
+		} else {
+			c.link.close(ws.CodePolicy, "access was withdrawn")
+		}
 	}
 }
 

@@ -83,6 +83,7 @@ func TestRecheck(t *testing.T) {
 
 		// A closed account and a closed session.
 		assert.True(t, first.Disconnect(t.Context(), Match{Topic: "n/1"}) != nil, "not everybody")
+		assert.True(t, first.Reconnect(t.Context(), Match{Topic: "n/1"}) != nil, "not everybody")
 		assert.NoError(t, first.Disconnect(t.Context(), Match{User: "bob"}))
 		assert.NoError(t, first.Disconnect(t.Context(), Match{Session: "session of nobody"}))
 		synctest.Wait()
@@ -90,6 +91,22 @@ func TestRecheck(t *testing.T) {
 		assert.NoError(t, second.Disconnect(t.Context(), Match{Session: "session of ann"}))
 		synctest.Wait()
 		assert.Equal(t, ann.link.closed(), 1008)
+		drain(t, first, ann)
+		drain(t, second, bob)
+	})
+}
+
+// A credential that was replaced: its connections end on all nodes, and may come
+// back.
+func TestReconnect(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		first, second, _ := twoNodes(NewMemoryBroker(), TopicOptions[int]{})
+		ann, bob := newFakeClient(t, first, as(t, "ann")), newFakeClient(t, second, as(t, "bob"))
+		synctest.Wait()
+		assert.NoError(t, first.Reconnect(t.Context(), Match{User: "bob", Session: "session of bob"}))
+		synctest.Wait()
+		assert.Equal(t, [2]int{ann.link.closed(), bob.link.closed()}, [2]int{0, 1012})
 		drain(t, first, ann)
 		drain(t, second, bob)
 	})

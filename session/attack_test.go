@@ -137,10 +137,10 @@ type dump struct {
 	seen strings.Builder
 }
 
-func (d *dump) Save(ctx context.Context, r session.Record) error {
+func (d *dump) Save(ctx context.Context, was session.Hash, r session.Record) error {
 	fmt.Fprintf(&d.seen, "%s %x %v\n", r.Hash, r.Hash, r)
 	fmt.Fprintf(&d.seen, "%s %s\n", base64.RawURLEncoding.EncodeToString(r.Hash[:]), r.Data)
-	return d.Store.Save(ctx, r)
+	return d.Store.Save(ctx, was, r)
 }
 
 func TestAStolenStoreOpensNothing(t *testing.T) {

@@ -119,12 +119,12 @@ func (s *spy) Load(ctx context.Context, h session.Hash) (session.Record, error) 
 	return s.Store.Load(ctx, h)
 }
 
-func (s *spy) Save(ctx context.Context, r session.Record) error {
+func (s *spy) Save(ctx context.Context, was session.Hash, r session.Record) error {
 	s.saves++
 	if s.failing || s.failingSavesOnly {
 		return errDown
 	}
-	return s.Store.Save(ctx, r)
+	return s.Store.Save(ctx, was, r)
 }
 
 func (s *spy) Delete(ctx context.Context, h session.Hash) error {

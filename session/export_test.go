@@ -24,9 +24,9 @@ func (b *browsers) Load(ctx context.Context, h Hash) (Record, error) {
 	return b.CookieStore.Load(sealedKey.With(ctx, cookie), h)
 }
 
-func (b *browsers) Save(ctx context.Context, r Record) error {
+func (b *browsers) Save(ctx context.Context, was Hash, r Record) error {
 	cookie := &sealedCookie{}
-	err := b.CookieStore.Save(sealedKey.With(ctx, cookie), r)
+	err := b.CookieStore.Save(sealedKey.With(ctx, cookie), was, r)
 	if err == nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()

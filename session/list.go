@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -44,42 +45,33 @@ func (m *Manager) List(ctx context.Context, user string) ([]Info, error) {
 // Revoke ends the session of user that is called id. It returns [ErrNotFound]
 // when user has no such session, so that nobody can end another's.
 func (m *Manager) Revoke(ctx context.Context, user, id string) error {
-	recs, err := m.byUser(ctx, user)
-	if err != nil {
-		return err
-	}
-	found := false
-	for _, r := range recs {
-		if r.ID != id {
-			continue
-		}
-		found = true // and on: a Renew that failed half-way leaves two
-		if err := m.end(ctx, r); err != nil {
-			return err
-		}
-	}
-	if !found {
+	if id == "" || id != clip(id, len(id)) { // or what no database can be asked for
 		return fmt.Errorf("session: revoke: %w", ErrNotFound)
 	}
-	return nil
+	gone, err := m.end(ctx, user, id, "")
+	if err == nil && len(gone) == 0 {
+		err = fmt.Errorf("session: revoke: %w", ErrNotFound)
+	}
+	return err
 }
 
 // RevokeAll ends every session of user except the one called except, which may
-// be "": after a changed password the session that changed it stays.
+// be "": after a changed password the session that changed it stays. All end at
+// once; one that is given a new token meanwhile ends with them. Call it after the
+// change, and then [Session.Renew] for the one that stays: a copy of its token ends
+// with that, or, when Renew returns [ErrNotFound], has been renewed first by whoever
+// holds it. Call RevokeAll once more then, with no exception.
 func (m *Manager) RevokeAll(ctx context.Context, user, except string) error {
+	_, err := m.end(ctx, user, "", except)
+	return err
+}
+
+// Open reports whether the session of user that is called id is still open, for
+// what it has opened besides requests.
+func (m *Manager) Open(ctx context.Context, user, id string) (bool, error) {
 	recs, err := m.byUser(ctx, user)
-	if err != nil {
-		return err
-	}
-	for _, r := range recs {
-		if r.ID == except && except != "" {
-			continue
-		}
-		if err := m.end(ctx, r); err != nil {
-			return err
-		}
-	}
-	return nil
+	now := m.now()
+	return slices.ContainsFunc(recs, func(r Record) bool { return r.ID == id && now.Before(m.expires(&r)) }), err
 }
 
 func (m *Manager) byUser(ctx context.Context, user string) ([]Record, error) {
@@ -93,17 +85,47 @@ func (m *Manager) byUser(ctx context.Context, user string) ([]Record, error) {
 	return recs, nil
 }
 
-func (m *Manager) end(ctx context.Context, r Record) error {
-	if err := m.o.Store.Delete(ctx, r.Hash); err != nil {
-		return unavailable(fmt.Errorf("session: revoke: %w", err))
+// end ends sessions of user before their time, as Store.DeleteByUser does.
+func (m *Manager) end(ctx context.Context, user, only, except string) ([]Record, error) {
+	if user == "" {
+		return nil, nil // anonymous sessions are nobody's
 	}
-	m.ended(ctx, r)
-	return nil
+	gone, err := m.o.Store.DeleteByUser(ctx, user, only, except)
+	if err != nil {
+		return nil, unavailable(fmt.Errorf("session: revoke: %w", err))
+	}
+	m.ended(ctx, user, gone...)
+	return gone, nil
 }
 
-// ended tells that r is over before its time.
-func (m *Manager) ended(ctx context.Context, r Record) {
-	if m.o.Ended != nil && r.User != "" {
-		m.o.Ended(ctx, r.User, r.ID)
+// ended tells that sessions of user are over before their time.
+func (m *Manager) ended(ctx context.Context, user string, recs ...Record) {
+	if m.o.Ended == nil || user == "" {
+		return
 	}
+	for _, r := range recs {
+		m.o.Ended(ctx, user, r.ID)
+	}
+}
+
+// drop ends r, of whoever it is.
+func (m *Manager) drop(ctx context.Context, r *Record) error {
+	if r.User == "" {
+		return m.o.Store.Delete(ctx, r.Hash)
+	}
+	// Not by its hash: another request may just have replaced that.
+	_, err := m.o.Store.DeleteByUser(ctx, r.User, r.ID, "")
+	return err
+}
+
+// crowd ends the sessions of user that were last used longest ago, where there
+// are more than Options.MaxPerUser.
+func (m *Manager) crowd(ctx context.Context, user string) error {
+	recs, err := m.byUser(ctx, user)
+	for _, r := range recs[min(len(recs), m.o.MaxPerUser):] {
+		if _, err := m.end(ctx, user, r.ID, ""); err != nil {
+			return err
+		}
+	}
+	return err
 }

@@ -47,14 +47,25 @@ type Options struct {
 	// to 2 KiB with a [CookieStore], the most that fits there: a session is read
 	// on most requests, so keep ids in it, not objects.
 	MaxBytes int
+	// MaxPerUser bounds the open sessions of one user: a script that signs in
+	// without keeping its cookie must not fill the store. Signing in ends those
+	// that were last used longest ago. Defaults to 100.
+	MaxPerUser int
 	// Addr returns the client's address for the user's list of sessions.
 	// Defaults to the host of RemoteAddr; behind a proxy give the address that
 	// middleware.ClientIP found.
 	Addr func(*http.Request) string
 	// Ended is told of each session of a user that ends before its time: by
-	// SignOut, Revoke or RevokeAll. What the session opened besides requests, such
+	// SignOut, Revoke or RevokeAll, by MaxPerUser or, where Renewed is not set, by a
+	// second SignIn. What the session opened besides requests, such
 	// as a WebSocket, can be closed then. It must be quick. Defaults to nothing.
 	Ended func(ctx context.Context, user, id string)
+	// Renewed is told of each session of a user that has a new token, by Renew or
+	// by a second SignIn, just before the response that brings it: somebody else
+	// may have the old one. What was opened with it besides requests should be
+	// closed; a browser may open it again with the new one. It must be quick.
+	// Defaults to nothing.
+	Renewed func(ctx context.Context, user, id string)
 	// Clock tells the time. Defaults to [time.Now].
 	Clock func() time.Time
 }
@@ -78,6 +89,7 @@ func New(o Options) *Manager {
 		maxBytes = cookieBytes
 	}
 	o.MaxBytes = cmp.Or(o.MaxBytes, maxBytes)
+	o.MaxPerUser = cmp.Or(o.MaxPerUser, 100)
 	if o.Cookie == "" {
 		o.Cookie = hostPrefix + "session"
 		if o.Insecure {
@@ -85,7 +97,7 @@ func New(o Options) *Manager {
 		}
 	}
 	switch {
-	case o.Idle < 0 || o.Lifetime < 0 || o.TouchEvery < 0 || o.MaxBytes < 0:
+	case o.Idle < 0 || o.Lifetime < 0 || o.TouchEvery < 0 || o.MaxBytes < 0 || o.MaxPerUser < 0:
 		panic("session: an option is negative; leave it 0 for its default")
 	case sealed && o.MaxBytes > cookieBytes:
 		panic("session: Options.MaxBytes is more than fits into a cookie; at most 2048 with a CookieStore")
@@ -143,10 +155,17 @@ func (m *Manager) sweep(ctx context.Context, now time.Time) {
 	if now.UnixNano() < next || !m.nextSweep.CompareAndSwap(next, now.Add(sweepEvery).UnixNano()) {
 		return
 	}
-	if err := m.o.Store.DeleteExpired(ctx, now); err != nil {
+	if err := sweep(bare{ctx}, m.o.Store, now); err != nil {
 		obs.Logger(ctx).WarnContext(ctx, "session: expired sessions were not removed", "error", err)
 	}
 }
+
+// bare is a context without its values: what db.Also has added belongs to the
+// session that begins, not to those that are swept.
+type bare struct{ context.Context }
+
+// Value implements [context.Context].
+func (bare) Value(any) any { return nil }
 
 // unavailable makes the answer to a request whose session cannot be read or
 // written: trying again later is the right thing to do.

@@ -64,6 +64,7 @@ func (m *Manager) Attach(w http.ResponseWriter, r *http.Request) (_ http.Respons
 func (s *Session) done() {
 	if s.w.Written() {
 		s.afterHeader()
+		s.tellRenewed() // of a connection that was hijacked
 	} else {
 		// The server may send an empty 200 without asking the Writer.
 		s.beforeHeader()
@@ -102,7 +103,9 @@ func (s *Session) finish() (keep bool, err error) {
 // beforeHeader is the last moment for the cookie, and for refusing. It may run
 // a second time, to no effect.
 func (s *Session) beforeHeader() {
-	if err := s.settle(); err != nil {
+	err := s.settle()
+	s.tellRenewed()
+	if err != nil {
 		web.Fail(s.w, s.r, err) // takes the place of the response, see web.Writer.OnHeader
 	}
 }

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/galeweb/gale/internal/backoff"
 )
 
-// saveAttempts is how often a save is merged with that of another request. A
-// page that sends more requests at once, each changing the session, is better
-// told than waited for.
-const saveAttempts = 8
+// mergeTimes is how often a save is merged with that of another request. Of those
+// that save at once one is stored each time, and pauses of up to 32 ms let the
+// others through; in all they take 2 s at most. Who sends more at once, each
+// changing the session, is better told than waited for.
+const mergeTimes = 64
 
 // Save stores the changes now, for a handler that must know before it goes on.
 // It returns [ErrNotFound] when the session was ended meanwhile, by signing
@@ -32,9 +36,23 @@ func (s *Session) save(ctx context.Context) error {
 	if s.rec.Version == 0 {
 		return s.saveNew(ctx)
 	}
-	rec := s.rec
+	return s.merge(ctx, "")
+}
+
+// merge saves the changes to what is stored by now, with another token unless that
+// is "".
+func (s *Session) merge(ctx context.Context, token string) error {
+	if s.err != nil {
+		return s.err
+	}
+	rec, was := s.rec, s.rec.Hash
+	hash := was
+	if token != "" {
+		hash, _ = hashToken(token)
+	}
 	ctx = s.storing(ctx)
-	for range saveAttempts {
+	wait := backoff.Backoff{Least: time.Millisecond, Most: 32 * time.Millisecond}
+	for range mergeTimes {
 		merged := s.changes.apply(decode(rec.Data))
 		if err := s.m.fits(merged); err != nil {
 			return fmt.Errorf("merge: %w", err)
@@ -44,12 +62,20 @@ func (s *Session) save(ctx context.Context) error {
 			return fmt.Errorf("session: save: %w", err)
 		}
 		s.see(&rec, s.m.now())
-		err = s.m.o.Store.Save(ctx, rec)
+		rec.Hash = hash
+		if token != "" && s.bound != "" {
+			rec.Stamp = s.bound
+		}
+		err = s.m.o.Store.Save(ctx, was, rec)
 		if err == nil {
 			rec.Version++
 			s.changes, s.touch = changes{}, false
 			s.adopt(rec)
-			if s.sealed != nil {
+			switch {
+			case token != "":
+				s.renewed = append(s.renewed, rec)
+				s.give(token)
+			case s.sealed != nil:
 				s.token = s.sealed.token // the same, with other values
 			}
 			return nil
@@ -60,7 +86,10 @@ func (s *Session) save(ctx context.Context) error {
 		if !errors.Is(err, ErrConflict) {
 			return unavailable(fmt.Errorf("session: save: %w", err))
 		}
-		rec, err = s.m.o.Store.Load(ctx, rec.Hash)
+		if !wait.Pause(ctx) {
+			break
+		}
+		rec, err = s.m.o.Store.Load(ctx, was)
 		if errors.Is(err, ErrNotFound) {
 			s.reset()
 			return fmt.Errorf("session: save: %w", err)
@@ -69,7 +98,7 @@ func (s *Session) save(ctx context.Context) error {
 			return unavailable(fmt.Errorf("session: save: %w", err))
 		}
 	}
-	return unavailable(fmt.Errorf("session: save, %d times: %w", saveAttempts, ErrConflict))
+	return unavailable(fmt.Errorf("session: save, %d times: %w", mergeTimes, ErrConflict))
 }
 
 // saveNew stores a session that has no cookie yet. A session whose values were
@@ -88,7 +117,7 @@ func (s *Session) saveNew(ctx context.Context) error {
 		return fmt.Errorf("session: save: %w", err)
 	}
 	s.m.sweep(ctx, rec.Created)
-	if err := s.m.o.Store.Save(s.storing(ctx), rec); err != nil {
+	if err := s.m.o.Store.Save(s.storing(ctx), rec.Hash, rec); err != nil {
 		return unavailable(fmt.Errorf("session: save: %w", err))
 	}
 	rec.Version++

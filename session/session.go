@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/internal/ctxkey"
+	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/web"
 )
 
@@ -49,9 +50,11 @@ type state struct {
 	stored  data   // what rec.Data holds
 	current data   // stored with changes
 	changes changes
-	touch   bool   // Seen is to be written
-	token   string // cookie to be sent
-	clear   bool   // cookie to be removed
+	touch   bool     // Seen is to be written
+	token   string   // cookie to be sent
+	clear   bool     // cookie to be removed
+	renewed []Record // whose token was replaced; Options.Renewed is yet to be told
+	bound   string   // stamp for the next token
 }
 
 // storing returns ctx for calls of the store, which may need the cookie.
@@ -157,10 +160,37 @@ func (s *Session) Created() time.Time {
 	return s.rec.Created
 }
 
+// Stamp returns the stamp of the session as it is stored, or "".
+func (s *Session) Stamp() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rec.Stamp
+}
+
+// Bind has the next SignIn or Renew store stamp with the session: a text that
+// says by what the user has proved to be one, such as a hash of the password's
+// hash. Whoever compares it at each request has ended all sessions with the
+// password, those too that begin while it is changed. Package auth does.
+func (s *Session) Bind(stamp string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bound = stamp
+}
+
+// Disown makes the session of this request an empty one that is not stored. What
+// is in the store stays, and so does the cookie: another request may be about to
+// replace both.
+func (s *Session) Disown() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reset()
+}
+
 // SignIn begins a new session for user, at once in the store, and ends the one
 // that the request came with: a token from before signing in, which somebody
 // else may know, never becomes a signed-in one. Values stay, unless they are
-// of another user.
+// of another user. In a database the new session is the first change that ctx is
+// given to, so that a record can be stored with it (see audit.Log.With).
 func (s *Session) SignIn(ctx context.Context, user string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,20 +210,29 @@ func (s *Session) SignIn(ctx context.Context, user string) error {
 		}
 	}
 	rec, token := s.begin(user)
+	rec.Stamp = s.bound
 	var err error
 	if rec.Data, err = keep.encode(); err != nil {
 		return fmt.Errorf("session: sign in: %w", err)
 	}
 	s.m.sweep(ctx, rec.Created)
-	if err := s.m.o.Store.Save(s.storing(ctx), rec); err != nil {
+	if err := s.m.o.Store.Save(s.storing(ctx), rec.Hash, rec); err != nil {
 		return unavailable(fmt.Errorf("session: sign in: %w", err))
 	}
 	if s.rec.Version > 0 {
 		// On failure nobody has the new token, so that only the old session
 		// stays, as it was.
-		if err := s.m.o.Store.Delete(ctx, s.rec.Hash); err != nil {
+		if err := s.m.drop(ctx, &s.rec); err != nil {
 			return unavailable(fmt.Errorf("session: sign in: end the old session: %w", err))
 		}
+		if s.m.o.Renewed != nil {
+			s.renewed = append(s.renewed, s.rec)
+		} else {
+			s.m.ended(ctx, s.rec.User, s.rec)
+		}
+	}
+	if err := s.m.crowd(ctx, user); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "session: sessions beyond Options.MaxPerUser were not ended", "error", err)
 	}
 	rec.Version++
 	s.changes, s.touch = changes{}, false
@@ -211,7 +250,8 @@ func (s *Session) give(token string) {
 }
 
 // SignOut ends the session, at once in the store, and removes the cookie. What
-// is put into the session afterwards begins an anonymous one.
+// is put into the session afterwards begins an anonymous one. The end is the only
+// change that ctx is given to.
 func (s *Session) SignOut(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -219,10 +259,10 @@ func (s *Session) SignOut(ctx context.Context) error {
 		return s.err
 	}
 	if s.rec.Version > 0 {
-		if err := s.m.o.Store.Delete(ctx, s.rec.Hash); err != nil {
+		if err := s.m.drop(ctx, &s.rec); err != nil {
 			return unavailable(fmt.Errorf("session: sign out: %w", err))
 		}
-		s.m.ended(ctx, s.rec)
+		s.m.ended(ctx, s.rec.User, s.rec)
 	}
 	s.reset()
 	s.clear = true

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/galeweb/gale/internal/assert"
@@ -175,6 +177,48 @@ func TestConcurrentRequestsKeepEachOthersValues(t *testing.T) {
 	})))
 	flashes.cookies = b.cookies
 	flashes.get("/")
+}
+
+// contended is a store in which others save first, so many times.
+type contended struct {
+	session.Store
+	others int
+}
+
+func (s *contended) Save(ctx context.Context, was session.Hash, r session.Record) error {
+	if r.Version > 0 && s.others > 0 {
+		s.others--
+		if err := s.Store.Save(ctx, was, r); err != nil {
+			return err
+		}
+		return session.ErrConflict
+	}
+	return s.Store.Save(ctx, was, r)
+}
+
+// Two dozen forms sent at once are all taken; one that can never be is told.
+func TestASaveIsMergedAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &contended{Store: session.NewMemoryStore(session.MemoryOptions{})}
+		h, token := app(session.New(session.Options{Store: store})), ""
+		get := func(path string) *http.Response { // no server: nothing of it is real in a bubble
+			r, w := httptest.NewRequest(http.MethodGet, "https://example.com"+path, nil), httptest.NewRecorder()
+			r.AddCookie(&http.Cookie{Name: "__Host-session", Value: token})
+			h.ServeHTTP(w, r)
+			return w.Result()
+		}
+		token = get("/in/alice").Cookies()[0].Value
+		store.others = 24
+		assert.Equal(t, get("/put/k/v").StatusCode, http.StatusOK)
+		body, err := io.ReadAll(get("/get/k").Body)
+		assert.NoError(t, err)
+		assert.Equal(t, string(body), "v")
+		store.others = 1 << 20
+		began := time.Now()
+		assert.Equal(t, get("/put/k/w").StatusCode, http.StatusServiceUnavailable)
+		assert.True(t, time.Since(began) <= 2*time.Second, "it gives up in time")
+	})
 }
 
 func TestFlashesAreShownOnce(t *testing.T) {
@@ -361,11 +405,11 @@ func TestSaveGoesOnWhenTheClientHasLeft(t *testing.T) {
 // ctxStore fails when the context has ended, as a database does.
 type ctxStore struct{ session.Store }
 
-func (s ctxStore) Save(ctx context.Context, r session.Record) error {
+func (s ctxStore) Save(ctx context.Context, was session.Hash, r session.Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.Store.Save(ctx, r)
+	return s.Store.Save(ctx, was, r)
 }
 
 func TestPlainHTTPIsExplainedOnce(t *testing.T) {

@@ -56,9 +56,12 @@ func (c *CachedStore) Load(ctx context.Context, h Hash) (Record, error) {
 }
 
 // Save implements [Store].
-func (c *CachedStore) Save(ctx context.Context, r Record) error {
+func (c *CachedStore) Save(ctx context.Context, was Hash, r Record) error {
+	if r.Version > 0 && was != r.Hash {
+		defer c.records.Forget(was)
+	}
 	return c.records.Change(r.Hash, func() (Record, error) {
-		if err := c.store.Save(ctx, r); err != nil {
+		if err := c.store.Save(ctx, was, r); err != nil {
 			return Record{}, err
 		}
 		r.Version++
@@ -79,9 +82,21 @@ func (c *CachedStore) ByUser(ctx context.Context, user string) ([]Record, error)
 	return c.store.ByUser(ctx, user)
 }
 
-// DeleteExpired implements [Store]. It comes seldom: all is read anew.
+// DeleteByUser implements [Store].
+func (c *CachedStore) DeleteByUser(ctx context.Context, user, only, except string) ([]Record, error) {
+	gone, err := c.store.DeleteByUser(ctx, user, only, except)
+	if err != nil {
+		c.records.ForgetAll() // what is gone is not known
+	}
+	for _, r := range gone {
+		c.records.Forget(r.Hash)
+	}
+	return gone, err
+}
+
+// DeleteExpired implements [Sweeper]. It comes seldom: all is read anew.
 func (c *CachedStore) DeleteExpired(ctx context.Context, now time.Time) error {
-	err := c.store.DeleteExpired(ctx, now)
+	err := sweep(ctx, c.store, now)
 	c.records.ForgetAll()
 	return err
 }

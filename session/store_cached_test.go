@@ -75,7 +75,7 @@ func TestCachedStoreKeepsNoReadFromBeforeAnEnd(t *testing.T) {
 	below := &slowLoad{Store: session.NewMemoryStore(session.MemoryOptions{})}
 	cached := session.NewCachedStore(session.CachedOptions{Store: below, Age: time.Hour})
 	r := session.Record{Hash: session.Hash{1}, User: "alice"}
-	assert.NoError(t, below.Save(t.Context(), r))
+	assert.NoError(t, below.Save(t.Context(), r.Hash, r))
 	below.meanwhile = func() { assert.NoError(t, cached.Delete(t.Context(), r.Hash)) }
 	_, err := cached.Load(t.Context(), r.Hash)
 	assert.NoError(t, err) // it was there when it was read

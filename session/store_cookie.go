@@ -120,7 +120,7 @@ func (c *CookieStore) open(sealed string, h Hash) (version int64, data []byte, o
 }
 
 // Save implements [Store].
-func (c *CookieStore) Save(ctx context.Context, r Record) error {
+func (c *CookieStore) Save(ctx context.Context, was Hash, r Record) error {
 	cookie, ok := sealedKey.Value(ctx)
 	if !ok {
 		return errors.New("session: a CookieStore saves within a request of its Manager only")
@@ -137,7 +137,7 @@ func (c *CookieStore) Save(ctx context.Context, r Record) error {
 		return fmt.Errorf("%w: %d bytes when sealed, a cookie holds %d", ErrTooLarge, len(sealed), maxSealed)
 	}
 	r.Data = nil
-	if err := c.index.Save(ctx, r); err != nil {
+	if err := c.index.Save(ctx, was, r); err != nil {
 		return err
 	}
 	cookie.out = tokenEncoding.EncodeToString(sealed)
@@ -152,7 +152,12 @@ func (c *CookieStore) ByUser(ctx context.Context, user string) ([]Record, error)
 	return c.index.ByUser(ctx, user)
 }
 
-// DeleteExpired implements [Store].
+// DeleteByUser implements [Store].
+func (c *CookieStore) DeleteByUser(ctx context.Context, user, only, except string) ([]Record, error) {
+	return c.index.DeleteByUser(ctx, user, only, except)
+}
+
+// DeleteExpired implements [Sweeper].
 func (c *CookieStore) DeleteExpired(ctx context.Context, now time.Time) error {
-	return c.index.DeleteExpired(ctx, now)
+	return sweep(ctx, c.index, now)
 }

@@ -59,18 +59,21 @@ func (s *MemoryStore) Load(_ context.Context, h Hash) (Record, error) {
 }
 
 // Save implements [Store].
-func (s *MemoryStore) Save(_ context.Context, r Record) error {
+func (s *MemoryStore) Save(_ context.Context, was Hash, r Record) error {
 	r.Data = slices.Clone(r.Data)
+	if r.Version == 0 {
+		was = r.Hash
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var stored int64
-	if e := s.byHash[r.Hash]; e != nil {
+	if e := s.byHash[was]; e != nil {
 		stored = e.Value.(*Record).Version
 	}
-	if stored != r.Version {
+	if stored != r.Version || was != r.Hash && s.byHash[r.Hash] != nil {
 		return ErrConflict
 	}
-	s.remove(r.Hash)
+	s.remove(was)
 	if len(s.byHash) >= s.max {
 		s.evict()
 	}
@@ -109,7 +112,21 @@ func (s *MemoryStore) ByUser(_ context.Context, user string) ([]Record, error) {
 	return all, nil
 }
 
-// DeleteExpired implements [Store].
+// DeleteByUser implements [Store].
+func (s *MemoryStore) DeleteByUser(_ context.Context, user, only, except string) ([]Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var gone []Record
+	for h := range s.byUser[user] {
+		if id := s.byHash[h].Value.(*Record).ID; id == only || only == "" && (id != except || except == "") {
+			gone = append(gone, Record{Hash: h, ID: id})
+			s.remove(h)
+		}
+	}
+	return gone, nil
+}
+
+// DeleteExpired implements [Sweeper].
 func (s *MemoryStore) DeleteExpired(_ context.Context, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,7 +20,7 @@ func TestAFullMemoryStoreDropsAnonymousSessionsFirst(t *testing.T) {
 	s := session.NewMemoryStore(session.MemoryOptions{MaxSessions: 3})
 	put := func(n byte, user string) session.Hash {
 		h := session.Hash{n}
-		assert.NoError(t, s.Save(t.Context(), session.Record{Hash: h, User: user}))
+		assert.NoError(t, s.Save(t.Context(), h, session.Record{Hash: h, User: user}))
 		return h
 	}
 	alice, old := put(1, "alice"), put(2, "")

@@ -22,7 +22,8 @@ const Schema = `CREATE TABLE sessions (
 	user_agent TEXT   NOT NULL,
 	addr       TEXT   NOT NULL,
 	data       TEXT   NOT NULL,    -- JSON, or ''
-	version    BIGINT NOT NULL
+	version    BIGINT NOT NULL,
+	stamp      TEXT   NOT NULL DEFAULT ''
 );
 CREATE INDEX sessions_user_id ON sessions (user_id, seen_at) WHERE user_id <> '';
 CREATE INDEX sessions_expires_at ON sessions (expires_at);
@@ -48,11 +49,12 @@ type row struct {
 	UserAgent, Addr              string
 	Data                         string
 	Version                      int64
+	Stamp                        string
 }
 
 func (r row) record() (Record, error) {
 	rec := Record{
-		ID: r.ID, User: r.UserID, UserAgent: r.UserAgent, Addr: r.Addr, Version: r.Version,
+		ID: r.ID, User: r.UserID, UserAgent: r.UserAgent, Addr: r.Addr, Version: r.Version, Stamp: r.Stamp,
 		Created: time.UnixMilli(r.CreatedAt).UTC(),
 		Seen:    time.UnixMilli(r.SeenAt).UTC(),
 		Expires: time.UnixMilli(r.ExpiresAt).UTC(),
@@ -69,7 +71,7 @@ func (r row) record() (Record, error) {
 // Load implements [Store].
 func (s *SQLStore) Load(ctx context.Context, h Hash) (Record, error) {
 	r, err := db.Get[row](ctx, s.db, `
-		SELECT hash, id, user_id, created_at, seen_at, expires_at, user_agent, addr, data, version
+		SELECT hash, id, user_id, created_at, seen_at, expires_at, user_agent, addr, data, version, stamp
 		FROM sessions WHERE hash = $1`, hex.EncodeToString(h[:]))
 	if errors.Is(err, db.ErrNotFound) {
 		return Record{}, ErrNotFound
@@ -80,33 +82,40 @@ func (s *SQLStore) Load(ctx context.Context, h Hash) (Record, error) {
 	return r.record()
 }
 
-// Save implements [Store].
-func (s *SQLStore) Save(ctx context.Context, r Record) error {
+// Save implements [Store]. A token is replaced by an UPDATE of its row: a DELETE of
+// the user's rows that comes at the same time waits for it and finds the row by the
+// user, on Postgres too, where it would not find one that is inserted meanwhile.
+func (s *SQLStore) Save(ctx context.Context, was Hash, r Record) error {
 	if r.Version == 0 {
 		return s.insert(ctx, r)
 	}
+	args := []any{
+		r.Seen.UnixMilli(), r.Expires.UnixMilli(), r.UserAgent, r.Addr, string(r.Data), r.Stamp,
+		hex.EncodeToString(was[:]), r.Version,
+	}
+	rehash := ""
+	if was != r.Hash {
+		rehash = ", hash = $9"
+		args = append(args, hex.EncodeToString(r.Hash[:]))
+	}
 	n, err := s.db.Exec(ctx, `
 		UPDATE sessions
-		SET seen_at = $1, expires_at = $2, user_agent = $3, addr = $4, data = $5, version = version + 1
-		WHERE hash = $6 AND version = $7`,
-		r.Seen.UnixMilli(), r.Expires.UnixMilli(), r.UserAgent, r.Addr, string(r.Data),
-		hex.EncodeToString(r.Hash[:]), r.Version)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
+		SET seen_at = $1, expires_at = $2, user_agent = $3, addr = $4, data = $5, stamp = $6, version = version + 1`+rehash+`
+		WHERE hash = $7 AND version = $8`,
+		args...)
+	if err == nil && n == 0 || errors.Is(err, db.ErrConflict) {
 		return ErrConflict
 	}
-	return nil
+	return err
 }
 
 func (s *SQLStore) insert(ctx context.Context, r Record) error {
 	_, err := s.db.Exec(ctx, `
-		INSERT INTO sessions (hash, id, user_id, created_at, seen_at, expires_at, user_agent, addr, data, version)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)`,
+		INSERT INTO sessions (hash, id, user_id, created_at, seen_at, expires_at, user_agent, addr, data, version, stamp)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10)`,
 		hex.EncodeToString(r.Hash[:]), r.ID, r.User,
 		r.Created.UnixMilli(), r.Seen.UnixMilli(), r.Expires.UnixMilli(),
-		r.UserAgent, r.Addr, string(r.Data))
+		r.UserAgent, r.Addr, string(r.Data), r.Stamp)
 	if errors.Is(err, db.ErrConflict) {
 		return ErrConflict
 	}
@@ -126,7 +135,7 @@ const maxByUser = 10_000
 // ByUser implements [Store].
 func (s *SQLStore) ByUser(ctx context.Context, user string) ([]Record, error) {
 	rows, err := db.All[row](ctx, s.db, `
-		SELECT hash, id, user_id, created_at, seen_at, expires_at, user_agent, addr, '' AS data, version
+		SELECT hash, id, user_id, created_at, seen_at, expires_at, user_agent, addr, '' AS data, version, stamp
 		FROM sessions WHERE user_id = $1 AND user_id <> '' ORDER BY seen_at DESC, id LIMIT $2`, user, maxByUser)
 	if err != nil {
 		return nil, err
@@ -142,7 +151,36 @@ func (s *SQLStore) ByUser(ctx context.Context, user string) ([]Record, error) {
 	return all, nil
 }
 
-// DeleteExpired implements [Store]. It removes at most 1,000 rows a call, so
+// errNone undoes a transaction that has changed nothing: what db.Also has added is
+// not to be stored then.
+var errNone = errors.New("session: none to delete")
+
+// DeleteByUser implements [Store].
+func (s *SQLStore) DeleteByUser(ctx context.Context, user, only, except string) (gone []Record, err error) {
+	err = s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		rows, err := db.All[row](ctx, tx, `
+			DELETE FROM sessions WHERE user_id = $1 AND user_id <> '' AND (id = $2 OR $2 = '' AND (id <> $3 OR $3 = ''))
+			RETURNING hash, id, user_id, created_at, seen_at, expires_at, user_agent, addr, '' AS data, version, stamp`, user, only, except)
+		gone = gone[:0] // of an attempt that was undone
+		for _, r := range rows {
+			rec, bad := r.record()
+			gone, err = append(gone, rec), errors.Join(err, bad)
+		}
+		if err == nil && len(gone) == 0 {
+			err = errNone
+		}
+		return err
+	})
+	if err != nil {
+		gone = nil
+	}
+	if errors.Is(err, errNone) {
+		err = nil
+	}
+	return gone, err
+}
+
+// DeleteExpired implements [Sweeper]. It removes at most 1,000 rows a call, so
 // that the request which happens to sweep is not held up.
 func (s *SQLStore) DeleteExpired(ctx context.Context, now time.Time) error {
 	_, err := s.db.Exec(ctx, `

@@ -50,11 +50,13 @@
 // records. It has to write audit_state, though, and so can fake a retention: with
 // a key that shows in [Log.Verify], except when it empties both tables as if the
 // log were new, which only a kept head shows. A record that it inserts behind the
-// head makes appends fail until it is removed. The database's owner, who can drop them: without a key he can compute the whole
-// chain anew, and only a head that was kept elsewhere, for [Log.VerifyHead],
-// shows it. With a key he can neither change nor insert, but he can cut the
-// newest records off by putting an older copy of audit_state back, or remove the
-// log: keep heads elsewhere all the same, such as in a mail each night. The
+// head makes appends fail until it is removed. The database's owner, who can drop
+// them: without a key he can compute the whole chain anew, and only a head that
+// was kept elsewhere, for [Log.VerifyHead], shows it. With a key he can neither
+// change nor insert, but he can cut the newest records off by putting an older
+// copy of audit_state back, or remove the log: keep heads elsewhere all the same,
+// such as in a mail each night. A process remembers the head that [Log.Check] has
+// found, and so sees what becomes of older records while it runs, and no more. The
 // application's key: then the heads are all that is left. When the row of the
 // head was changed, appends go on after the last record there is, since a log
 // that stops helps the attacker, and the break is in the chain for good.

@@ -28,6 +28,11 @@ CREATE TABLE audit_state (
 INSERT INTO audit_state (id, seq, hash, cut_seq, cut_hash, mac) VALUES (1, 0, '', 0, '', '');
 `
 
+// SchemaTarget is the index that [Filter].Of needs, of both schemas: for a
+// migration of an application whose tables are older than it.
+const SchemaTarget = `CREATE INDEX audit_log_target ON audit_log (target, seq);
+`
+
 // SchemaSQLite is the tables on SQLite, for a migration of the application. In a
 // file of package migrate put each CREATE TRIGGER between "-- +goose
 // StatementBegin" and "-- +goose StatementEnd".
@@ -41,7 +46,7 @@ END;
 CREATE TRIGGER audit_state_no_delete BEFORE DELETE ON audit_state BEGIN
 	SELECT RAISE(ABORT, 'audit_state must keep its row');
 END;
-`
+` + SchemaTarget
 
 // SchemaPostgres is the tables on Postgres, for a migration of the application.
 // In a file of package migrate put the CREATE FUNCTION between "-- +goose
@@ -59,4 +64,4 @@ $$;
 CREATE TRIGGER audit_log_no_update BEFORE UPDATE OR DELETE ON audit_log FOR EACH ROW EXECUTE FUNCTION audit_append_only();
 CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only();
 CREATE TRIGGER audit_state_no_delete BEFORE DELETE OR TRUNCATE ON audit_state FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only();
-`
+` + SchemaTarget

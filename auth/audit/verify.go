@@ -139,6 +139,12 @@ func (l *Log) VerifyHead(ctx context.Context, h Head) error {
 	if err := l.Verify(ctx, 0, 0); err != nil {
 		return err
 	}
+	return l.has(ctx, h)
+}
+
+// has reports, as VerifyHead does, whether the record of a head is still there,
+// in a log that was verified.
+func (l *Log) has(ctx context.Context, h Head) error {
 	err := l.o.DB.ReadTx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		s, err := l.state(ctx, tx)
 		if err != nil {

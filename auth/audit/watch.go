@@ -11,7 +11,7 @@ import (
 type Checked struct {
 	// At is when, by Options.Clock; the zero time for not yet.
 	At time.Time
-	// Head is the last record that was verified, while the log was whole.
+	// Head is the last record that was verified, when the log was last whole.
 	Head Head
 	// Broken is where the log is broken, or nil.
 	Broken *BrokenError
@@ -38,7 +38,9 @@ func (l *Log) Run(ctx context.Context) error {
 	}
 }
 
-// Check verifies the whole log now. What it finds is a line of the log, with the
+// Check verifies the whole log now, and that it still has the record up to which
+// it was whole when this process verified it before: one that was emptied, cut
+// or rolled back meanwhile is broken. What it finds is a line of the log, with the
 // head to be compared with from elsewhere ([Log.VerifyHead]), or an ERROR that
 // names the place; it is in the metrics gale_audit_broken and
 // gale_audit_verified_timestamp_seconds, and is what [Log.Checked] returns.
@@ -46,6 +48,14 @@ func (l *Log) Check(ctx context.Context) Checked {
 	before := l.Checked()
 	now := Checked{At: l.o.Clock()}
 	now.Head, now.Err = l.verify(ctx, 0, 0)
+	if now.Err == nil {
+		if now.Err = l.has(ctx, before.Head); errors.Is(now.Err, ErrRetained) {
+			now.Err = nil
+		}
+	}
+	if now.Err != nil {
+		now.Head = before.Head // to be looked for again
+	}
 	if b, ok := errors.AsType[*BrokenError](now.Err); ok {
 		now.Broken, now.Err = b, nil
 	}

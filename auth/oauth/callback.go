@@ -32,7 +32,7 @@ func (c *Client) Callback(name string) web.HandlerFunc {
 		}
 		q, err := answerOf(r)
 		if err != nil {
-			return badState(err.Error())
+			return noTrip(err.Error()) // nobody has looked at the cookie
 		}
 		t, err := c.takeTrip(w, r, p, q.state)
 		if err != nil {

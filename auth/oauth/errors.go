@@ -11,6 +11,10 @@ var (
 	// ErrState is in the error of a callback that does not belong to a trip that
 	// this browser has started in the last ten minutes.
 	ErrState = errors.New("oauth: no such trip")
+	// ErrNoTrip is in the error besides ErrState when the browser has begun no
+	// trip at all, as far as its cookie says. Anybody can ask for that, at no
+	// cost: let it fill no log that is kept.
+	ErrNoTrip = errors.New("oauth: the browser is on no trip")
 	// ErrDenied is in the error of a callback that says that somebody did not
 	// agree, or was not allowed to.
 	ErrDenied = errors.New("oauth: denied at the provider")
@@ -27,11 +31,13 @@ var (
 	ErrOtherUser = errors.New("oauth: identity is linked to another user")
 )
 
-func badState(why string) error {
+func noTrip(why string) error { return badState(why, ErrNoTrip) }
+
+func badState(why string, also ...error) error {
 	return &web.Error{
 		Status: http.StatusBadRequest, Code: "oauth_state",
 		Message: "This sign-in was not started in this browser, has ended already, or took too long. Please start again.",
-		Err:     errors.Join(ErrState, errors.New("oauth: "+why)),
+		Err:     errors.Join(append([]error{ErrState, errors.New("oauth: " + why)}, also...)...),
 	}
 }
 

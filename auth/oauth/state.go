@@ -92,19 +92,19 @@ func (c *Client) takeTrip(w http.ResponseWriter, r *http.Request, p *provider, s
 	// Of two cookies one was planted, and nothing says which.
 	cookies := r.CookiesNamed(c.cookie)
 	if len(cookies) != 1 {
-		return trip{}, badState(fmt.Sprintf("%d cookies", len(cookies)))
+		return trip{}, noTrip(fmt.Sprintf("%d cookies", len(cookies)))
 	}
 	sealed, err := cookieEncoding.DecodeString(cookies[0].Value)
 	if err != nil {
-		return trip{}, badState("the cookie is no base64")
+		return trip{}, noTrip("the cookie is no base64")
 	}
 	plain, err := c.o.AEAD.Open(sealed, []byte(tripData))
 	if err != nil {
-		return trip{}, badState("the cookie is not ours: " + err.Error())
+		return trip{}, noTrip("the cookie is not ours: " + err.Error())
 	}
 	var t trip
 	if err := json.Unmarshal(plain, &t); err != nil {
-		return trip{}, badState("the cookie is no trip")
+		return trip{}, noTrip("the cookie is no trip")
 	}
 	if subtle.ConstantTimeCompare([]byte(t.State), []byte(state)) != 1 {
 		return trip{}, badState("the state is another browser's, or another trip's")

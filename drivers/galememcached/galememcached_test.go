@@ -93,8 +93,8 @@ func TestASessionThatIsNotListedDoesNotOpen(t *testing.T) {
 	c, o := client(t)
 	s := galememcached.NewSessions(c, o)
 	a, b := record(1, "alice"), record(2, "")
-	assert.NoError(t, s.Save(t.Context(), a))
-	assert.NoError(t, s.Save(t.Context(), b))
+	assert.NoError(t, s.Save(t.Context(), a.Hash, a))
+	assert.NoError(t, s.Save(t.Context(), b.Hash, b))
 	_, err := s.Load(t.Context(), a.Hash)
 	assert.NoError(t, err)
 	evict(t, c, o, "alice")
@@ -119,12 +119,12 @@ func TestAListKeepsTheSessionsThatExpireLast(t *testing.T) {
 	s := galememcached.NewSessions(client(t))
 	first, last := record(1, "alice"), record(2, "alice")
 	first.Expires, last.Expires = first.Expires.Add(-time.Minute), last.Expires.Add(time.Minute)
-	assert.NoError(t, s.Save(t.Context(), first))
-	assert.NoError(t, s.Save(t.Context(), last))
+	assert.NoError(t, s.Save(t.Context(), first.Hash, first))
+	assert.NoError(t, s.Save(t.Context(), last.Hash, last))
 	for i := range 999 {
 		r := record(3, "alice")
 		r.Hash[2], r.Hash[3] = byte(i), byte(i>>8)
-		assert.NoError(t, s.Save(t.Context(), r))
+		assert.NoError(t, s.Save(t.Context(), r.Hash, r))
 	}
 	all, err := s.ByUser(t.Context(), "alice")
 	assert.NoError(t, err)
@@ -163,7 +163,7 @@ func TestFaults(t *testing.T) {
 		_, load := s.Load(ctx, session.Hash{})
 		_, byUser := s.ByUser(ctx, "alice")
 		_, get := c.Get(ctx, "k")
-		for _, err := range []error{load, byUser, s.Save(ctx, session.Record{}), s.Delete(ctx, session.Hash{}), get, c.Set(ctx, "k", nil, time.Hour), c.Delete(ctx, "k")} {
+		for _, err := range []error{load, byUser, s.Save(ctx, session.Hash{}, session.Record{}), s.Delete(ctx, session.Hash{}), get, c.Set(ctx, "k", nil, time.Hour), c.Delete(ctx, "k")} {
 			assert.True(t, err != nil && !errors.Is(err, session.ErrNotFound) && !errors.Is(err, cache.ErrNotFound), "a server that is away looks like an empty one")
 			assert.Equal(t, errors.Is(err, context.Canceled), ctx.Err() != nil)
 		}

@@ -14,17 +14,17 @@ import (
 )
 
 // list is the sessions of a user, in one item that is changed by compare and
-// swap. A session is put on it before it is stored, and taken off after it is
-// deleted, so that what opens something is always on it.
+// swap. A session that is not on it opens nothing.
 type list []listed
 
 type listed struct {
 	Hash    session.Hash
 	Expires int64 // Unix seconds
+	ID      string
 }
 
 const (
-	listedLen = len(session.Hash{}) + 8
+	listedLen = len(session.Hash{}) + 8 + 1 // and the ID
 	maxListed = 1000
 	// listGrace is how much longer than the session its place on the list
 	// lasts, for servers whose clock is ahead of ours.
@@ -37,16 +37,16 @@ func (l list) has(h session.Hash) bool {
 	return slices.ContainsFunc(l, func(e listed) bool { return e.Hash == h })
 }
 
-// add returns the list with a session, without those that are over, and
+// add returns the list with a session in the place of was, without those that are over, and
 // without that which expires first when it is full. The time of a session is
 // never moved back: of two saves at once the one that loses may come last.
-func (l list) add(h session.Hash, expires time.Time) list {
-	e := listed{h, expires.Unix() + listGrace}
+func (l list) add(was session.Hash, r session.Record) list {
+	e := listed{r.Hash, r.Expires.Unix() + listGrace, r.ID}
 	now := time.Now().Unix()
 	out := make(list, 0, len(l)+1)
 	for _, old := range l {
 		switch {
-		case old.Hash == h:
+		case old.Hash == was || old.Hash == r.Hash:
 			e.Expires = max(e.Expires, old.Expires)
 		case old.Expires > now:
 			out = append(out, old)
@@ -67,19 +67,21 @@ func (l list) encode() (value []byte, last int64) {
 	for _, e := range l {
 		value = append(value, e.Hash[:]...)
 		value = binary.BigEndian.AppendUint64(value, uint64(e.Expires))
+		value = append(append(value, byte(len(e.ID))), e.ID...)
 		last = max(last, e.Expires)
 	}
 	return value, last
 }
 
 func decodeList(value []byte) (list, error) {
-	if len(value)%listedLen != 0 {
-		return nil, errors.New("a list of sessions is damaged")
-	}
-	l := make(list, 0, len(value)/listedLen)
-	for ; len(value) > 0; value = value[listedLen:] {
-		h := session.Hash(value)
-		l = append(l, listed{h, int64(binary.BigEndian.Uint64(value[len(h):]))})
+	var l list
+	for len(value) > 0 {
+		if len(value) < listedLen || len(value) < listedLen+int(value[listedLen-1]) {
+			return nil, errors.New("a list of sessions is damaged")
+		}
+		end := listedLen + int(value[listedLen-1])
+		l = append(l, listed{session.Hash(value), int64(binary.BigEndian.Uint64(value[listedLen-9:])), string(value[listedLen:end])})
+		value = value[end:]
 	}
 	return l, nil
 }
@@ -95,13 +97,18 @@ func (s *Sessions) readList(ctx context.Context, user string) (list, *memcache.I
 	return l, item, err
 }
 
-func (s *Sessions) changeList(ctx context.Context, user string, change func(list) list) error {
+// changeList stores what change makes of the user's list, unless it reports false.
+func (s *Sessions) changeList(ctx context.Context, user string, change func(list) (list, bool)) (bool, error) {
 	for range maxRaces {
 		old, item, err := s.readList(ctx, user)
 		if err != nil {
-			return err
+			return false, err
 		}
-		value, last := change(old).encode()
+		l, ok := change(old)
+		if !ok {
+			return false, nil
+		}
+		value, last := l.encode()
 		expires := int32(min(max(last, 1), math.MaxInt32))
 		if item == nil {
 			err = s.client.Add(&memcache.Item{Key: s.listKey(user), Value: value, Expiration: expires})
@@ -110,8 +117,8 @@ func (s *Sessions) changeList(ctx context.Context, user string, change func(list
 			err = s.client.CompareAndSwap(item)
 		}
 		if !raced(err) {
-			return err
+			return err == nil, err
 		}
 	}
-	return errors.New("too many changes of one user's sessions at once")
+	return false, errors.New("too many changes of one user's sessions at once")
 }

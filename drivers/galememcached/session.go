@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -16,8 +17,7 @@ import (
 )
 
 // Sessions is a [session.Store]. See the package comment for what Memcached
-// cannot promise. The server removes what has expired, so that DeleteExpired
-// has nothing to do.
+// cannot promise. The server removes what has expired.
 type Sessions struct{ store }
 
 // NewSessions returns a store on client, which stays the caller's to close.
@@ -59,7 +59,7 @@ func (s *Sessions) Load(ctx context.Context, h session.Hash) (session.Record, er
 	if err != nil {
 		return session.Record{}, fmt.Errorf("galememcached: load: %w", err)
 	}
-	if r == nil {
+	if r == nil || r.Version < 0 {
 		return session.Record{}, session.ErrNotFound
 	}
 	if r.User != "" {
@@ -74,9 +74,16 @@ func (s *Sessions) Load(ctx context.Context, h session.Hash) (session.Record, er
 	return *r, nil
 }
 
-// Save implements [session.Store].
-func (s *Sessions) Save(ctx context.Context, r session.Record) error {
-	if err := s.save(ctx, r); errors.Is(err, session.ErrConflict) {
+// Save implements [session.Store]. On a failure on the way a session that gets
+// another hash is gone.
+func (s *Sessions) Save(ctx context.Context, was session.Hash, r session.Record) error {
+	if len(r.ID) > math.MaxUint8 {
+		return errors.New("galememcached: save: the ID is longer than 255 bytes")
+	}
+	if r.Version == 0 {
+		was = r.Hash
+	}
+	if err := s.save(ctx, was, r); errors.Is(err, session.ErrConflict) {
 		return session.ErrConflict
 	} else if err != nil {
 		return fmt.Errorf("galememcached: save: %w", err)
@@ -84,17 +91,32 @@ func (s *Sessions) Save(ctx context.Context, r session.Record) error {
 	return nil
 }
 
-func (s *Sessions) save(ctx context.Context, r session.Record) error {
-	old, item, err := s.read(ctx, r.Hash)
+func (s *Sessions) save(ctx context.Context, was session.Hash, r session.Record) error {
+	old, item, err := s.read(ctx, was)
 	if err != nil {
 		return err
 	}
 	if old == nil && r.Version != 0 || old != nil && old.Version != r.Version {
 		return session.ErrConflict
 	}
+	if was != r.Hash {
+		// Nobody else may save the old one any more, nor get it back.
+		item.Value, item.Expiration = taken, until(time.Now().Add(time.Minute))
+		if err := s.client.CompareAndSwap(item); err != nil {
+			return conflict(err)
+		}
+		defer func() { _ = s.remove(ctx, s.key(was)) }() // it opens nothing
+		item = nil
+	}
 	if r.User != "" {
-		if err := s.changeList(ctx, r.User, func(l list) list { return l.add(r.Hash, r.Expires) }); err != nil {
+		listed, err := s.changeList(ctx, r.User, func(l list) (list, bool) {
+			return l.add(was, r), r.Version == 0 || l.has(was)
+		})
+		if err != nil {
 			return err
+		}
+		if !listed {
+			return session.ErrConflict // ended since
 		}
 	}
 	r.Version++
@@ -103,11 +125,17 @@ func (s *Sessions) save(ctx context.Context, r session.Record) error {
 		return err
 	}
 	if item == nil {
-		err = s.client.Add(&memcache.Item{Key: s.key(r.Hash), Value: v, Expiration: until(r.Expires)})
-	} else {
-		item.Value, item.Expiration = v, until(r.Expires)
-		err = s.client.CompareAndSwap(item)
+		return conflict(s.client.Add(&memcache.Item{Key: s.key(r.Hash), Value: v, Expiration: until(r.Expires)}))
 	}
+	item.Value, item.Expiration = v, until(r.Expires)
+	return conflict(s.client.CompareAndSwap(item))
+}
+
+// taken is in the place of a session that is being stored under another hash.
+var taken = []byte(`{"Version":-1}`)
+
+// conflict makes the errors of who comes too late one.
+func conflict(err error) error {
 	if raced(err) {
 		return session.ErrConflict
 	}
@@ -135,7 +163,8 @@ func (s *Sessions) end(ctx context.Context, h session.Hash) error {
 	if err := s.remove(ctx, s.key(h)); err != nil || r.User == "" {
 		return err
 	}
-	return s.changeList(ctx, r.User, func(l list) list { return l.remove(h) })
+	_, err = s.changeList(ctx, r.User, func(l list) (list, bool) { return l.remove(h), l.has(h) })
+	return err
 }
 
 // ByUser implements [session.Store].
@@ -179,5 +208,26 @@ func (s *Sessions) byUser(ctx context.Context, user string) ([]session.Record, e
 	return all, nil
 }
 
-// DeleteExpired implements [session.Store]. The server does it.
-func (s *Sessions) DeleteExpired(context.Context, time.Time) error { return nil }
+// DeleteByUser implements [session.Store].
+func (s *Sessions) DeleteByUser(ctx context.Context, user, only, except string) ([]session.Record, error) {
+	var gone []session.Record
+	_, err := s.changeList(ctx, user, func(l list) (left list, changed bool) {
+		gone = nil
+		for _, e := range l {
+			if e.ID == only || only == "" && (e.ID != except || except == "") {
+				gone = append(gone, session.Record{Hash: e.Hash, ID: e.ID})
+			} else {
+				left = append(left, e)
+			}
+		}
+		return left, len(gone) > 0
+	})
+	if err != nil {
+		return nil, fmt.Errorf("galememcached: delete: %w", err)
+	}
+	for _, r := range gone {
+		// It is over already: what cannot be deleted only takes room until it expires.
+		_ = s.remove(ctx, s.key(r.Hash))
+	}
+	return gone, nil
+}

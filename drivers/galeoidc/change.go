@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // UpdateClient gives a client that is still as seen the name, the redirect
@@ -42,7 +41,7 @@ func (s *Store) UpdateClient(ctx context.Context, seen, c Client) (Client, error
 // takes those that are out until they expire. It is no error, and changes
 // nothing, when the client is disabled.
 func (s *Store) DisableClient(ctx context.Context, id string) error {
-	return s.setDisabled(ctx, id, `disabled_at = 0`, time.Now().UnixMilli())
+	return s.setDisabled(ctx, id, `disabled_at = 0`, s.now().UnixMilli())
 }
 
 // EnableClient ends what [Store.DisableClient] has begun: tokens that have not

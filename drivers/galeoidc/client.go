@@ -270,7 +270,7 @@ func (s *Store) CreateClient(ctx context.Context, c Client) (Client, string, err
 		return Client{}, "", errors.New("galeoidc: the id of a client was not made by NewClientID")
 	}
 	c.Disabled = time.Time{}
-	c.Created = time.Now().UTC().Truncate(time.Millisecond)
+	c.Created = s.now().UTC().Truncate(time.Millisecond)
 	var secret, secretHash string
 	if !c.Public {
 		secret = random()
@@ -295,7 +295,7 @@ func (s *Store) RotateSecret(ctx context.Context, id string, overlap time.Durati
 	secret := random()
 	var until int64
 	if overlap > 0 {
-		until = time.Now().Add(overlap).UnixMilli()
+		until = s.now().Add(overlap).UnixMilli()
 	}
 	n, err := s.db.Exec(ctx, `UPDATE oauth_clients
 		SET previous_hash = secret_hash, previous_until = $1, secret_hash = $2 WHERE id = $3 AND public = 0`,

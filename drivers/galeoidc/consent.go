@@ -246,13 +246,14 @@ func (s *Server) log(ctx context.Context, err error) {
 	obs.Logger(ctx).ErrorContext(ctx, "galeoidc: request failed", "error", err)
 }
 
-// sweep removes what is over, at most once a minute.
+// sweep removes what is over, at most once a minute and not all at once, since a
+// request waits for it.
 func (s *Server) sweep(ctx context.Context, now time.Time) {
 	last := s.swept.Load()
 	if now.UnixMilli()-last < sweepEvery.Milliseconds() || !s.swept.CompareAndSwap(last, now.UnixMilli()) {
 		return
 	}
-	if err := s.o.Store.DeleteExpired(ctx, now); err != nil {
+	if _, err := s.o.Store.deleteExpired(ctx, now); err != nil {
 		s.log(ctx, err)
 	}
 }

@@ -236,7 +236,7 @@ func (e endpoints) Revocation(ctx context.Context, r *op.ClientRequest[oidc.Revo
 	}
 	var a accessClaims
 	err := s.open(ctx, r.Data.Token, typeAccess, &a)
-	if errors.Is(err, errToken) || err == nil && (a.ClientID != id || a.Issuer != s.o.Issuer || now.Unix() >= a.Expires) {
+	if errors.Is(err, errToken) || err == nil && (a.ClientID != id || a.Issuer != s.o.Issuer || now.Add(-leeway).Unix() >= a.Expires) {
 		return done, nil
 	}
 	if err == nil {

@@ -178,7 +178,9 @@ func TestDocuments(t *testing.T) {
 func TestSecretRotation(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, c *galetest.Client, a *app) {
+		a.clock.Advance(24 * time.Hour) // the store goes by it too
 		client := a.register(t, nil)
+		assert.Equal(t, client.Created, a.clock.Now().UTC().Truncate(time.Millisecond))
 		newer, err := a.store.RotateSecret(t.Context(), client.ID, time.Hour)
 		assert.NoError(t, err)
 		form := func() url.Values { return url.Values{"grant_type": {"client_credentials"}} }

@@ -100,7 +100,7 @@ type Options struct {
 	// client's. Its Code is that of OAuth. Programs get JSON. Defaults to
 	// [web.Pages].
 	ErrorPage web.Renderer
-	// Clock tells the time. Defaults to [time.Now].
+	// Clock tells the time, also to Store. Defaults to [time.Now].
 	Clock func() time.Time
 }
 
@@ -177,6 +177,7 @@ func New(o Options) (*Server, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	o.Store.clock.Store(&o.Clock)
 	s := &Server{o: o, prefix: u.EscapedPath(), encoder: issEncoder{oidc.NewEncoder(), o.Issuer}}
 	s.handler = op.RegisterServer(endpoints{s: s}, op.Endpoints{
 		Authorization: op.NewEndpoint(pathAuthorize),

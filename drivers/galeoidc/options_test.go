@@ -296,7 +296,16 @@ func TestDeleteExpired(t *testing.T) {
 	assert.NoError(t, s.DeleteExpired(t.Context(), time.UnixMilli(999)))
 	assert.Equal(t, count(), "requests codes families refresh revoked")
 	assert.NoError(t, s.DeleteExpired(t.Context(), time.UnixMilli(1000)))
-	assert.Equal(t, count(), "codes families") // a second use must be seen
+	assert.Equal(t, count(), "codes families revoked") // a second use must be seen
+	assert.NoError(t, s.DeleteExpired(t.Context(), time.UnixMilli(1000).Add(30*time.Second-time.Millisecond)))
+	assert.Equal(t, count(), "codes families revoked") // verifiers accept the token until then
+	assert.NoError(t, s.DeleteExpired(t.Context(), time.UnixMilli(1000).Add(30*time.Second)))
+	assert.Equal(t, count(), "codes families")
+	_, err := d.Exec(t.Context(), `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001)
+		INSERT INTO oauth_refresh SELECT 'h' || i, 'f', 1000, 0 FROM n`)
+	assert.NoError(t, err)
+	assert.NoError(t, s.DeleteExpired(t.Context(), time.UnixMilli(1000)))
+	assert.Equal(t, count(), "codes families") // however much it was
 	assert.NoError(t, s.DeleteExpired(t.Context(), time.UnixMilli(1000).Add(24*time.Hour)))
 	assert.Equal(t, count(), "")
 }

@@ -1,6 +1,11 @@
 package galeoidc
 
-import "github.com/galeweb/gale/db"
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/galeweb/gale/db"
+)
 
 // Schema is the tables of a [Store], for a migration of the application. It is
 // the same on SQLite and Postgres. Times are Unix milliseconds, 0 for never;
@@ -89,13 +94,24 @@ const SchemaDisabled = `ALTER TABLE oauth_clients ADD COLUMN disabled_at BIGINT 
 
 // Store keeps clients, requests, codes, tokens and grants in the tables that
 // [Schema] makes. It is safe for concurrent use, also by several instances of
-// the application.
-type Store struct{ db *db.DB }
+// the application. Its clock is the system's, and once it belongs to a [Server]
+// that of the server's options.
+type Store struct {
+	db    *db.DB
+	clock atomic.Pointer[func() time.Time]
+}
 
 // NewStore returns a store on d, which stays the caller's to close.
 func NewStore(d *db.DB) *Store {
 	if d == nil {
 		panic("galeoidc: NewStore without a database; open one with db.Open")
 	}
-	return &Store{d}
+	return &Store{db: d}
+}
+
+func (s *Store) now() time.Time {
+	if clock := s.clock.Load(); clock != nil {
+		return (*clock)()
+	}
+	return time.Now()
 }

@@ -274,7 +274,7 @@ func (s *Store) RevokeUser(ctx context.Context, userID string) error {
 
 // revoke ends what the condition selects, which is a constant of this file.
 func (s *Store) revoke(ctx context.Context, where string, args ...any) error {
-	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	now := strconv.FormatInt(s.now().UnixMilli(), 10)
 	err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		for _, statement := range []string{
 			`DELETE FROM oauth_grants WHERE ` + where,
@@ -293,10 +293,25 @@ func (s *Store) revoke(ctx context.Context, where string, args ...any) error {
 	return nil
 }
 
-// DeleteExpired removes what has ended by now, at most 5,000 rows of a table a
-// call. The server calls it now and then; calling it by a timer as well does no
-// harm.
+// sweepAtOnce is how many rows of a table are removed in one transaction, while
+// which others that write wait on SQLite.
+const sweepAtOnce = 5000
+
+// DeleteExpired removes what has ended by now, in batches of 5,000 rows. Call it
+// every minute or so. The server does by itself, as requests come, but removes
+// one batch of each table only, which a busy one may outgrow.
 func (s *Store) DeleteExpired(ctx context.Context, now time.Time) error {
+	for {
+		more, err := s.deleteExpired(ctx, now)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// deleteExpired removes one batch of each table and reports whether there may be
+// more.
+func (s *Store) deleteExpired(ctx context.Context, now time.Time) (more bool, err error) {
 	for _, t := range []struct {
 		table, key string
 		before     time.Time
@@ -305,13 +320,14 @@ func (s *Store) DeleteExpired(ctx context.Context, now time.Time) error {
 		{"oauth_codes", "hash", now.Add(-keepUsed)},
 		{"oauth_refresh", "hash", now},
 		{"oauth_families", "id", now.Add(-keepUsed)},
-		{"oauth_revoked", "jti", now},
+		{"oauth_revoked", "jti", now.Add(-leeway)}, // as long as a verifier may accept the token
 	} {
-		_, err := s.db.Exec(ctx, `DELETE FROM `+t.table+` WHERE `+t.key+` IN (
-			SELECT `+t.key+` FROM `+t.table+` WHERE expires_at <= $1 ORDER BY expires_at LIMIT 5000)`, t.before.UnixMilli())
+		n, err := s.db.Exec(ctx, `DELETE FROM `+t.table+` WHERE `+t.key+` IN (
+			SELECT `+t.key+` FROM `+t.table+` WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`, t.before.UnixMilli(), sweepAtOnce)
 		if err != nil {
-			return fmt.Errorf("galeoidc: delete expired: %w", err)
+			return false, fmt.Errorf("galeoidc: delete expired: %w", err)
 		}
+		more = more || n == sweepAtOnce
 	}
-	return nil
+	return more, nil
 }

@@ -96,6 +96,7 @@ func (s *Server) respond(ctx context.Context, i issue, c Claims) (*oidc.AccessTo
 		return nil, err
 	}
 	now := s.o.Clock()
+	s.sweep(ctx, now)
 	expires := now.Add(s.o.AccessLifetime)
 	jti := random()
 	if i.family != "" {

@@ -8,9 +8,14 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/galeweb/gale/auth/token"
 )
+
+// leeway is for how long after its end a verifier still takes a token, since
+// clocks differ: for as long a revocation must hold, and be possible.
+const leeway = 30 * time.Second
 
 // Verifier returns what checks the access tokens of this server in the same
 // program, by its own keys and without a request. Audience is the name of the
@@ -24,7 +29,7 @@ func (s *Server) Verifier(audience string) *token.Verifier {
 	}
 	return token.NewVerifier(token.VerifierOptions{
 		Issuer: s.o.Issuer, Audience: audience, Keys: &ownKeys{keys: s.o.Keys},
-		Algorithms: []token.Algorithm{token.ES256, token.EdDSA, token.RS256}, Clock: s.o.Clock,
+		Algorithms: []token.Algorithm{token.ES256, token.EdDSA, token.RS256}, Clock: s.o.Clock, Leeway: leeway,
 	})
 }
 

@@ -55,6 +55,14 @@ func TestVerifier(t *testing.T) {
 		assert.True(t, accepted(mine), "the client's own token is refused")
 		post(c, "/oauth/revoke", client, url.Values{"token": {mine}})
 		assert.True(t, !accepted(mine), "a revoked token is accepted")
+		a.clock.Advance(10*time.Minute + 25*time.Second)
+		assert.NoError(t, a.store.DeleteExpired(t.Context(), a.clock.Now()))
+		assert.True(t, !accepted(mine), "a revoked token is accepted again at its end")
+		mine = own()
+		a.clock.Advance(10*time.Minute + 25*time.Second)
+		assert.True(t, accepted(mine), "a clock may not differ")
+		post(c, "/oauth/revoke", client, url.Values{"token": {mine}})
+		assert.True(t, !accepted(mine), "a token cannot be revoked though it is accepted")
 		mine = own()
 		a.clock.Advance(10*time.Minute + 31*time.Second)
 		assert.True(t, !accepted(mine), "an expired token is accepted")
@@ -98,4 +106,28 @@ func TestVerifierFollowsKeys(t *testing.T) {
 	assert.ErrorIs(t, verify(young), token.ErrSignature)
 	k.set(galeoidc.SigningKey{ID: "3", Algorithm: "EdDSA", Signer: first.Signer})
 	assert.True(t, verify(young) != nil, "a key of the wrong kind verifies")
+}
+
+// TestTokensSweep: what is over goes also where nobody asks for access any more.
+func TestTokensSweep(t *testing.T) {
+	t.Parallel()
+	run(t, nil, func(t *testing.T, c *galetest.Client, a *app) {
+		client := a.register(t, nil)
+		own := func() string {
+			return ok(t, post(c, "/oauth/token", client, url.Values{"grant_type": {"client_credentials"}})).AccessToken
+		}
+		mine := own()
+		post(c, "/oauth/revoke", client, url.Values{"token": {mine}})
+		claims, err := a.server.Verifier(issuer).Verify(t.Context(), mine)
+		assert.NoError(t, err)
+		revoked := func() bool {
+			is, err := a.store.Revoked(t.Context(), claims.ID)
+			assert.NoError(t, err)
+			return is
+		}
+		assert.True(t, revoked(), "the revocation is not stored")
+		a.clock.Advance(11 * time.Minute)
+		own()
+		assert.True(t, !revoked(), "the revocation is kept for ever")
+	})
 }

@@ -65,7 +65,7 @@ func TestEveryKeyOfAStoreExpires(t *testing.T) {
 		assert.NoError(t, err)
 		assert.True(t, ok, "a new key is refused")
 		now := time.Now().UTC().Truncate(time.Millisecond)
-		assert.NoError(t, sessions.Save(t.Context(), session.Record{
+		assert.NoError(t, sessions.Save(t.Context(), session.Hash{byte(i)}, session.Record{
 			Hash: session.Hash{byte(i)}, ID: fmt.Sprint(i), User: "alice", Created: now, Seen: now, Expires: now.Add(time.Hour),
 		}))
 	}
@@ -85,13 +85,13 @@ func TestAUsersListOutlivesItsSessions(t *testing.T) {
 	sessions := galevalkey.NewSessions(storeClient(t))
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	r := session.Record{Hash: session.Hash{1}, ID: "1", User: "alice", Created: now, Seen: now, Expires: now.Add(time.Hour)}
-	assert.NoError(t, sessions.Save(t.Context(), r))
+	assert.NoError(t, sessions.Save(t.Context(), r.Hash, r))
 	late := r
 	r.Version, r.Expires = 1, now.Add(5*time.Hour)
-	assert.NoError(t, sessions.Save(t.Context(), r))
-	assert.ErrorIs(t, sessions.Save(t.Context(), late), session.ErrConflict) // with the early time
+	assert.NoError(t, sessions.Save(t.Context(), r.Hash, r))
+	assert.ErrorIs(t, sessions.Save(t.Context(), late.Hash, late), session.ErrConflict) // with the early time
 	other := session.Record{Hash: session.Hash{2}, ID: "2", User: "alice", Created: now, Seen: now, Expires: now.Add(-2 * time.Hour)}
-	assert.NoError(t, sessions.Save(t.Context(), other)) // which has expired
+	assert.NoError(t, sessions.Save(t.Context(), other.Hash, other)) // which has expired
 	all, err := sessions.ByUser(t.Context(), "alice")
 	assert.NoError(t, err)
 	assert.Equal(t, len(all), 1)
@@ -110,7 +110,7 @@ func TestStoresFailWithoutAServer(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 	_, err = sessions.ByUser(ctx, "alice")
 	assert.ErrorIs(t, err, context.Canceled)
-	assert.ErrorIs(t, sessions.Save(ctx, session.Record{}), context.Canceled)
+	assert.ErrorIs(t, sessions.Save(ctx, session.Hash{}, session.Record{}), context.Canceled)
 	assert.ErrorIs(t, sessions.Delete(ctx, session.Hash{}), context.Canceled)
 	_, err = c.Get(ctx, "k")
 	assert.ErrorIs(t, err, context.Canceled)

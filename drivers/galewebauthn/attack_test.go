@@ -1,7 +1,6 @@
 package galewebauthn_test
 
 import (
-	"crypto/sha256"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,16 +13,16 @@ import (
 func TestHonestAuthenticators(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, s *site, c *galetest.Client) {
-		for name, alg := range map[string]int{"none": es256, "packed": es256, "Ed25519": edDSA, "RSA": rs256} {
+		for name, alg := range map[string]int{"none": galetest.ES256, "packed": galetest.ES256, "Ed25519": galetest.Ed25519, "RSA": galetest.RS256} {
 			a := newAuthenticator(t, alg)
 			if name == "packed" {
-				a.format = "packed"
+				a.Format = "packed"
 			}
-			a.flags |= flagBE | flagBS
+			a.Flags |= galetest.BackupEligible | galetest.BackedUp
 			register(t, c, a)
 			signIn(t, c, a).Status(http.StatusOK).HasHeader("X-Signed-In", "alice")
-			a.count++
-			c.Post("/confirm/finish", a.get(t, begin(c, "confirm"))).Status(http.StatusOK)
+			a.Count++
+			c.Post("/confirm/finish", a.Get(begin(c, "confirm"))).Status(http.StatusOK)
 		}
 		all, err := s.List(t.Context(), "alice")
 		assert.NoError(t, err)
@@ -36,30 +35,32 @@ func TestHonestAuthenticators(t *testing.T) {
 }
 
 // lies are what an attacker's page, or an attacker's authenticator, may say.
-func lies() map[string]func(a *authenticator) {
-	return map[string]func(a *authenticator){
-		"another origin":         func(a *authenticator) { a.client["origin"] = "https://evil.test" },
-		"origin with a suffix":   func(a *authenticator) { a.client["origin"] = "https://gale.test.evil.test" },
-		"origin with a prefix":   func(a *authenticator) { a.client["origin"] = "https://evilgale.test" },
-		"origin of a subdomain":  func(a *authenticator) { a.client["origin"] = "https://user.gale.test" },
-		"origin over http":       func(a *authenticator) { a.client["origin"] = "http://gale.test" },
-		"origin at another port": func(a *authenticator) { a.client["origin"] = "https://gale.test:8443" },
-		"origin with a user":     func(a *authenticator) { a.client["origin"] = "https://gale.test@evil.test" },
-		"no origin":              func(a *authenticator) { delete(a.client, "origin") },
-		"origin null":            func(a *authenticator) { a.client["origin"] = "null" },
-		"frame of another site":  func(a *authenticator) { a.client["crossOrigin"], a.client["topOrigin"] = true, "https://evil.test" },
-		"frame":                  func(a *authenticator) { a.client["crossOrigin"] = true },
-		"top origin alone":       func(a *authenticator) { a.client["topOrigin"] = "https://evil.test" },
-		"another challenge":      func(a *authenticator) { a.client["challenge"] = b64(make([]byte, 32)) },
-		"no challenge":           func(a *authenticator) { a.client["challenge"] = "" },
-		"payment":                func(a *authenticator) { a.client["type"] = "payment.get" },
-		"another RP":             func(a *authenticator) { a.rpID = "evil.test" },
-		"RP of a subdomain":      func(a *authenticator) { a.rpID = "user.gale.test" },
-		"user not present":       func(a *authenticator) { a.flags &^= flagUP },
-		"user not verified":      func(a *authenticator) { a.flags &^= flagUV },
-		"backed up, impossible":  func(a *authenticator) { a.flags |= flagBS },
-		"data after the end":     func(a *authenticator) { a.tail = []byte("tail") },
-		"extensions, missing":    func(a *authenticator) { a.flags |= flagED },
+func lies() map[string]func(a *galetest.Authenticator) {
+	return map[string]func(a *galetest.Authenticator){
+		"another origin":         func(a *galetest.Authenticator) { a.Client["origin"] = "https://evil.test" },
+		"origin with a suffix":   func(a *galetest.Authenticator) { a.Client["origin"] = "https://gale.test.evil.test" },
+		"origin with a prefix":   func(a *galetest.Authenticator) { a.Client["origin"] = "https://evilgale.test" },
+		"origin of a subdomain":  func(a *galetest.Authenticator) { a.Client["origin"] = "https://user.gale.test" },
+		"origin over http":       func(a *galetest.Authenticator) { a.Client["origin"] = "http://gale.test" },
+		"origin at another port": func(a *galetest.Authenticator) { a.Client["origin"] = "https://gale.test:8443" },
+		"origin with a user":     func(a *galetest.Authenticator) { a.Client["origin"] = "https://gale.test@evil.test" },
+		"no origin":              func(a *galetest.Authenticator) { a.Client["origin"] = nil },
+		"origin null":            func(a *galetest.Authenticator) { a.Client["origin"] = "null" },
+		"frame of another site": func(a *galetest.Authenticator) {
+			a.Client["crossOrigin"], a.Client["topOrigin"] = true, "https://evil.test"
+		},
+		"frame":                 func(a *galetest.Authenticator) { a.Client["crossOrigin"] = true },
+		"top origin alone":      func(a *galetest.Authenticator) { a.Client["topOrigin"] = "https://evil.test" },
+		"another challenge":     func(a *galetest.Authenticator) { a.Client["challenge"] = b64(make([]byte, 32)) },
+		"no challenge":          func(a *galetest.Authenticator) { a.Client["challenge"] = "" },
+		"payment":               func(a *galetest.Authenticator) { a.Client["type"] = "payment.get" },
+		"another RP":            func(a *galetest.Authenticator) { a.RPID = "evil.test" },
+		"RP of a subdomain":     func(a *galetest.Authenticator) { a.RPID = "user.gale.test" },
+		"user not present":      func(a *galetest.Authenticator) { a.Flags &^= galetest.UserPresent },
+		"user not verified":     func(a *galetest.Authenticator) { a.Flags &^= galetest.UserVerified },
+		"backed up, impossible": func(a *galetest.Authenticator) { a.Flags |= galetest.BackedUp },
+		"data after the end":    func(a *galetest.Authenticator) { a.Tail = []byte("tail") },
+		"extensions, missing":   func(a *galetest.Authenticator) { a.Flags |= galetest.WithExtensions },
 	}
 }
 
@@ -67,11 +68,11 @@ func TestLiesAtRegistration(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, s *site, c *galetest.Client) {
 		for name, lie := range lies() {
-			a := newAuthenticator(t, es256)
+			a := newAuthenticator(t, galetest.ES256)
 			b := begin(c, "register")
 			lie(a)
-			c.Post("/register/finish", a.create(t, b)).Problem("passkey_refused").Status(http.StatusBadRequest)
-			if f := s.last(); f.CredentialID != b64(a.id) || f.UserID != "alice" {
+			c.Post("/register/finish", a.Create(b)).Problem("passkey_refused").Status(http.StatusBadRequest)
+			if f := s.last(); f.CredentialID != b64(a.ID) || f.UserID != "alice" {
 				t.Errorf("%s: told %+v", name, f)
 			}
 		}
@@ -85,20 +86,16 @@ func TestLiesAtSignIn(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, s *site, c *galetest.Client) {
 		for _, lie := range lies() {
-			a := newAuthenticator(t, edDSA)
+			a := newAuthenticator(t, galetest.Ed25519)
 			register(t, c, a)
 			honest := *a
-			client := map[string]any{}
-			for name, v := range a.client {
-				client[name] = v
-			}
-			a.client = client
+			a.Client = map[string]any{}
 			lie(a)
 			signIn(t, c, a).Status(http.StatusUnauthorized).Problem("passkey_refused").HasHeader("X-Signed-In", "")
-			c.Post("/confirm/finish", a.get(t, begin(c, "confirm"))).Status(http.StatusUnauthorized)
+			c.Post("/confirm/finish", a.Get(begin(c, "confirm"))).Status(http.StatusUnauthorized)
 			assert.ErrorIs(t, s.last().Err, passkey.ErrRefused)
 			signIn(t, c, &honest).Status(http.StatusOK)
-			assert.NoError(t, s.Delete(t.Context(), "alice", b64(a.id)))
+			assert.NoError(t, s.Delete(t.Context(), "alice", b64(a.ID)))
 		}
 	})
 }
@@ -109,10 +106,10 @@ func TestTamperedResponses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	c := galetest.Start(t, s.routes(), galetest.Options{}).Client()
-	a := newAuthenticator(t, es256)
+	a := newAuthenticator(t, galetest.ES256)
 	register(t, c, a)
 	b := begin(c, "sign-in")
-	good := a.get(t, b)
+	good := a.Get(b)
 	for _, member := range []string{"clientDataJSON", "authenticatorData", "signature", "userHandle"} {
 		raw := unb64(t, good.Response[member])
 		for i := range raw {
@@ -137,34 +134,34 @@ func TestTamperedResponses(t *testing.T) {
 func TestKeysOfOthers(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, _ *site, c *galetest.Client) {
-		alice, mallory := newAuthenticator(t, es256), newAuthenticator(t, es256)
+		alice, mallory := newAuthenticator(t, galetest.ES256), newAuthenticator(t, galetest.ES256)
 		register(t, c, alice)
 		register(t, c.With("X-User", "mallory"), mallory)
 
 		// Mallory's key under the id and handle of Alice's passkey.
 		forged := *mallory
-		forged.id, forged.handle = alice.id, alice.handle
+		forged.ID, forged.Handle = alice.ID, alice.Handle
 		signIn(t, c, &forged).Status(http.StatusUnauthorized).Problem("passkey_refused")
 		// Mallory's passkey with Alice's handle.
 		forged = *mallory
-		forged.handle = alice.handle
+		forged.Handle = alice.Handle
 		signIn(t, c, &forged).Status(http.StatusUnauthorized).Problem("passkey_refused")
 		// Mallory's passkey as Alice's second factor.
-		c.Post("/confirm/finish", mallory.get(t, begin(c, "confirm"))).Status(http.StatusUnauthorized).Problem("passkey_refused")
+		c.Post("/confirm/finish", mallory.Get(begin(c, "confirm"))).Status(http.StatusUnauthorized).Problem("passkey_refused")
 		// Alice's id, registered by Mallory.
 		forged = *mallory
-		forged.id = alice.id
+		forged.ID = alice.ID
 		m := c.With("X-User", "mallory")
-		m.Post("/register/finish", forged.create(t, begin(m, "register"))).Status(http.StatusConflict).Problem("passkey_exists")
+		m.Post("/register/finish", forged.Create(begin(m, "register"))).Status(http.StatusConflict).Problem("passkey_exists")
 		// An id that is not the one that was attested.
-		body := newAuthenticator(t, es256).create(t, begin(c, "register"))
+		body := newAuthenticator(t, galetest.ES256).Create(begin(c, "register"))
 		body.ID = b64([]byte("another id"))
 		c.Post("/register/finish", body).Status(http.StatusBadRequest).Problem("passkey_refused")
 
 		// Nobody's passkey.
-		signIn(t, c, newAuthenticator(t, es256)).Status(http.StatusUnauthorized)
-		unknown := newAuthenticator(t, es256)
-		unknown.handle = alice.handle
+		signIn(t, c, newAuthenticator(t, galetest.ES256)).Status(http.StatusUnauthorized)
+		unknown := newAuthenticator(t, galetest.ES256)
+		unknown.Handle = alice.Handle
 		signIn(t, c, unknown).Status(http.StatusUnauthorized).Problem("passkey_unknown")
 
 		signIn(t, c, alice).Status(http.StatusOK).HasHeader("X-Signed-In", "alice")
@@ -176,14 +173,14 @@ func TestKeysOfOthers(t *testing.T) {
 func TestConfusedResponses(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, _ *site, c *galetest.Client) {
-		a := newAuthenticator(t, es256)
+		a := newAuthenticator(t, galetest.ES256)
 		register(t, c, a)
 		// What another site had signed for its own registration, type webauthn.create.
-		a.client["type"] = "webauthn.create"
+		a.Client["type"] = "webauthn.create"
 		signIn(t, c, a).Status(http.StatusUnauthorized).Problem("passkey_refused")
-		n := newAuthenticator(t, es256)
-		n.client["type"] = "webauthn.get"
-		c.Post("/register/finish", n.create(t, begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
+		n := newAuthenticator(t, galetest.ES256)
+		n.Client["type"] = "webauthn.get"
+		c.Post("/register/finish", n.Create(begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
 	})
 }
 
@@ -191,19 +188,19 @@ func TestConfusedResponses(t *testing.T) {
 func TestClonedAuthenticator(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, s *site, c *galetest.Client) {
-		a := newAuthenticator(t, es256)
-		a.count = 10
+		a := newAuthenticator(t, galetest.ES256)
+		a.Count = 10
 		register(t, c, a)
 		copied := *a
-		a.count = 11
+		a.Count = 11
 		signIn(t, c, a).Status(http.StatusOK)
-		copied.count = 11
+		copied.Count = 11
 		signIn(t, c, &copied).Status(http.StatusUnauthorized).Problem("passkey_refused")
 		assert.ErrorIs(t, s.last().Err, passkey.ErrSignCount)
 		all, err := s.List(t.Context(), "alice")
 		assert.NoError(t, err)
 		assert.True(t, !all[0].Suspected.IsZero(), "the passkey is marked")
-		a.count = 12
+		a.Count = 12
 		signIn(t, c, a).Status(http.StatusOK)
 	})
 }
@@ -212,26 +209,27 @@ func TestAttestationsThatWereNotAskedFor(t *testing.T) {
 	t.Parallel()
 	run(t, nil, func(t *testing.T, s *site, c *galetest.Client) {
 		for _, format := range []string{"tpm", "android-key", "android-safetynet", "fido-u2f", "apple", "", "x"} {
-			a := newAuthenticator(t, es256)
-			a.format = format
-			c.Post("/register/finish", a.create(t, begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
+			a := newAuthenticator(t, galetest.ES256)
+			a.Format = format
+			c.Post("/register/finish", a.Create(begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
 			assert.Contains(t, s.last().Err.Error(), "not asked for")
 		}
-		chain := newAuthenticator(t, es256)
-		chain.format, chain.certificate = "packed", []byte("DER")
-		c.Post("/register/finish", chain.create(t, begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
+		chain := newAuthenticator(t, galetest.ES256)
+		chain.Format, chain.Certificate = "packed", []byte("DER")
+		c.Post("/register/finish", chain.Create(begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
 		assert.Contains(t, s.last().Err.Error(), "not asked for")
 		// A self attestation whose signature is of another key.
-		a, other := newAuthenticator(t, es256), newAuthenticator(t, es256)
-		a.format = "packed"
-		honest := a.create(t, begin(c, "register"))
-		mixed := &authenticator{alg: es256, key: &mixedKey{public: a.key, sign: other.key}, id: a.id, rpID: a.rpID, flags: a.flags, client: a.client, format: "packed"}
-		c.Post("/register/finish", mixed.create(t, begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
+		a, other := newAuthenticator(t, galetest.ES256), newAuthenticator(t, galetest.ES256)
+		a.Format = "packed"
+		honest := a.Create(begin(c, "register"))
+		mixed := *a
+		mixed.Key = &mixedKey{public: a.Key, sign: other.Key}
+		c.Post("/register/finish", mixed.Create(begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
 		c.Post("/register/finish", honest).Status(http.StatusOK)
 		// An algorithm that was not offered.
-		odd := newAuthenticator(t, es256)
-		odd.alg = -47 // ES256K
-		c.Post("/register/finish", odd.create(t, begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
+		odd := newAuthenticator(t, galetest.ES256)
+		odd.Alg = -47 // ES256K
+		c.Post("/register/finish", odd.Create(begin(c, "register"))).Status(http.StatusBadRequest).Problem("passkey_refused")
 	})
 }
 
@@ -241,7 +239,7 @@ func TestClientDataIsReadOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	c := galetest.Start(t, s.routes(), galetest.Options{}).Client()
-	a := newAuthenticator(t, es256)
+	a := newAuthenticator(t, galetest.ES256)
 	register(t, c, a)
 	b := begin(c, "sign-in")
 	for _, client := range []string{
@@ -250,11 +248,9 @@ func TestClientDataIsReadOnce(t *testing.T) {
 		`{"type":"webauthn.get","challenge":["` + b.PublicKey.Challenge + `"],"origin":"https://gale.test"}`,
 		``, `null`, `[]`, `{}`, strings.Repeat(`[`, 20_000),
 	} {
-		m := a.get(t, b)
-		data := a.data()
-		sum := sha256.Sum256([]byte(client))
+		m := a.Get(b)
 		m.Response["clientDataJSON"] = b64([]byte(client))
-		m.Response["signature"] = b64(a.sign(t, append(data[:len(data):len(data)], sum[:]...)))
+		m.Response["signature"] = b64(a.Sign(a.Data(), []byte(client)))
 		if status := c.Post("/sign-in/finish", m).Raw.StatusCode; status != 401 && status != 422 {
 			t.Errorf("%.80s: status %d", client, status)
 		}
@@ -264,21 +260,21 @@ func TestClientDataIsReadOnce(t *testing.T) {
 // FuzzRegistration feeds CBOR to the parser of attestations, with the rest of
 // the response right.
 func FuzzRegistration(f *testing.F) {
-	b := begun{State: "s"}
+	b := galetest.PasskeyBegun{State: "s"}
 	for _, format := range []string{"none", "packed"} {
-		a := newAuthenticator(f, es256)
-		a.format = format
-		f.Add(unb64(f, a.create(f, b).Response["attestationObject"]))
+		a := newAuthenticator(f, galetest.ES256)
+		a.Format = format
+		f.Add(unb64(f, a.Create(b).Response["attestationObject"]))
 	}
 	f.Add([]byte{})
 	f.Add([]byte{0xbf, 0xff})
 	f.Add([]byte{0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
 	f.Add([]byte(strings.Repeat("\x81", 10_000)))
-	a := newAuthenticator(f, es256)
-	client := a.clientData(f, "webauthn.create", b64(make([]byte, 32)))
+	a := newAuthenticator(f, galetest.ES256)
+	client := a.ClientData("webauthn.create", b64(make([]byte, 32)))
 	v := verifier()
 	f.Fuzz(func(t *testing.T, object []byte) {
-		got, err := v.VerifyRegistration(t.Context(), expected(), passkey.Attestation{CredentialID: a.id, ClientDataJSON: client, AttestationObject: object})
+		got, err := v.VerifyRegistration(t.Context(), expected(), passkey.Attestation{CredentialID: a.ID, ClientDataJSON: client, AttestationObject: object})
 		if err == nil && len(got.PublicKey) == 0 {
 			t.Error("accepted without a key")
 		}
@@ -287,19 +283,19 @@ func FuzzRegistration(f *testing.F) {
 
 // FuzzAssertion changes every part of a response to a key that is known.
 func FuzzAssertion(f *testing.F) {
-	a := newAuthenticator(f, es256)
-	client := a.clientData(f, "webauthn.get", b64(make([]byte, 32)))
-	m := a.get(f, begun{})
+	a := newAuthenticator(f, galetest.ES256)
+	client := a.ClientData("webauthn.get", b64(make([]byte, 32)))
+	m := a.Get(galetest.PasskeyBegun{})
 	m.Response["clientDataJSON"] = b64(client)
-	key := a.cose(f)
-	f.Add(client, a.data(), unb64(f, m.Response["signature"]), key)
+	key := a.PublicKey()
+	f.Add(client, a.Data(), unb64(f, m.Response["signature"]), key)
 	f.Add([]byte(`{}`), []byte{}, []byte{}, []byte{})
 	v := verifier()
 	f.Fuzz(func(t *testing.T, client, data, signature, key []byte) {
 		// The right signature needs the private key, which the fuzzer has not.
-		if _, err := v.VerifyAssertion(t.Context(), expected(), a.cose(t), passkey.Assertion{CredentialID: a.id, ClientDataJSON: client, AuthenticatorData: data, Signature: signature}); err == nil {
+		if _, err := v.VerifyAssertion(t.Context(), expected(), a.PublicKey(), passkey.Assertion{CredentialID: a.ID, ClientDataJSON: client, AuthenticatorData: data, Signature: signature}); err == nil {
 			t.Errorf("forged: %q %x %x", client, data, signature)
 		}
-		_, _ = v.VerifyAssertion(t.Context(), expected(), key, passkey.Assertion{CredentialID: a.id, ClientDataJSON: client, AuthenticatorData: data, Signature: signature})
+		_, _ = v.VerifyAssertion(t.Context(), expected(), key, passkey.Assertion{CredentialID: a.ID, ClientDataJSON: client, AuthenticatorData: data, Signature: signature})
 	})
 }

@@ -101,19 +101,19 @@ func run(t *testing.T, change func(*passkey.Options), body func(t *testing.T, s 
 	})
 }
 
-func begin(c *galetest.Client, ceremony string) (b begun) {
+func begin(c *galetest.Client, ceremony string) (b galetest.PasskeyBegun) {
 	c.Post("/"+ceremony+"/begin", `{}`).Status(http.StatusOK).JSON(&b)
 	return b
 }
 
-func register(t *testing.T, c *galetest.Client, a *authenticator) {
+func register(t *testing.T, c *galetest.Client, a *galetest.Authenticator) {
 	t.Helper()
-	c.Post("/register/finish", a.create(t, begin(c, "register"))).Status(http.StatusOK)
+	c.Post("/register/finish", a.Create(begin(c, "register"))).Status(http.StatusOK)
 }
 
-func signIn(t *testing.T, c *galetest.Client, a *authenticator) *galetest.Response {
+func signIn(t *testing.T, c *galetest.Client, a *galetest.Authenticator) *galetest.Response {
 	t.Helper()
-	return c.Post("/sign-in/finish", a.get(t, begin(c, "sign-in")))
+	return c.Post("/sign-in/finish", a.Get(begin(c, "sign-in")))
 }
 
 func verifier() passkey.Verifier { return galewebauthn.New() }
@@ -122,7 +122,7 @@ func verifier() passkey.Verifier { return galewebauthn.New() }
 func expected() passkey.Expected {
 	return passkey.Expected{
 		Challenge: make([]byte, 32), RPID: "gale.test", Origins: []string{"https://gale.test"},
-		UserVerification: true, Algorithms: []int{edDSA, es256, rs256},
+		UserVerification: true, Algorithms: []int{galetest.Ed25519, galetest.ES256, galetest.RS256},
 	}
 }
 

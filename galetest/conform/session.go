@@ -29,6 +29,9 @@ func SessionStore(t *testing.T, open func(t *testing.T) session.Store) {
 		"ByUser":        sessionByUser,
 		"DeleteExpired": sessionDeleteExpired,
 		"OneSaveWins":   sessionOneSaveWins,
+		"NewHash":       sessionNewHash,
+		"DeleteByUser":  sessionDeleteByUser,
+		"Escape":        sessionEscape,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -46,6 +49,7 @@ func sessionRecord(n int, user string) session.Record {
 		Expires:   sessionBase.Add(time.Hour + time.Duration(n)*time.Second),
 		UserAgent: "Mozilla/5.0 (ж)",
 		Addr:      "2001:db8::1",
+		Stamp:     "stamp",
 		Data:      []byte(`{"v":{"n":` + fmt.Sprint(n) + `}}`),
 	}
 	binary.BigEndian.PutUint64(r.Hash[:], uint64(n))
@@ -56,7 +60,7 @@ func sessionRecord(n int, user string) session.Record {
 // saveSession inserts r and returns it as the store should have it now.
 func saveSession(t *testing.T, s session.Store, r session.Record) session.Record {
 	t.Helper()
-	assert.NoError(t, s.Save(t.Context(), r))
+	assert.NoError(t, s.Save(t.Context(), r.Hash, r))
 	r.Version++
 	return r
 }
@@ -93,7 +97,7 @@ func sessionRoundTrip(t *testing.T, s session.Store) {
 func sessionVersions(t *testing.T, s session.Store) {
 	first := sessionRecord(1, "alice")
 	r := saveSession(t, s, first)
-	assert.ErrorIs(t, s.Save(t.Context(), first), session.ErrConflict)
+	assert.ErrorIs(t, s.Save(t.Context(), first.Hash, first), session.ErrConflict)
 
 	r.Seen, r.Expires = r.Seen.Add(time.Minute), r.Expires.Add(time.Minute)
 	r.Data, r.Addr, r.UserAgent = []byte(`{"v":{}}`), "192.0.2.1", "curl"
@@ -101,7 +105,7 @@ func sessionVersions(t *testing.T, s session.Store) {
 	equalSessions(t, loadSession(t, s, r.Hash), next)
 
 	r.Data = []byte(`{"late":true}`)
-	assert.ErrorIs(t, s.Save(t.Context(), r), session.ErrConflict)
+	assert.ErrorIs(t, s.Save(t.Context(), r.Hash, r), session.ErrConflict)
 	equalSessions(t, loadSession(t, s, r.Hash), next)
 }
 
@@ -110,12 +114,94 @@ func sessionVersions(t *testing.T, s session.Store) {
 func sessionNoComingBack(t *testing.T, s session.Store) {
 	r := saveSession(t, s, sessionRecord(1, "alice"))
 	assert.NoError(t, s.Delete(t.Context(), r.Hash))
-	assert.ErrorIs(t, s.Save(t.Context(), r), session.ErrConflict)
+	assert.ErrorIs(t, s.Save(t.Context(), r.Hash, r), session.ErrConflict)
 	_, err := s.Load(t.Context(), r.Hash)
 	assert.ErrorIs(t, err, session.ErrNotFound)
+	assert.Equal(t, alices(t, s), nil)
+}
+
+// alices returns the numbers of alice's records.
+func alices(t *testing.T, s session.Store) (ns []int) {
+	t.Helper()
 	all, err := s.ByUser(t.Context(), "alice")
 	assert.NoError(t, err)
-	assert.Equal(t, len(all), 0)
+	for _, r := range all {
+		ns = append(ns, int(r.Hash[7]))
+	}
+	return ns
+}
+
+// rehashed returns r with the hash of record n.
+func rehashed(r session.Record, n int) session.Record {
+	r.Hash = sessionRecord(n, "").Hash
+	return r
+}
+
+// sessionNewHash: the old token opens nothing, at once, and comes back by no save.
+func sessionNewHash(t *testing.T, s session.Store) {
+	for _, user := range []string{"alice", ""} {
+		old := saveSession(t, s, sessionRecord(1, user))
+		r := rehashed(old, 2)
+		r.Stamp = "another"
+		assert.NoError(t, s.Save(t.Context(), old.Hash, r))
+		assert.ErrorIs(t, s.Save(t.Context(), old.Hash, r), session.ErrConflict)
+		assert.ErrorIs(t, s.Save(t.Context(), old.Hash, old), session.ErrConflict)
+		_, err := s.Load(t.Context(), old.Hash)
+		assert.ErrorIs(t, err, session.ErrNotFound)
+		r.Version++
+		equalSessions(t, loadSession(t, s, r.Hash), r)
+		assert.NoError(t, s.Delete(t.Context(), r.Hash))
+	}
+}
+
+func sessionDeleteByUser(t *testing.T, s session.Store) {
+	for n, user := range []string{"alice", "alice", "alice", "alice2", ""} {
+		saveSession(t, s, sessionRecord(n, user))
+	}
+	for _, step := range []struct {
+		user, only, except string
+		want               []int // what is left of alice
+	}{
+		{"alice2", "id-1", "", []int{2, 1, 0}},
+		{"alice", "id-1", "", []int{2, 0}},
+		{"alice", "", "id-2", []int{2}},
+		{"alice", "", "id-7", nil},
+	} {
+		gone, err := s.DeleteByUser(t.Context(), step.user, step.only, step.except)
+		assert.NoError(t, err)
+		for _, r := range gone {
+			_, err := s.Load(t.Context(), r.Hash)
+			assert.ErrorIs(t, err, session.ErrNotFound)
+			assert.Equal(t, r.ID, fmt.Sprintf("id-%d", r.Hash[7]))
+		}
+		assert.Equal(t, alices(t, s), step.want)
+	}
+	loadSession(t, s, sessionRecord(3, "").Hash)
+	loadSession(t, s, sessionRecord(4, "").Hash)
+}
+
+// sessionEscape is the attack on a reset: whoever has stolen sessions gives them new
+// tokens again and again while all are ended.
+func sessionEscape(t *testing.T, s session.Store) {
+	var wg sync.WaitGroup
+	var renewed atomic.Int64
+	under := make(chan struct{})
+	for thief := range 4 {
+		r := saveSession(t, s, sessionRecord(thief, "alice"))
+		wg.Go(func() {
+			for n := thief + 4; n < 40_000 && s.Save(t.Context(), sessionRecord(n-4, "").Hash, rehashed(r, n)) == nil; n += 4 {
+				r.Version++
+				if renewed.Add(1) == 20 {
+					close(under)
+				}
+			}
+		})
+	}
+	<-under
+	_, err := s.DeleteByUser(t.Context(), "alice", "", "")
+	wg.Wait()
+	assert.NoError(t, err)
+	assert.Equal(t, alices(t, s), nil)
 }
 
 func sessionKeepsNoSlice(t *testing.T, s session.Store) {
@@ -141,9 +227,7 @@ func sessionByUser(t *testing.T, s session.Store) {
 		equalSessions(t, got, want)
 	}
 	assert.NoError(t, s.Delete(t.Context(), a3.Hash))
-	got, err := s.ByUser(t.Context(), "alice")
-	assert.NoError(t, err)
-	equalSessions(t, got, []session.Record{a1})
+	assert.Equal(t, alices(t, s), []int{1})
 }
 
 // sessionDeleteExpired accepts both kinds of store: those that remove expired
@@ -151,7 +235,9 @@ func sessionByUser(t *testing.T, s session.Store) {
 // clock; but not one that does neither.
 func sessionDeleteExpired(t *testing.T, s session.Store) {
 	gone, edge, kept := saveSession(t, s, sessionRecord(1, "alice")), saveSession(t, s, sessionRecord(2, "")), saveSession(t, s, sessionRecord(3, "alice"))
-	assert.NoError(t, s.DeleteExpired(t.Context(), edge.Expires))
+	if s, ok := s.(session.Sweeper); ok {
+		assert.NoError(t, s.DeleteExpired(t.Context(), edge.Expires))
+	}
 	left := 0
 	for _, h := range []session.Hash{gone.Hash, edge.Hash} {
 		if _, err := s.Load(t.Context(), h); err == nil {
@@ -162,9 +248,7 @@ func sessionDeleteExpired(t *testing.T, s session.Store) {
 	}
 	equalSessions(t, loadSession(t, s, kept.Hash), kept)
 	if left == 0 {
-		all, err := s.ByUser(t.Context(), "alice")
-		assert.NoError(t, err)
-		assert.Equal(t, len(all), 1)
+		assert.Equal(t, alices(t, s), []int{3})
 		return
 	}
 	assert.Equal(t, left, 2)
@@ -174,7 +258,7 @@ func sessionDeleteExpired(t *testing.T, s session.Store) {
 func sessionExpiresByItself(t *testing.T, s session.Store, kept session.Hash) {
 	short := sessionRecord(4, "bob")
 	short.Expires = time.Now().Add(20 * time.Millisecond).UTC().Truncate(time.Millisecond)
-	assert.NoError(t, s.Save(t.Context(), short))
+	assert.NoError(t, s.Save(t.Context(), short.Hash, short))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -199,7 +283,7 @@ func sessionOneSaveWins(t *testing.T, s session.Store) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if s.Save(t.Context(), r) == nil {
+			if s.Save(t.Context(), r.Hash, r) == nil {
 				won.Add(1)
 			}
 		})

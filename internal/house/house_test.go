@@ -139,6 +139,14 @@ var rules = []struct {
 		plant: map[string]string{"docs/rules.md": "| id | rule | today | where |\n|---|---|---|---|\n| 1.1 | one | met: `x` | `docs/rules.md`, `attic/` |\n"},
 		want:  []string{"docs/rules.md:3: attic/ is not there"},
 	},
+	{
+		name: "SecurityTests", check: house.SecurityTests,
+		plant: map[string]string{
+			"docs/security.md":  "| item | default | test |\n|---|---|---|\n| 1.1 | `x` | `docs/security.md`, `TestThere`, `TestGone` in `attack/`, `attack/gone_test.go` |\n",
+			"web/there_test.go": "package web\nfunc TestThere(t *testing.T) {}\n",
+		},
+		want: []string{"docs/security.md:3: TestGone is not there", "docs/security.md:3: attack/ is not there", "docs/security.md:3: attack/gone_test.go is not there"},
+	},
 }
 
 func TestRepositoryKeepsEachRule(t *testing.T) {

@@ -56,7 +56,10 @@ type Options struct {
 	// go on. Defaults to 20 ms, which is at most 5,000 rows a second; negative
 	// is none.
 	Pause time.Duration
-	// Logger takes the end of the job. Defaults to [slog.Default].
+	// Job names the job in the log. Defaults to the Job of a [Table].
+	Job string
+	// Logger takes the end of the job, at the level Debug when nothing was to be
+	// done. Defaults to [slog.Default].
 	Logger *slog.Logger
 }
 
@@ -83,6 +86,9 @@ func Run(ctx context.Context, b Batcher, o Options) (Progress, error) {
 	o.Batch = cmp.Or(o.Batch, 100)
 	o.Pause = max(cmp.Or(o.Pause, 20*time.Millisecond), 0)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if t, ok := b.(*Table); ok {
+		o.Job = cmp.Or(o.Job, t.o.Job)
+	}
 	var (
 		p     Progress
 		named []string
@@ -114,7 +120,11 @@ func Run(ctx context.Context, b Batcher, o Options) (Progress, error) {
 			return p, err
 		}
 	}
-	o.Logger.InfoContext(ctx, "reencrypt: done", "rows", p.Rows, "changed", p.Changed, "failed", p.Failed)
+	level := slog.LevelInfo
+	if p.Changed == 0 && p.Failed == 0 {
+		level = slog.LevelDebug
+	}
+	o.Logger.Log(ctx, level, "reencrypt: done", "job", o.Job, "rows", p.Rows, "changed", p.Changed, "failed", p.Failed)
 	if p.Failed > 0 {
 		return p, fmt.Errorf("reencrypt: %d rows %w: %s", p.Failed, ErrFailed, strings.Join(named, ", "))
 	}

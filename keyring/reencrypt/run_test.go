@@ -67,13 +67,18 @@ func TestRunGoesThroughAllRows(t *testing.T) {
 		var log bytes.Buffer
 		r := &rows{n: n}
 		p, err := reencrypt.Run(t.Context(), r, reencrypt.Options{
-			Batch: 10, Pause: -1, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			Batch: 10, Pause: -1, Job: "numbers",
+			Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		})
 		assert.NoError(t, err)
 		assert.Equal(t, p, reencrypt.Progress{Rows: n, Changed: n})
 		assert.Equal(t, len(r.done), n)
 		assert.Equal(t, r.cursor, "")
-		assert.Contains(t, log.String(), fmt.Sprintf("rows=%d changed=%d failed=0", n, n))
+		level := slog.LevelInfo
+		if n == 0 { // each start of a program would say so
+			level = slog.LevelDebug
+		}
+		assert.Contains(t, log.String(), fmt.Sprintf("level=%v msg=\"reencrypt: done\" job=numbers rows=%d changed=%d failed=0", level, n, n))
 	}
 }
 

@@ -32,6 +32,7 @@ func TestLog(t *testing.T) {
 		"WithTheChange":    tryWithTheChange,
 		"WithAnyChange":    tryWithAnyChange,
 		"Watched":          tryWatched,
+		"RolledBack":       tryRolledBack,
 		"ClientHangsUp":    tryClientHangsUp,
 		"OneChain":         tryOneChain,
 		"AppendOnly":       tryAppendOnly,
@@ -185,8 +186,8 @@ func tryLists(k *kit) {
 		{Actor: audit.Actor{ID: "ann"}, Action: "signin", Outcome: audit.OK},
 		{Actor: audit.Actor{ID: "bob"}, Action: "signin.totp", Outcome: audit.Refused},
 		{Actor: audit.Actor{ID: "ann"}, Action: "signing", Target: "x", Outcome: audit.OK},
-		{Actor: audit.Actor{ID: "ann"}, Action: "signin.totp", Outcome: audit.Error},
-		{Actor: audit.Actor{ID: "a%"}, Action: "sign_n", Outcome: audit.OK},
+		{Actor: audit.Actor{ID: "ann"}, Action: "signin.totp", Target: "ann", Outcome: audit.Error},
+		{Actor: audit.Actor{ID: "a%"}, Action: "sign_n", Target: "ann", RequestID: "r1", Outcome: audit.OK},
 	} {
 		assert.Equal(k, k.append(r).Seq, int64(i+1))
 		k.clock.Advance(time.Minute)
@@ -202,6 +203,11 @@ func tryLists(k *kit) {
 		"whole":   {audit.Filter{Action: "signin.totp"}, "4 2"},
 		"none":    {audit.Filter{Action: "sign"}, ""},
 		"under":   {audit.Filter{Action: "sign_n"}, "5"},
+		"of":      {audit.Filter{Of: "ann"}, "5 4 3 1"},
+		"about":   {audit.Filter{Of: "x"}, "3"},
+		"of both": {audit.Filter{Of: "ann", Action: "signin", Outcome: audit.OK, To: start.Add(time.Hour)}, "1"},
+		"of none": {audit.Filter{Of: "ann' --"}, ""},
+		"request": {audit.Filter{RequestID: "r1"}, "5"},
 		"target":  {audit.Filter{Target: "x"}, "3"},
 		"outcome": {audit.Filter{Outcome: audit.OK}, "5 3 1"},
 		"from":    {audit.Filter{From: start.Add(2 * time.Minute)}, "5 4 3"},
@@ -226,6 +232,9 @@ func tryLists(k *kit) {
 				f.Before = page.Next
 			}
 			assert.Equal(k, name+": "+strings.Join(got, " "), name+": "+c.want)
+			var lines strings.Builder
+			assert.NoError(k, k.log.Export(k.Context(), &lines, c.filter))
+			assert.Equal(k, strings.Count(lines.String(), "\n"), len(got))
 		}
 	}
 	_, err := k.log.List(k.Context(), audit.Filter{Before: "x"})

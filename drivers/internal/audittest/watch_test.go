@@ -135,6 +135,58 @@ func tryWatched(k *kit) {
 	assert.Equal(k, gauge(k.T, metrics, "gale_audit_broken"), 0)
 }
 
+// tryRolledBack puts an earlier log back, which verifies: only who has seen more
+// of it knows.
+func tryRolledBack(k *kit) {
+	var lines buffer
+	log := audit.New(audit.Options{DB: k.db, Key: key, Clock: k.clock.Now, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+	check := func() audit.Checked {
+		k.Helper()
+		c := log.Check(k.Context())
+		assert.NoError(k, c.Err)
+		return c
+	}
+	assert.True(k, check().Broken == nil, "an empty log is broken")
+	k.fill(2)
+	k.raw(`CREATE TABLE earlier AS SELECT * FROM audit_state`)
+	k.fill(2)
+	assert.True(k, check().Broken == nil, "it is broken")
+	last := k.head()
+
+	k.unlock()
+	k.raw(`CREATE TABLE later AS SELECT * FROM audit_state`)
+	for _, state := range []string{
+		`UPDATE audit_state SET seq = (SELECT seq FROM earlier), hash = (SELECT hash FROM earlier), mac = (SELECT mac FROM earlier)`,
+		`UPDATE audit_state SET seq = 0, hash = '', mac = ''`,
+	} {
+		k.raw(`CREATE TABLE kept AS SELECT * FROM audit_log`)
+		k.raw(state)
+		k.raw(`DELETE FROM audit_log WHERE seq > (SELECT seq FROM audit_state)`)
+		assert.NoError(k, log.Verify(k.Context(), 0, 0))
+		for range 2 { // it stays so
+			found := check()
+			assert.True(k, found.Broken != nil, "what was cut off does not show: "+state)
+			assert.Equal(k, found.Head, last)
+		}
+		assert.True(k, lines.has("level=ERROR"), "it is not an error")
+		k.fill(9) // what follows hides nothing
+		assert.True(k, check().Broken != nil, "it is whole with other records: "+state)
+		k.raw(`DELETE FROM audit_log`)
+		k.raw(`INSERT INTO audit_log SELECT * FROM kept`)
+		k.raw(`DROP TABLE kept`)
+		k.raw(`UPDATE audit_state SET seq = (SELECT seq FROM later), hash = (SELECT hash FROM later), mac = (SELECT mac FROM later)`)
+		assert.True(k, check().Broken == nil, "it is not whole again")
+	}
+	// Retention may remove what was seen.
+	k.clock.Advance(time.Hour)
+	_, err := log.Retain(k.Context(), k.clock.Now())
+	assert.NoError(k, err)
+	k.fill(1)
+	_, err = log.Retain(k.Context(), k.clock.Now().Add(time.Hour))
+	assert.NoError(k, err)
+	assert.True(k, check().Broken == nil, "retention breaks it")
+}
+
 func gauge(t *testing.T, r *prometheus.Registry, name string) float64 {
 	t.Helper()
 	families, err := r.Gather()

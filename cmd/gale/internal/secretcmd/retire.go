@@ -31,7 +31,8 @@ more. It refuses a key
 
   - that makes new values, or will;
   - for sign and token, when it did less than --keep ago: what it signed may
-    still be with clients, who would be logged out;
+    still be with clients, who would be logged out, or whose browsers would not
+    be known any more to the throttle of sign-ins, for 180 days (auth.Devices);
   - for encrypt and index, when the database has values under it, in any of the
     columns that it declares or that --column names, or is not given.
 
@@ -62,7 +63,7 @@ retired. --delete removes keys that were retired before, for good.`,
 		},
 	}
 	r.flags(cmd)
-	cmd.Flags().DurationVar(&r.keep, "keep", 31*24*time.Hour, "how long signed values live at most")
+	cmd.Flags().DurationVar(&r.keep, "keep", 181*24*time.Hour, "how long signed values live at most")
 	cmd.Flags().BoolVar(&r.force, "force", false, "retire the keys with the IDs though something may need them")
 	cmd.Flags().BoolVar(&r.remove, "delete", false, "remove retired keys, instead of retiring some")
 	return cmd
@@ -120,7 +121,7 @@ func (r *retirement) refuses(set keyring.Set, st keyring.Status) (why string, ab
 			return "may have values under it; give --database, or its ID and --force", false
 		}
 		if st.Values > 0 {
-			return fmt.Sprintf("has %d values under it (%s); let the application move them, or give its ID and --force and lose them", st.Values, r.places(st.ID)), false
+			return fmt.Sprintf("has %d values under it (%s); let the application move them (nothing can move what is only a hash, such as recovery codes: users make new ones), or give its ID and --force and lose them", st.Values, r.places(st.ID)), false
 		}
 		return "", false
 	default:

@@ -263,7 +263,9 @@ func TestAdmin(t *testing.T) {
 		ada.Get("/admin/users").Contains("Saved olga.")
 		plain, _ := s.key(c, "probe") // the role holds at once
 		hers := s.Stranger().Bearer(plain)
-		change(olga.ID, "owner", "", http.StatusUnprocessableEntity)
+		change(olga.ID, "owner", "", http.StatusUnprocessableEntity).Contains("<strong>olga</strong>: That role does not exist, or not any more.")
+		ada.Post("/admin/users/"+olga.ID, url.Values{"role": {"owner"}, "after": {"zoe"}}).Status(http.StatusUnprocessableEntity).
+			Contains("<strong>olga</strong>: That role") // though she is not in that part of the list
 		for _, id := range []string{"none", "%00", "%ff"} {
 			change(id, "viewer", "", http.StatusNotFound)
 		}

@@ -49,6 +49,7 @@ type Options struct {
 
 	RolesEvery time.Duration // how often roles that others change are looked for; see roles.Options
 	VerifyLook time.Duration // when the audit log is verified; see audit.Options
+	SweepEvery time.Duration // how often tokens that have ended are removed; defaults to a minute
 }
 
 // App is relay. It serves HTTP between New and Close.
@@ -66,6 +67,7 @@ type App struct {
 	audit    *audit.Log
 	roles    *services.Roles
 	refusals refusals // of permissions
+	required services.Requirement
 	apps     *services.Apps
 	// appRefusals are of apps that do not authenticate.
 	appRefusals refusals
@@ -83,8 +85,8 @@ type App struct {
 }
 
 // New builds the application and starts the goroutines that commit packets, note
-// the use of keys, send mail, look for changed roles and verify the audit log;
-// Close ends them.
+// the use of keys, send mail, look for changed roles, verify the audit log and
+// remove what has ended; Close ends them.
 func New(o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -107,10 +109,11 @@ func New(o Options) (*App, error) {
 	strict := a.strict()
 	a.mails = services.NewMails(o.Mail, strict)
 	a.accounts = &services.Accounts{
-		Store: store, SignUps: store, Links: store, Invites: store, Removal: store,
+		Store: store, SignUps: store, Links: store, Invites: store, Removal: store, EndKeys: store, Ways: store, Names: store,
 		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
 		Passwords: strength.New(strength.Options{Context: []string{"relay"}, Breached: o.Breached}),
 	}
+	a.keys.Accounts = a.accounts
 	a.accounts.Throttle, a.accounts.Confirm = a.throttle("signin"), a.throttle("confirm")
 	a.accounts.Setup = a.newSetup()
 	// Only the life of the signature is bounded here: Devices has its own.
@@ -121,7 +124,7 @@ func New(o Options) (*App, error) {
 	a.sessions = session.New(session.Options{
 		Store: a.sessionStore(), Idle: o.Config.SessionIdle, Lifetime: o.Config.SessionLife, Clock: o.Now,
 		Addr:  func(r *http.Request) string { return middleware.ClientAddr(r.Context()).String() },
-		Ended: a.sessionEnded,
+		Ended: a.sessionEnded, Renewed: a.sessionRenewed,
 	})
 	a.keys.Rotation, a.apiKeys = store, a.newKeys()
 	var err error
@@ -169,6 +172,7 @@ func New(o Options) (*App, error) {
 	a.running.Go(func() { _ = a.audit.Run(ctx) })
 	a.keepKeys(ctx)
 	a.keepSealed(ctx, store)
+	a.keepSwept(ctx)
 	return a, nil
 }
 

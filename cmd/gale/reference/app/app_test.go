@@ -180,7 +180,7 @@ func (s *site) start(tb testing.TB, settings []setting) {
 	}
 	a, err := app.New(app.Options{
 		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: s.keys.ring, Mail: &s.outbox.Memory, Limits: s.limits, Sessions: s.sessions, Breached: s.breached, Reload: s.reload, Transport: transport,
-		RolesEvery: look, VerifyLook: look,
+		RolesEvery: look, VerifyLook: look, SweepEvery: look,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
 	if err != nil {

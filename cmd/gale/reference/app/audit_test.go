@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -114,6 +115,8 @@ func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 		{"client.deleted", post(admin, client+"/delete", nil)},
 		{"role.added", post(admin, "/admin/roles", url.Values{"name": {"boss"}, "permissions": {"users.manage"}})},
 		{"role.changed", post(admin, "/admin/roles/boss", role("users.manage", "audit.read"))},
+		{"role.factor_required", post(admin, "/admin/roles/boss/factor", url.Values{"must": {"true"}})},
+		{"role.factor_not_required", post(admin, "/admin/roles/boss/factor", url.Values{"must": {""}})},
 		{"role.removed", post(admin, "/admin/roles/boss/remove", nil)},
 		{"role.changed", post(admin, "/admin/roles/viewer", role(viewerMay))},
 		{"role.reset", post(admin, "/admin/roles/viewer/reset", nil)},
@@ -225,4 +228,91 @@ func TestAuditLogIsVerified(t *testing.T) {
 		admin.Post("/admin/audit/verify", nil).Status(http.StatusSeeOther).HasHeader("Location", "/admin/audit")
 		assert.Equal(t, shows("The log is broken"), false)
 	}, often)
+}
+
+// A session begins, is renewed and ends with its record, or not at all.
+func TestSessionsAndTheirRecords(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		c, other := s.signIn("ada"), s.signIn("ada")
+		other.Post("/sign-out", nil).Status(http.StatusSeeOther)
+		other.Post("/sign-out", nil).Status(http.StatusSeeOther) // nobody's
+		c.Post("/confirm", url.Values{"password": {password}, "next": {"/"}}).Status(http.StatusSeeOther)
+		got := map[string]int{}
+		for _, e := range s.records("") {
+			got[e.Action]++
+		}
+		assert.Equal(t, got, map[string]int{"account.created": 1, "signin.password": 3, "signout": 1, "confirm.password": 1})
+
+		rows := func() []string {
+			all, err := db.All[string](t.Context(), s.db, "SELECT hash FROM sessions WHERE user_id <> '' ORDER BY hash")
+			assert.NoError(t, err)
+			return all
+		}
+		s.clock.Advance(16 * time.Minute)
+		before, end := rows(), ""
+		for _, m := range regexp.MustCompile(`/profile/sessions/([A-Z0-9]{26})/revoke`).FindAllStringSubmatch(c.Get("/profile/security").Text(), 1) {
+			end = m[0]
+		}
+		_, err := s.db.Exec(t.Context(), "ALTER TABLE audit_state RENAME TO gone")
+		assert.NoError(t, err)
+		s.ExpectLog("level=ERROR")
+		for path, form := range map[string]url.Values{
+			"/sign-in": {"email": {"ada@example.com"}, "password": {password}}, "/sign-out": nil, "/confirm": {"password": {password}}, end: nil,
+		} {
+			in := c
+			if path == "/sign-in" {
+				in = s.Stranger().Browser()
+			}
+			if status := in.Post(path, form).Raw.StatusCode; status < 500 {
+				t.Errorf("%s without a record: %d", path, status)
+			}
+		}
+		assert.Equal(t, rows(), before)
+		c.Get("/profile/apps/new").Status(http.StatusSeeOther).HasHeader("Location", "/confirm?next=%2Fprofile%2Fapps%2Fnew")
+	})
+}
+
+// What was done to users, or tried, is found by who they are, and they see it.
+func TestEventsAboutUsers(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		admin := s.signUp("ada")
+		bob := s.user("bob", models.Operator)
+		s.user("cay", models.Viewer)
+		c := s.signIn("bob")
+		for _, email := range []string{"bob@example.com", "nobody@example.com"} {
+			s.Stranger().Browser().Post("/sign-in", url.Values{"email": {email}, "password": {"wrong"}}).Status(http.StatusUnprocessableEntity)
+		}
+		admin.Post("/admin/users/"+bob.ID, url.Values{"role": {"viewer"}}).Status(http.StatusSeeOther)
+		var refused []audit.Entry
+		for _, e := range s.records("signin.password") {
+			if e.Outcome == audit.Refused {
+				refused = append(refused, e)
+			}
+		}
+		assert.Equal(t, []string{refused[0].Target, refused[1].Target}, []string{bob.ID, ""})
+		assert.Equal(t, []audit.Actor{refused[0].Actor, refused[1].Actor}, []audit.Actor{{}, {}}) // what was typed is nowhere
+
+		const failed, changed = `<td>signin.password</td><td data-label="Outcome">refused`, `<td>user.changed <span class="muted long">by ada</span>`
+		c.Get("/profile/security").Status(http.StatusOK).Contains(failed).Contains(changed)
+		if page := s.signIn("cay").Get("/profile/security").Text(); strings.Contains(page, failed) || strings.Contains(page, changed) {
+			t.Errorf("cay sees what was done to bob: %s", page)
+		}
+
+		rows := func(query string) int {
+			return strings.Count(admin.Get("/admin/audit.ndjson?"+query).Status(http.StatusOK).Text(), "\n")
+		}
+		for _, who := range []string{bob.ID, "bob", "bob%40example.com", "BOB%40example.com"} {
+			assert.Equal(t, []int{rows("actor=" + who), rows("target=" + who), rows("actor=ada&target=" + who)}, []int{3, 3, 1})
+		}
+		assert.Equal(t, rows("actor=nobody")+rows("target=nobody%40example.com")+rows("actor=%00"), 0)
+		admin.Get("/admin/audit?target=bob&outcome=refused").Status(http.StatusOK).Contains(`title="` + bob.ID + `">bob</td>`).Contains(`value="bob"`)
+		id := refused[0].RequestID
+		assert.Equal(t, rows("request="+id), 1)
+		admin.Get("/admin/audit?request=" + id).Status(http.StatusOK).Contains(`href="/admin/audit?request=` + id + `"`)
+
+		// A name of before is still whose it was.
+		c.Post("/profile/name", url.Values{"name": {"bobby"}}).Status(http.StatusSeeOther)
+		assert.Equal(t, rows("actor=bob"), 4)
+	})
 }

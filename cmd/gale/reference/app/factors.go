@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/drivers/galewebauthn"
 	"github.com/galeweb/gale/keyring"
+	"github.com/galeweb/gale/web"
 )
 
 // newFactors builds the second factors, whose ceremonies call the pages back.
@@ -37,8 +39,31 @@ func (a *App) newFactors(accounts *handlers.Accounts, factors *handlers.Factors)
 			Failed: a.passkeyFailed,
 		}),
 		Audit:    a.audit,
+		Store:    a.store,
+		Required: a.required,
+		Left:     a.store,
 		Throttle: auth.NewThrottle(auth.ThrottleOptions{Codes: true, Store: a.o.Limits, Metrics: a.o.Metrics.Registry()}),
+		ForCodes: auth.NewThrottle(auth.ThrottleOptions{Codes: true, Name: "recovery", Store: a.o.Limits, Metrics: a.o.Metrics.Registry()}),
 	}
+}
+
+// recentFactor asks whoever has a second factor to have shown it a moment ago,
+// before the factors can be changed: in a browser that is trusted the password
+// alone signs in, and would be enough to take the second factor away.
+func (a *App) recentFactor(next http.Handler) http.Handler {
+	guarded := a.auth.RequireRecent(recent, auth.MethodTOTP, auth.MethodPasskey, auth.MethodRecovery)(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, _ := a.auth.User(r.Context())
+		factors, err := a.factors.Of(r.Context(), c.ID)
+		switch {
+		case err != nil:
+			web.Fail(w, r, err)
+		case factors.Any():
+			guarded.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
 }
 
 // passkeyFailed writes down a response that was refused. Who sent it is not

@@ -17,7 +17,9 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/auth/passkey"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
+	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/galetest"
 )
 
@@ -145,6 +147,116 @@ func TestCodeGuessing(t *testing.T) {
 			seen++
 		}
 		assert.Equal(t, seen-refused, 5)
+	})
+}
+
+// What an attacker spends on the six digits of apps does not keep the owner's
+// recovery codes out, in a browser that is as unknown.
+func TestGuessesAtAppsLeaveRecovery(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		app := s.enroll(s.signUp("ada"))
+		thief := s.half("ada")
+		for range 5 {
+			second(thief, "000000").Status(http.StatusUnprocessableEntity)
+		}
+		second(thief, "000000").Status(http.StatusTooManyRequests)
+		second(s.half("ada"), app.codes[0]).Status(http.StatusSeeOther)
+		for range 5 {
+			second(thief, "AAAAA-AAAAA").Status(http.StatusUnprocessableEntity)
+		}
+		second(thief, "AAAAA-AAAAA").Status(http.StatusTooManyRequests)
+	})
+}
+
+// passkey gives a user a passkey that nobody has.
+func (s *site) passkey(user, id string) {
+	s.t.Helper()
+	assert.NoError(s.t, passkey.NewSQLStore(s.db).Create(s.t.Context(), passkey.Credential{
+		ID: id, UserID: user, UserHandle: []byte(user), PublicKey: []byte("none"), Created: s.clock.Now(),
+	}))
+}
+
+// codesLeft is how many recovery codes a user has.
+func (s *site) codesLeft(user string) int64 {
+	s.t.Helper()
+	n, err := db.Get[int64](s.t.Context(), s.db, "SELECT COUNT(*) FROM recovery_codes WHERE user_id = $1", user)
+	assert.NoError(s.t, err)
+	return n
+}
+
+var removeAt = regexp.MustCompile(`/profile/(?:apps|passkeys)/[^/"]+/remove`)
+
+// Recovery codes go with the last factor, and none of before opens an account
+// that has got a new one.
+func TestLastFactorEndsCodes(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		c := s.signUp("ada")
+		u, err := s.store.UserByEmail(t.Context(), "ada@example.com")
+		assert.NoError(t, err)
+		old := s.enroll(c)
+		c.Post(removeAt.FindString(c.Get("/profile/security").Text()), nil).Status(http.StatusSeeOther)
+		assert.Equal(t, s.codesLeft(u.ID), 0)
+		app := s.enroll(c) // shows ten codes again
+		second(s.half("ada"), old.codes[0]).Status(http.StatusUnprocessableEntity)
+		second(s.half("ada"), app.codes[0]).Status(http.StatusSeeOther)
+
+		// With two factors they stay until both have gone, at once too.
+		s.passkey(u.ID, "cred-1")
+		s.passkey(u.ID, "cred-2")
+		c.Post("/profile/passkeys/cred-1/remove", nil).Status(http.StatusSeeOther)
+		assert.Equal(t, s.codesLeft(u.ID), 9)
+		var wg sync.WaitGroup
+		for _, path := range removeAt.FindAllString(c.Get("/profile/security").Text(), -1) {
+			r := c.NewRequest(http.MethodPost, path, nil)
+			wg.Go(func() {
+				answer, err := c.HTTP().Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if answer.Body.Close(); answer.StatusCode != http.StatusSeeOther {
+					t.Errorf("%s: %d", path, answer.StatusCode)
+				}
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, s.codesLeft(u.ID), 0)
+	})
+}
+
+// Codes from before a first factor are no codes for it: databases have some of
+// when they outlived the last factor.
+func TestFirstFactorEndsOldCodes(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		c := s.signUp("ada")
+		c.Post("/profile/recovery", nil).Status(http.StatusOK)
+		assert.Equal(t, len(s.enroll(c).codes), 10)
+	})
+}
+
+// Whoever has the password and the cookie of a browser that is trusted cannot
+// take the second factor away, nor add one.
+func TestTrustedBrowserKeepsFactors(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		app := s.enroll(s.signUp("ada"))
+		c := s.half("ada")
+		c.Post("/sign-in/second", url.Values{"code": {app.code()}, "trust": {"true"}}).Status(http.StatusSeeOther)
+		c.Post("/sign-out", nil).Status(http.StatusSeeOther)
+		c.Post("/sign-in", url.Values{"email": {"ada@example.com"}, "password": {password}}).Status(http.StatusSeeOther).HasHeader("Location", "/")
+		remove := removeAt.FindString(c.Get("/profile/security").Status(http.StatusOK).Text())
+		for _, path := range []string{remove, "/profile/apps", "/profile/recovery", "/passkeys/register/begin"} {
+			r := c.Post(path, url.Values{"name": {"mine"}})
+			if at := r.Raw.Header.Get("Location"); r.Raw.StatusCode != http.StatusForbidden && !strings.HasPrefix(at, "/confirm?next=") {
+				t.Errorf("%s answers %d and leads to %q", path, r.Raw.StatusCode, at)
+			}
+		}
+		if page := c.Get("/confirm").Status(http.StatusOK).Contains(`name="code"`).Text(); strings.Contains(page, `name="password"`) {
+			t.Error("the page asks for the password, which is not enough")
+		}
+		c.Post("/confirm", url.Values{"password": {password}}).Status(http.StatusUnprocessableEntity)
+		s.clock.Advance(time.Minute)
+		c.Post("/confirm", url.Values{"code": {app.code()}, "next": {"/profile/security"}}).Status(http.StatusSeeOther).HasHeader("Location", "/profile/security")
+		c.Post(remove, nil).Status(http.StatusSeeOther).HasHeader("Location", "/profile/security")
 	})
 }
 

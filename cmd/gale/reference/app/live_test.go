@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -123,5 +124,38 @@ func TestDrain(t *testing.T) {
 		s.ExpectLog("status=503")
 		busy(t, c.Post(sendPath, `{"kind":"a","payload":{}}`))
 		assert.Equal(t, len(stored(c, "open")), 2)
+	})
+}
+
+// Who has copied a cookie and watches by it is out when the session gets a new
+// one; the owner's page comes back by that.
+func TestLiveEndsWithACopiedCookie(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.furnish()
+		owner := s.signIn("ada")
+		for path, form := range map[string]url.Values{
+			"/sign-in":          {"email": {"ada@example.com"}, "password": {password}},
+			"/confirm":          {"password": {password}},
+			"/profile/password": {"old": {password}, "password": {password}},
+		} {
+			thief := s.Stranger().Browser()
+			thief.SetCookie("__Host-session", owner.Cookie("__Host-session"))
+			stolen, m := watch(thief, "closed")
+			assert.Equal(t, m.Type, "subscribed")
+			own, m := watch(owner, "closed")
+			assert.Equal(t, m.Type, "subscribed")
+			owner.Post(path, form).Status(http.StatusSeeOther)
+			for _, socket := range []*galetest.Socket{stolen, own} {
+				socket.JSON(&m)
+				assert.Equal(t, m.Type, "reconnect")
+				socket.Closed(1012)
+			}
+			if _, m = watch(owner, "closed"); m.Type != "subscribed" {
+				t.Errorf("after %s the owner: %+v", path, m)
+			}
+			if _, m = watch(thief, "closed"); m.Type != "error" {
+				t.Errorf("after %s the thief: %+v", path, m)
+			}
+		}
 	})
 }

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"encoding/base32"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -91,10 +92,16 @@ func TestReset(t *testing.T) {
 		c.Get("/reset").Status(http.StatusOK)
 		c.Post("/reset", url.Values{"email": {" ADA@example.com"}}).Status(http.StatusOK)
 		token := s.token("ada@example.com", resetSubject)
+		plain, _ := s.key(before, "thief")
+		program := s.Stranger().Bearer(plain)
+		program.Post("/api/v1/channels", map[string]any{"name": "one", "title": "One"}).Status(http.StatusCreated)
 		before.Post("/profile/email", url.Values{"email": {"new@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
 		other := s.token("new@example.com", "Confirm your new mail address")
-		c.Get("/reset/confirm?token="+token).Status(http.StatusOK).Contains("ada@example.com").HasHeader("Referrer-Policy", "no-referrer")
-		c.Post("/reset/confirm", url.Values{"token": {token}, "password": {"quiet otter sells maps"}}).Status(http.StatusSeeOther)
+		c.Get("/reset/confirm?token="+token).Status(http.StatusOK).Contains("ada@example.com").Contains(`name="keys" value="true" checked`).HasHeader("Referrer-Policy", "no-referrer")
+		c.Post("/reset/confirm", url.Values{"token": {token}, "password": {"short"}, "keys": {"true"}}).Status(http.StatusUnprocessableEntity).Contains(`name="keys" value="true" checked`)
+		program.Post("/api/v1/channels", map[string]any{"name": "two", "title": "Two"}).Status(http.StatusCreated)
+		c.Post("/reset/confirm", url.Values{"token": {token}, "password": {"quiet otter sells maps"}, "keys": {"true"}}).Status(http.StatusSeeOther)
+		program.Post("/api/v1/channels", map[string]any{"name": "three", "title": "Three"}).Status(http.StatusUnauthorized)
 		c.Get("/profile").Status(http.StatusOK).Contains("The new password is set")
 		before.Get("/profile").Status(http.StatusSeeOther)
 		s.mail("ada@example.com", "Your password was changed")
@@ -102,6 +109,55 @@ func TestReset(t *testing.T) {
 		c.Post("/reset/confirm", url.Values{"token": {token}, "password": {"a third good one"}}).Status(http.StatusNotFound)
 		assert.Equal(t, s.canSignIn("ada@example.com", password), false)
 		assert.Equal(t, s.canSignIn("ada@example.com", "quiet otter sells maps"), true)
+	})
+}
+
+// Who does not tick the box keeps the keys, for programs that must go on.
+func TestResetKeepsKeys(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		plain, _ := s.key(s.signUp("ada"), "probe")
+		c := s.Stranger().Browser()
+		c.Post("/reset", url.Values{"email": {"ada@example.com"}}).Status(http.StatusOK)
+		c.Post("/reset/confirm", url.Values{"token": {s.token("ada@example.com", resetSubject)}, "password": {"quiet otter sells maps"}}).Status(http.StatusSeeOther)
+		s.Stranger().Bearer(plain).Post("/api/v1/channels", map[string]any{"name": "one", "title": "One"}).Status(http.StatusCreated)
+	})
+}
+
+// Whatever opens an account to others, or closes it, is told to its owner.
+func TestNoticesOfKeysAndRoles(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		admin := s.signUp("ada")
+		plain, id := s.key(admin, "probe")
+		made := s.mail("ada@example.com", "An API key was made for your account").Text
+		admin.Post("/profile/keys/"+id+"/rotate", nil).Status(http.StatusOK)
+		rotated := s.mail("ada@example.com", "An API key of your account has a new secret").Text
+		if !strings.Contains(made, `"probe"`) || !strings.Contains(made, "packets.send") || !strings.Contains(rotated, id) || strings.Contains(made+rotated, plain[len(id)+5:]) {
+			t.Errorf("the mails say %q and %q", made, rotated)
+		}
+		bob := s.user("bob", models.Viewer)
+		change := func(role, disabled string) {
+			admin.Post("/admin/users/"+bob.ID, url.Values{"role": {role}, "disabled": {disabled}}).Status(http.StatusSeeOther)
+		}
+		notices := func() (n int, all string) {
+			for _, m := range s.outbox.Messages() {
+				if m.IsTo(bob.Email) && m.Subject == "An admin has changed your account" {
+					n, all = n+1, all+m.Text
+				}
+			}
+			return n, all
+		}
+		change("viewer", "false") // changes nothing
+		change("operator", "false")
+		change("operator", "true")
+		change("viewer", "false")
+		until(t, func() bool { n, _ := notices(); return n >= 3 })
+		n, all := notices()
+		assert.Equal(t, n, 3)
+		for _, want := range []string{"has the role operator now, and had the role viewer.", "was disabled: nobody signs in to it.", "had the role operator, and is not disabled any more."} {
+			if !strings.Contains(all, want) {
+				t.Errorf("no mail says %q: %s", want, all)
+			}
+		}
 	})
 }
 
@@ -165,6 +221,12 @@ func TestExportAndDeletion(t *testing.T) {
 		s.signIn("ada").Post("/profile/name", url.Values{"name": {"bob-2"}}).Status(http.StatusSeeOther)
 		s.signIn("ada").Post("/api/v1/channels/open/packets", `{"kind":"k","payload":{"of":"another"}}`).Status(http.StatusCreated)
 
+		app := s.enroll(c)
+		s.Stranger().Browser().Post("/sign-in", url.Values{"email": {"bob@example.com"}, "password": {"wrong"}})
+		bob, err := s.store.UserByEmail(t.Context(), "bob@example.com")
+		assert.NoError(t, err)
+		s.signIn("ada").Post("/admin/users/"+bob.ID, url.Values{"role": {"operator"}}).Status(http.StatusSeeOther)
+
 		r := c.Get("/profile/export").Status(http.StatusOK).HasHeader("Content-Type", "application/json").HasHeader("Cache-Control", "no-store")
 		var out struct {
 			Name, Email, Role string
@@ -174,12 +236,24 @@ func TestExportAndDeletion(t *testing.T) {
 			}
 			Channels []struct{ Name string }
 			Packets  []struct{ Channel, Sender string }
+			Factors  []struct{ Kind, Name string }
+			Codes    int                                                     `json:"recovery_codes"`
+			Events   []struct{ Action, Outcome, By, Address, Target string } `json:"events"`
 		}
 		assert.NoError(t, json.Unmarshal([]byte(r.Text()), &out))
 		assert.Equal(t, []string{out.Name, out.Email, out.Role}, []string{"bobby", "bob@example.com", "operator"})
 		assert.Equal(t, []int{len(out.Keys), len(out.Sessions), len(out.Channels), len(out.Packets)}, []int{1, 3, 1, 4})
 		assert.Equal(t, out.Packets[3].Channel, "bobs")
-		for _, secret := range []string{"argon2", plain, "hash", "another"} {
+		assert.Equal(t, len(out.Factors), 1)
+		assert.Equal(t, []any{out.Factors[0].Kind, out.Factors[0].Name, out.Codes}, []any{"totp", "phone", 10})
+		var events []string
+		for _, e := range out.Events {
+			events = append(events, strings.Join([]string{e.Action, e.Outcome, e.By}, " "))
+			assert.Equal(t, e.Address == "", e.By != "") // where others were is theirs
+		}
+		assert.Equal(t, events[:3], []string{"user.changed ok bob-2", "signin.password refused ", "recovery.renewed ok "})
+		assert.Equal(t, events[len(events)-1], "account.created ok ")
+		for _, secret := range []string{"argon2", plain, "hash", "another", base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(app.secret)} {
 			if strings.Contains(r.Text(), secret) {
 				t.Errorf("the export has %q", secret)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/galetest"
 )
 
@@ -372,4 +373,18 @@ func TestOAuthByPlainHTTP(t *testing.T) {
 		s.Stranger().Get("/oauth/.well-known/openid-configuration").Status(http.StatusOK).Contains(`"issuer":"http://localhost:8080/oauth"`)
 		assert.Equal(t, s.reads(s.given(s.own(a)).Access), http.StatusOK)
 	}, plain)
+}
+
+// What has ended goes by itself, however much of it there is.
+func TestEndedTokensGo(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		_, err := s.db.Exec(t.Context(), `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5001)
+			INSERT INTO oauth_refresh (hash, family_id, expires_at, spent_at) SELECT 'h' || i, 'f', 1000, 0 FROM n`)
+		assert.NoError(t, err)
+		until(t, func() bool {
+			left, err := db.Get[bool](t.Context(), s.db, "SELECT EXISTS (SELECT 1 FROM oauth_refresh)")
+			assert.NoError(t, err)
+			return !left
+		})
+	}, often)
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
@@ -97,5 +99,30 @@ func TestNoSecretsInTheLog(t *testing.T) {
 				t.Errorf("the log has the %s", name)
 			}
 		}
+	})
+}
+
+// Two dozen forms that one browser sends at once, each of which changes the
+// session, are all taken.
+func TestManyFormsAtOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		c := s.signUp("ada")
+		var wg sync.WaitGroup
+		var taken atomic.Int64
+		for range 24 {
+			r := c.NewRequest(http.MethodPost, "/profile/name", url.Values{"name": {"ada"}})
+			wg.Go(func() {
+				answer, err := c.HTTP().Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if answer.Body.Close(); answer.StatusCode == http.StatusSeeOther {
+					taken.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, taken.Load(), 24)
 	})
 }

@@ -7,15 +7,32 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"syscall"
 
+	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/strength"
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/obs"
 )
+
+// hasher returns the costs of password hashes, measured on this machine where
+// the configuration says so. No more run at once than fit into 512 MiB.
+func hasher(ctx context.Context, cfg config.Config, logger *slog.Logger) (auth.HasherOptions, error) {
+	o, err := cfg.Hasher()
+	if err != nil {
+		return o, err
+	}
+	if o.MemoryKiB == 0 {
+		o = auth.Calibrate(ctx, 0, 0)
+		logger.InfoContext(ctx, "costs of password hashes were measured", "memory_kib", o.MemoryKiB, "passes", o.Time)
+	}
+	o.Workers = max(1, min(runtime.GOMAXPROCS(0)-1, 512<<10/int(o.MemoryKiB)))
+	return o, nil
+}
 
 // Open opens all that the configuration names: the database, which it brings up
 // to date and whose mail addresses it encrypts, the broker, the keys, what
@@ -33,6 +50,10 @@ func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *
 		return errors.Join(errs...)
 	}
 	err := func() (err error) {
+		// First, while nothing else of the process is at work.
+		if o.Hasher, err = hasher(ctx, cfg, logger); err != nil {
+			return err
+		}
 		if o.DB, err = db.Open(ctx, cfg.DatabaseURL.Reveal(), db.Options{
 			Drivers: database.Drivers(), Logger: logger, Metrics: metrics.Registry(),
 		}); err != nil {

@@ -56,3 +56,19 @@ func TestNoListOfStolenPasswords(t *testing.T) {
 	_, err = opened(t, "open_test.go")
 	assert.ErrorIs(t, err, strength.ErrList)
 }
+
+// Passwords are hashed at what the machine can do, never below the least, and in
+// bounded memory.
+func TestOpenMeasuresHashes(t *testing.T) {
+	t.Parallel()
+	o, closeAll, err := app.Open(t.Context(), config.Config{
+		Env: "dev", HubURL: gale.NewSecret("memory:"), LimitURL: gale.NewSecret("memory:"), PasswordCost: "measure",
+		DatabaseURL: gale.NewSecret("sqlite:" + filepath.Join(t.TempDir(), "relay.db")),
+	}, galetest.NewLog(t).Logger(), obs.NewMetrics())
+	assert.NoError(t, err)
+	assert.NoError(t, closeAll(t.Context()))
+	h := o.Hasher
+	if h.MemoryKiB < 19456 || h.MemoryKiB > 64<<10 || h.Time < 2 || h.Workers < 1 || h.Workers*int(h.MemoryKiB) > 512<<10 {
+		t.Errorf("the costs are %+v", h)
+	}
+}

@@ -9,6 +9,8 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/handlers"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
+	"github.com/galeweb/gale/middleware"
+	"github.com/galeweb/gale/ratelimit"
 	"github.com/galeweb/gale/router"
 	"github.com/galeweb/gale/web"
 )
@@ -47,7 +49,7 @@ type providers struct {
 
 func (a *App) newProviders(accounts *handlers.Accounts) *providers {
 	pages := &handlers.Providers{
-		Accounts: accounts, Newcomers: a.o.Keys.AEAD("sessions.newcomer"), Now: a.o.Now,
+		Accounts: accounts, Newcomers: a.o.Keys.AEAD("sessions.newcomer"), Now: a.o.Now, Due: a.tripRefused(),
 		Service: &services.Providers{Accounts: a.accounts, Factors: a.factors, Links: a.store.LinkedAccounts(), Store: a.store},
 	}
 	all, public := providersOf(a.o.Config.Providers), a.o.Config.Public()
@@ -61,6 +63,13 @@ func (a *App) newProviders(accounts *handlers.Accounts) *providers {
 		Insecure: strings.HasPrefix(public, "http://") && !a.o.Config.Production(),
 	})
 	return &providers{pages, client}
+}
+
+// tripRefused bounds how much of the audit log trips that are refused can fill, by
+// address and of all: anybody can begin some.
+func (a *App) tripRefused() func(*http.Request) bool {
+	refusals, addr := a.newRefusals("oauth-refusals"), ratelimit.ByAddr(middleware.ClientAddr)
+	return func(r *http.Request) bool { return refusals.due(r.Context(), addr(r)) }
 }
 
 // public routes what visitors ask for.

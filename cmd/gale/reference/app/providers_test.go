@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/auth/passkey"
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/idp"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	gale "github.com/galeweb/gale/config"
+	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/galetest"
 )
@@ -248,6 +250,80 @@ func TestLastWayToSignIn(t *testing.T) {
 	}, provided)
 }
 
+// A passkey is a way too, and then the last.
+func TestLastWayIsAPasskey(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		c := s.joins("bob")
+		bob, err := s.store.UserByEmail(t.Context(), "bob@example.com")
+		assert.NoError(t, err)
+		passkeys := passkey.NewSQLStore(s.db)
+		assert.NoError(t, passkeys.Create(t.Context(), passkey.Credential{ID: "AQ", UserID: bob.ID, UserHandle: []byte("h"), Name: "laptop", PublicKey: []byte("k"), Created: s.clock.Now()}))
+		s.unlink(c)
+		c.Get("/profile/security").Contains("None. An account").Contains("laptop")
+		c.Post("/profile/passkeys/AQ/remove", nil).Status(http.StatusSeeOther).HasHeader("Location", "/profile/security")
+		c.Get("/profile/security").Contains("That is your only way to sign in").Contains("laptop")
+		left, err := passkeys.ByUser(t.Context(), bob.ID)
+		assert.NoError(t, err)
+		assert.Equal(t, len(left), 1)
+		assert.Equal(t, len(s.records("passkey.removed")), 0)
+
+		_, err = s.store.UpdateUser(t.Context(), bob.ID, func(u *models.User) error { u.PasswordHash = "h"; return nil })
+		assert.NoError(t, err)
+		c.Post("/profile/passkeys/AQ/remove", nil).Status(http.StatusSeeOther)
+		c.Get("/profile/security").Contains("The passkey is removed")
+	}, provided)
+}
+
+// Accounts and links that a provider makes are stored with their record or not at all.
+func TestNoLinkWithoutItsRecord(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		ada, c := s.signUp("ada"), s.Stranger().Browser()
+		s.trip(c, signInWith, "bob").Status(http.StatusSeeOther).HasHeader("Location", "/sign-up/with")
+		join := func() *galetest.Response { return c.Post("/sign-up/with", url.Values{"name": {"bob"}}) }
+		link := func() *galetest.Response { return s.trip(ada, linkWith, "ada-at-work") }
+		var found []string
+		unlink := func() *galetest.Response {
+			return ada.Post("/profile/linked/remove", url.Values{"issuer": {found[1]}, "subject": {found[2]}})
+		}
+		stored := func() string {
+			rows, err := db.All[string](t.Context(), s.db, "SELECT name FROM users UNION ALL SELECT user_id FROM oauth_links ORDER BY 1")
+			assert.NoError(t, err)
+			return strings.Join(rows, " ")
+		}
+		s.ExpectLog("status=500")
+		unwritten := func(do func() *galetest.Response) {
+			before := stored()
+			_, err := s.db.Exec(t.Context(), "ALTER TABLE audit_state RENAME TO lost")
+			assert.NoError(t, err)
+			do().Status(http.StatusInternalServerError)
+			assert.Equal(t, stored(), before)
+			_, err = s.db.Exec(t.Context(), "ALTER TABLE lost RENAME TO audit_state")
+			assert.NoError(t, err)
+		}
+		written := func(do func() *galetest.Response, want ...string) {
+			seen := len(s.records(""))
+			do().Status(http.StatusSeeOther)
+			var got []string
+			for _, e := range s.records("")[seen:] {
+				got = append(got, e.Action+" "+e.Actor.Name)
+			}
+			assert.Equal(t, strings.Join(got, ", "), strings.Join(want, ", "))
+		}
+		unwritten(join)
+		written(join, "account.created bob", "oauth.linked bob", "signin.oauth bob")
+		created := s.records("account.created")[1]
+		assert.Equal(t, created.Target, created.Actor.ID)
+		assert.Equal(t, s.records("oauth.linked")[0].Target, "oidc")
+		unwritten(link)
+		written(link, "oauth.linked ada")
+		written(link) // it is there
+		found = unlinkForm.FindStringSubmatch(ada.Get("/profile/security").Text())
+		unwritten(unlink)
+		written(unlink, "oauth.unlinked ada")
+	}, provided)
+}
+
 // A provider is one factor. What was half done ends with its link.
 func TestProviderIsOneFactor(t *testing.T) {
 	onEach(t, func(t *testing.T, s *site) {
@@ -270,7 +346,7 @@ func TestProviderIsOneFactor(t *testing.T) {
 
 func TestDisabledUserWithProvider(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {
-		admin := s.signUp("ada")
+		s.signUp("ada")
 		s.joins("bob")
 		bob, err := s.store.UserByEmail(t.Context(), "bob@example.com")
 		assert.NoError(t, err)
@@ -279,14 +355,16 @@ func TestDisabledUserWithProvider(t *testing.T) {
 		c := s.Stranger().Browser()
 		s.trip(c, signInWith, "bob").Status(http.StatusUnprocessableEntity).Contains("This account is disabled")
 		c.Get("/profile").Status(http.StatusSeeOther)
-		assert.Equal(t, s.logged(admin, "oauth.refused", audit.Refused), 1)
+		refused := s.records("oauth.refused")
+		assert.Equal(t, len(refused), 1)
+		assert.Equal(t, refused[0].Target, bob.ID)
 	}, provided)
 }
 
 // The answer of a provider works once, in the browser that asked for it.
 func TestForeignCallbacks(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {
-		admin := s.signUp("ada")
+		s.signUp("ada")
 		s.joins("bob")
 		c, other := s.Stranger().Browser(), s.Stranger().Browser()
 		back := s.leave(c, signInWith, "bob")
@@ -315,9 +393,17 @@ func TestForeignCallbacks(t *testing.T) {
 		for _, from := range []string{"cross-site", "same-site"} {
 			c.With("Sec-Fetch-Site", from).Get(signInWith).Status(http.StatusForbidden)
 		}
+		// Who is on no trip fills no log, and who is on one only so much of it.
+		assert.Equal(t, len(s.records("oauth.refused")), 2)
+		s.clock.Advance(time.Hour)
+		s.leave(c, signInWith, "bob")
+		for range 25 {
+			c.Get("/sign-in/with/oidc/callback?state=x").Status(http.StatusBadRequest)
+		}
+		assert.Equal(t, len(s.records("oauth.refused")), 22)
 		s.idp.Deny(true)
 		s.trip(c, signInWith, "cleo").Status(http.StatusForbidden).Contains("did not let you in").Contains("<h1>Sign in</h1>")
-		assert.Equal(t, s.logged(admin, "oauth.refused", audit.Refused), 9)
+		assert.Equal(t, len(s.records("oauth.refused")), 22)
 	}, provided)
 }
 

@@ -26,7 +26,9 @@ func (a *App) openRoles(ctx context.Context, store *database.Store) error {
 	if err != nil {
 		return err
 	}
-	a.roles = &services.Roles{Stored: stored, Store: store, Audit: a.audit, May: a.may}
+	a.roles = &services.Roles{Stored: stored, Store: store, Audit: a.audit, May: a.may, Changed: a.rolesChanged}
+	a.required = a.newRequirement()
+	a.roles.Required = a.required
 	a.keys.Grants, a.keys.Audit = stored.PermissionsOf, a.audit
 	a.accounts.Audit, a.accounts.May = a.audit, a.may
 	return nil
@@ -37,14 +39,15 @@ func (a *App) may(ctx context.Context, permission string) error { return a.auth.
 
 // rolesChanged ends what live connections may not follow any more.
 func (a *App) rolesChanged(ctx context.Context) {
+	a.apiKeys.ForgetAll()
 	if err := a.hub.Recheck(ctx, hub.Match{}); err != nil {
 		obs.Logger(ctx).WarnContext(ctx, "other processes have not checked live connections again after a change of roles", "err", err)
 	}
 }
 
-// refusals bounds how much of the audit log refused permissions can fill, or apps
-// that do not authenticate: so many an hour of one user or app, and of all. What is more counts in the metrics of limits
-// and is in the access log.
+// refusals bounds how much of the audit log refusals of a kind can fill: so many
+// an hour of one user, app or address, and of all. What is more counts in the
+// metrics of limits and is in the access log.
 type refusals struct {
 	limiter      *ratelimit.Limiter
 	ofOne, ofAll ratelimit.Limit

@@ -12,6 +12,7 @@ import (
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/passkey"
 	"github.com/galeweb/gale/cmd/gale/reference/handlers"
+	"github.com/galeweb/gale/cmd/gale/reference/handlers/takeout"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/cmd/gale/reference/static"
@@ -30,26 +31,27 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site := handlers.Site{Auth: a.auth, Audit: a.audit, Apps: a.apps}
-	accounts := &handlers.Accounts{Service: a.accounts, Devices: a.devices, Sessions: a.sessions}
-	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Watchers: a, Now: a.o.Now}
-	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices, Sessions: a.sessions}
-	account := &handlers.Account{Accounts: a.accounts, Keys: a.keys, Watchers: a, Devices: a.devices, Sessions: a.sessions}
+	site := handlers.Site{Auth: a.auth, Audit: a.audit, Apps: a.apps, Lacks: a.lacks, Sessions: a.sessions, Watchers: a}
+	accounts := &handlers.Accounts{Service: a.accounts, Devices: a.devices}
+	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Now: a.o.Now}
+	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices}
+	account := &handlers.Account{Accounts: a.accounts, Devices: a.devices}
+	export := &takeout.Handler{Accounts: a.accounts, Keys: a.keys}
 	outbox := &handlers.Outbox{Mails: a.outbox()}
-	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{}
+	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{Accounts: a.accounts}
 	a.factors = a.newFactors(accounts, factors)
-	accounts.Factors, accounts.Trust, factors.Factors, security.Factors = a.factors, a.trust, a.factors, a.factors
+	accounts.Factors, accounts.Trust, factors.Factors, security.Factors, export.Factors = a.factors, a.trust, a.factors, a.factors, a.factors
 	elsewhere := a.newProviders(accounts)
-	accounts.Linked, security.Linked, account.Links = elsewhere.pages, elsewhere.pages, elsewhere.pages.Service.Links
-	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Sessions: a.sessions, Watchers: a, Roles: a.roles, Keys: a.keys}
+	accounts.Linked, security.Linked, export.Links = elsewhere.pages, elsewhere.pages, elsewhere.pages.Service.Links
+	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Roles: a.roles, Keys: a.keys}
 	roles := &handlers.Roles{Service: a.roles}
 	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
 	api := &handlers.API{Service: a.channels}
 	apps, clients := &handlers.Apps{Session: a.oauthSession}, &handlers.Clients{}
 	packets := &handlers.Packets{Auth: a.auth, Channels: a.channels, Service: a.packets, Rates: a.stored, Now: a.o.Now}
 
-	r := router.New()
-	r.Use(web.WithRenderer(web.Negotiate{People: &site}), beside("/static/", limit.site), beside("/static/", a.besideOAuth(a.auth.Identify)), a.audit.Middleware)
+	r, open := router.New(), a.newHeld()
+	r.Use(web.WithRenderer(web.Negotiate{People: &site}), beside("/static/", limit.site), beside("/static/", a.besideOAuth(a.auth.Identify)), a.audit.Middleware, a.holdBack(open))
 	r.Group("", func(r *router.Router) {
 		r.Use(auth.Public("assets"))
 		r.Mount("/static", files)
@@ -114,11 +116,12 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/profile/sessions/{id}/revoke", security.RevokeSession).Name("sessions.revoke")
 			post("/profile/sessions/revoke", security.RevokeOthers).Name("sessions.revoke-others")
 			get("/profile/account", account.Show).Name("account")
+			get("/second-factor", factors.RequiredPage).Name("factor")
 			get("/confirm", accounts.ConfirmPage).Name("confirm")
 			post("/confirm", accounts.Confirm)
 			r.Group("", func(r *router.Router) {
 				r.Use(limit.costly)
-				method(r.Get)("/profile/export", account.Export).Name("account.export")
+				method(r.Get)("/profile/export", export.Export).Name("account.export")
 			})
 			r.Group("", func(r *router.Router) {
 				r.Use(limit.mail)
@@ -136,6 +139,10 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 		})
 		r.Group("", func(r *router.Router) {
 			r.Use(a.auth.RequireRecent(recent))
+			method(r.Post)("/profile/browsers/forget", factors.ForgetBrowsers).Name("browsers.forget")
+		})
+		r.Group("", func(r *router.Router) {
+			r.Use(a.auth.RequireRecent(recent), a.recentFactor)
 			get, post := method(r.Get), method(r.Post)
 			get("/profile/apps/new", factors.NewAppPage).Name("apps.new")
 			post("/profile/apps", factors.AddApp).Name("apps.add")
@@ -146,8 +153,8 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/passkeys/register/finish", a.factors.Passkeys.FinishRegistration).Name("passkeys.register.finish")
 			post("/profile/passkeys/{id}/rename", factors.RenamePasskey).Name("passkeys.rename")
 			post("/profile/passkeys/{id}/remove", factors.RemovePasskey).Name("passkeys.remove")
+			get("/profile/recovery", factors.NewCodesPage).Name("codes.new")
 			post("/profile/recovery", factors.NewCodes).Name("codes.renew")
-			post("/profile/browsers/forget", factors.ForgetBrowsers).Name("browsers.forget")
 			elsewhere.linking(r)
 		})
 		r.Group("", func(r *router.Router) {
@@ -179,6 +186,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 				get("/roles", roles.Show).Name("admin.roles")
 				post("/roles", roles.Add).Name("admin.roles.add")
 				post("/roles/{role}", roles.Change).Name("admin.roles.change")
+				post("/roles/{role}/factor", roles.RequireFactor).Name("admin.roles.factor")
 				post("/roles/{role}/reset", roles.Reset).Name("admin.roles.reset")
 				post("/roles/{role}/remove", roles.Remove).Name("admin.roles.remove")
 			})
@@ -236,10 +244,10 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &roles.Site, &channels.Site, &api.Site, &apps.Site, &clients.Site, &elsewhere.pages.Site} {
+	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &export.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &roles.Site, &channels.Site, &api.Site, &apps.Site, &clients.Site, &elsewhere.pages.Site} {
 		*s = site
 	}
-	return r, auth.CheckRoutes(r, a.o.Config.Production(), a.o.Logger)
+	return r, errors.Join(open.check(r), auth.CheckRoutes(r, a.o.Config.Production(), a.o.Logger))
 }
 
 // recent is how long a proof of who it is counts for what cannot be undone.
@@ -281,7 +289,7 @@ func (a *App) views(r *router.Router, files *assets.Files, templates fs.FS, prov
 	}
 	return view.New(templates, view.Options{
 		URL: r.URL, HasURL: func(name string) bool { return names[name] },
-		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.outboxPath(), a.passkeyHint(), providers, a.accounts), Now: a.o.Now,
+		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.lacks, a.outboxPath(), a.passkeyHint(), providers, a.accounts), Now: a.o.Now,
 		Funcs: template.FuncMap{"device": handlers.Device},
 	})
 }

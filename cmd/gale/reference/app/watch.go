@@ -19,6 +19,7 @@ import (
 type watcher struct {
 	user    string // "" for a visitor
 	session string
+	second  bool     // a second factor was shown, or the session is byKey
 	scopes  []string // of the key, where limited is true
 	limited bool
 	app     string    // its id, where it is one
@@ -47,14 +48,14 @@ func (a *App) watcherOf(ctx context.Context) watcher {
 	case !ok:
 		return watcher{}
 	case c.KeyName != "":
-		w := watcher{user: c.ID, session: byKey, scopes: c.Scopes, limited: c.Limited, until: c.Until}
+		w := watcher{user: c.ID, session: byKey, second: true, scopes: c.Scopes, limited: c.Limited, until: c.Until}
 		if c.App {
 			w.app = c.KeyName
 		}
 		return w
 	default:
 		in := session.From(ctx)
-		return watcher{user: c.ID, session: in.ID(), until: in.Created().Add(a.o.Config.SessionLife)}
+		return watcher{user: c.ID, session: in.ID(), second: a.shown(ctx), until: in.Created().Add(a.o.Config.SessionLife)}
 	}
 }
 
@@ -93,6 +94,11 @@ func (a *App) mayWatch(ctx context.Context, _ string, params map[string]string) 
 			return hub.ErrForbidden
 		case err != nil:
 			return fmt.Errorf("watch %s: %w", params["channel"], err)
+		case a.required.Lacks(c.User, w.second) != services.Nothing:
+			return hub.ErrForbidden
+		}
+		if err := a.open(ctx, w); err != nil {
+			return err
 		}
 		c.Scopes, c.Limited = w.scopes, w.limited
 		all = a.auth.Allows(c, services.MayWatch)
@@ -107,12 +113,53 @@ func (a *App) mayWatch(ctx context.Context, _ string, params map[string]string) 
 	return nil
 }
 
+// open returns why what w came with is over: for what nobody was told of, such as a
+// session that has idled out.
+func (a *App) open(ctx context.Context, w watcher) error {
+	if w.session == byKey {
+		return nil
+	}
+	open, err := a.sessions.Open(ctx, w.user, w.session)
+	switch {
+	case err != nil:
+		return fmt.Errorf("watch: %w", err)
+	case !open:
+		return hub.ErrForbidden
+	}
+	return nil
+}
+
 // KeyRotated implements handlers.Watchers.
 func (a *App) KeyRotated(id string) { a.apiKeys.Forget(id) }
 
 // sessionEnded ends what the session has open, in every process.
 func (a *App) sessionEnded(ctx context.Context, user, id string) {
 	a.hangUp(ctx, hub.Match{User: user, Session: id})
+}
+
+// sessionRenewed has what the session has open connect again, with its new cookie:
+// who has copied the old one is nobody then.
+func (a *App) sessionRenewed(ctx context.Context, user, id string) {
+	if err := a.hub.Reconnect(ctx, hub.Match{User: user, Session: id}); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "other processes keep live connections of a token that was replaced", "user", user, "err", err)
+	}
+}
+
+// SessionsEnded implements handlers.Watchers. Of sessions that were in no list any
+// more, or whose end another process has missed, connections may be left: each is
+// asked whether its session is open.
+func (a *App) SessionsEnded(ctx context.Context, user string) {
+	if err := a.hub.Recheck(ctx, hub.Match{User: user}); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "other processes have not checked live connections again", "user", user, "err", err)
+	}
+}
+
+// AllEnded implements handlers.Watchers. Programs with a key that is still good
+// come back.
+func (a *App) AllEnded(ctx context.Context, user string) {
+	if err := a.hub.Reconnect(ctx, hub.Match{User: user}); err != nil {
+		obs.Logger(ctx).WarnContext(ctx, "other processes keep live connections of ended sessions", "user", user, "err", err)
+	}
 }
 
 // KeyRevoked implements handlers.Watchers. Which key a connection came with is
@@ -138,7 +185,5 @@ func (a *App) appStopped(ctx context.Context) {
 // RoleChanged implements handlers.Watchers.
 func (a *App) RoleChanged(ctx context.Context, user string) {
 	a.apiKeys.ForgetAll()
-	if err := a.hub.Recheck(ctx, hub.Match{User: user}); err != nil {
-		obs.Logger(ctx).WarnContext(ctx, "other processes have not checked live connections again", "user", user, "err", err)
-	}
+	a.SessionsEnded(ctx, user)
 }

@@ -39,7 +39,7 @@ func (c *visitor) sentBy(headers map[string]string) *visitor {
 
 // What another site has a browser send is refused, whatever the address.
 func TestCrossSitePosts(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onBoth(t, func(t *testing.T, s *site) {
 		vic := s.operator("victim")
 		n := 0
 		for _, f := range vic.crawl().forms {
@@ -76,7 +76,7 @@ func TestCrossSitePosts(t *testing.T) {
 
 // A handshake is a GET with cookies: browsers let any page send one.
 func TestCrossSiteSockets(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onServers(t, func(t *testing.T, s *site) {
 		vic := s.person("victim")
 		for _, headers := range foreign {
 			c := vic.sentBy(headers).with("Connection", "Upgrade").with("Upgrade", "websocket").
@@ -89,7 +89,7 @@ func TestCrossSiteSockets(t *testing.T) {
 // Forms can be sent as other things than forms, and forms can pretend to be other
 // methods.
 func TestDisguisedRequests(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onBoth(t, func(t *testing.T, s *site) {
 		vic := s.operator("victim")
 		// What a page can send without asking first, to where JSON is wanted.
 		for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain; application/json", ""} {

@@ -131,7 +131,7 @@ func (s *site) metric(name string) float64 {
 // times themselves are measured by bench/accounts -enumeration, in gale's
 // repository.
 func TestEnumerationByWork(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onBoth(t, func(t *testing.T, s *site) {
 		vic, gone, protected := s.person("known"), s.person("disabled"), s.person("protected")
 		s.setRole(gone, "")
 		protected.enroll()

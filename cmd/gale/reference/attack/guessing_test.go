@@ -19,7 +19,7 @@ func (c *visitor) guess(email, password string) int {
 // An account takes five guesses, from one address that claims to be many, and
 // from many that are. Its owner still gets in, and others do.
 func TestBruteForce(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onBoth(t, func(t *testing.T, s *site) {
 		for name, attacker := range map[string]func(i int) *visitor{
 			"liar": func() func(i int) *visitor {
 				c := s.visitor()
@@ -79,7 +79,7 @@ func TestBruteForce(t *testing.T) {
 
 // Passwords of other sites, one for each of many accounts.
 func TestCredentialStuffing(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onBoth(t, func(t *testing.T, s *site) {
 		eve := s.visitor()
 		var got []int
 		for i := range 30 {
@@ -96,7 +96,7 @@ func TestCredentialStuffing(t *testing.T) {
 // Codes of apps and for recovery: five guesses, from whichever address, and a
 // right one beyond is not looked at.
 func TestGuessingCodes(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onBoth(t, func(t *testing.T, s *site) {
 		vic := s.person("victim")
 		app := vic.enroll()
 		counts := map[int]int{}
@@ -208,7 +208,7 @@ func TestGuessingLinks(t *testing.T) {
 
 // Nobody's mailbox is filled, and nobody floods the mail server, from one address.
 func TestMailBomb(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onBoth(t, func(t *testing.T, s *site) {
 		vic := s.person("victim") // one mail
 		for range 12 {
 			s.visitor().post("/reset", "email", vic.email).is(http.StatusOK)

@@ -90,6 +90,9 @@ type victim struct {
 	mails     *mailServer  // in production
 	front     *front       // in production
 
+	ada    map[string]string // the cookies of the admin
+	proved time.Time         // when she showed her password
+
 	mu      sync.Mutex
 	secrets map[string]bool // that were used, and must not be in the log
 	looked  int             // bytes of the log that were looked at
@@ -284,6 +287,15 @@ type site struct {
 // onEach runs an attack on all four at once. Tests follow one another, so that
 // each finds its victim alone, and what it says is about this attack.
 func onEach(t *testing.T, attack func(t *testing.T, s *site)) { on(t, victims[:], attack) }
+
+// onBoth runs an attack on each database and by each server, once: for attacks
+// that cost much, and in which a server does not meet a database.
+func onBoth(t *testing.T, attack func(t *testing.T, s *site)) {
+	on(t, []*victim{victims[0], victims[3]}, attack)
+}
+
+// onServers runs an attack that ends before a database by each server.
+func onServers(t *testing.T, attack func(t *testing.T, s *site)) { on(t, victims[:2], attack) }
 
 // onProduction runs an attack on relay as it is deployed, behind a proxy that is
 // trusted and has TLS.

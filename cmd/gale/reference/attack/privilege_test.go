@@ -16,7 +16,7 @@ var grabs = [...]string{
 
 // A form takes what it shows, and nothing besides.
 func TestMassAssignment(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onBoth(t, func(t *testing.T, s *site) {
 		p := s.operator("mallory")
 		check := func(after string) {
 			t.Helper()
@@ -150,6 +150,9 @@ func TestResourcesOfOthers(t *testing.T) {
 		page := vic.post("/profile/apps", "name", "phone").is(http.StatusOK)
 		pending := page.find(`(/profile/apps/[^/"]+)/confirm`)
 		app := vic.enroll()
+		passkey := vic.passkey()
+		grant := s.client()
+		s.visitor().exchange(grant, vic.code(grant)).given()
 		other := vic.half()
 		other.post("/sign-in/second", "code", app.next()).is(http.StatusSeeOther)
 		eve.enroll()
@@ -159,11 +162,10 @@ func TestResourcesOfOthers(t *testing.T) {
 				of = append(of, f)
 			}
 		}
-		if len(of) < 4 { // a key, twice; a session; an app
+		if len(of) < 7 { // a key, twice; a session; an app; a passkey, twice; what an app was allowed
 			t.Errorf("the pages have only %d forms with an id: %v", len(of), of)
 		}
-		of = append(of, form{action: pending + "/confirm", fields: []field{{name: "code", value: "123456"}}}, form{action: pending + "/remove"},
-			form{action: strings.Replace(pending, "apps", "passkeys", 1) + "/rename", fields: []field{{name: "name", value: "x"}}}, form{action: strings.Replace(pending, "apps", "passkeys", 1) + "/remove"})
+		of = append(of, form{action: pending + "/confirm", fields: []field{{name: "code", value: "123456"}}}, form{action: pending + "/remove"})
 		for _, f := range of {
 			if a := eve.form(f.action, f.filled(eve)); a.status != http.StatusNotFound {
 				t.Errorf("%s of another: %d", f.action, a.status)
@@ -181,6 +183,10 @@ func TestResourcesOfOthers(t *testing.T) {
 		if to := vic.half(); to.isIn() {
 			t.Error("the app of the victim is gone")
 		}
+		if _, a := s.by(passkey); a.status != http.StatusOK {
+			t.Errorf("the passkey of the victim: %d", a.status)
+		}
+		vic.get("/profile/access").is(http.StatusOK).shows("Dashboard")
 		// What eve is given of herself has nothing of the victim.
 		for _, path := range []string{"/profile", "/profile/security", "/profile/account", "/profile/export"} {
 			if body := eve.get(path).is(http.StatusOK).body; strings.Contains(body, vic.name) || strings.Contains(body, vic.email) {

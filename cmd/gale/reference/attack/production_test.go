@@ -237,6 +237,26 @@ func TestProductionFace(t *testing.T) {
 	})
 }
 
+// By default a stolen password of an admin opens nothing of what admins may, nor
+// anything else, but the way to a second factor.
+func TestAdminsNeedASecondFactor(t *testing.T) {
+	onProduction(t, func(t *testing.T, s *site) {
+		ada := s.admin()
+		for _, path := range []string{"/", "/admin/users", "/admin/roles", "/profile", "/profile/security", "/profile/export"} {
+			if to := ada.get(path).is(http.StatusSeeOther).header.Get("Location"); to != "/second-factor" {
+				t.Errorf("%s leads to %s", path, to)
+			}
+		}
+		for path, pairs := range map[string][]string{
+			"/channels": {"name", named("theirs")}, "/profile/keys": {"name", "k"}, "/admin/roles/admin/factor": {"must", ""}, "/reset": {"email", ada.email},
+		} {
+			ada.post(path, pairs...).is(http.StatusForbidden).shows("must use a second factor")
+		}
+		ada.get("/second-factor").is(http.StatusOK).shows("Set up a second factor")
+		s.person("vera").get("/profile").is(http.StatusOK) // no admin
+	})
+}
+
 // Nobody passes TLS by: without the proxy a request is one by HTTP, whatever it
 // claims, and from the proxy it is believed.
 func TestForgedProtocol(t *testing.T) {

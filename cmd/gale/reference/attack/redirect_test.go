@@ -30,7 +30,7 @@ func stays(location string) bool {
 
 // Whatever next says, who signs in stays here.
 func TestOpenRedirects(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onBoth(t, func(t *testing.T, s *site) {
 		p, protected := s.person("victim"), s.person("protected")
 		app := protected.enroll()
 		for i, next := range elsewhere {
@@ -122,13 +122,13 @@ func TestPoisonedHost(t *testing.T) {
 			}
 		}
 	}
-	t.Run("development", func(t *testing.T) { onEach(t, attack("http://127.0.0.1:8080")) })
+	t.Run("development", func(t *testing.T) { onBoth(t, attack("http://127.0.0.1:8080")) })
 	t.Run("production", func(t *testing.T) { onProduction(t, attack("https://"+productionHost)) })
 }
 
 // Requests that name two hosts, or one that is none, or the whole address.
 func TestTwoHosts(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onServers(t, func(t *testing.T, s *site) {
 		vic := s.person("victim")
 		body := "email=" + url.QueryEscape(vic.email)
 		send := func(line, hosts string) string {
@@ -152,7 +152,7 @@ func TestTwoHosts(t *testing.T) {
 
 // A line end makes no header, wherever it stands.
 func TestHeaderInjection(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onServers(t, func(t *testing.T, s *site) {
 		p := s.operator("victim")
 		line := "\r\n" + header + ": yes\r\nSet-Cookie: " + cookieName + "=planted"
 		names := map[string]bool{"next": true, "token": true, "after": true, "before": true, "cursor": true, "kind": true, "limit": true, "since": true, "sender": true, "actor": true}
@@ -204,6 +204,6 @@ func TestLogInjection(t *testing.T) {
 		}
 		s.visitor().get("/").is(http.StatusOK)
 	}
-	t.Run("development", func(t *testing.T) { onEach(t, attack) })
+	t.Run("development", func(t *testing.T) { onBoth(t, attack) })
 	t.Run("production", func(t *testing.T) { onProduction(t, attack) })
 }

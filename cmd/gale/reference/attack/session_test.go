@@ -116,7 +116,7 @@ func TestRoleTaken(t *testing.T) {
 
 // What is nearly a cookie is no cookie.
 func TestForgedCookies(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onServers(t, func(t *testing.T, s *site) {
 		p := s.person("victim")
 		p.enroll()
 		trusted := p.half()

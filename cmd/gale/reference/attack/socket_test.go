@@ -71,7 +71,7 @@ func answers(text string) int {
 }
 
 func TestSmuggling(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onServers(t, func(t *testing.T, s *site) {
 		for _, pair := range pairs {
 			if strings.Contains(s.name, "nethttp") && readByNetHTTP[pair.what] {
 				continue
@@ -128,7 +128,7 @@ func (s *site) memory() int {
 
 // Connections that say half of something and wait hold nobody up, and cost little.
 func TestHalfRequests(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onServers(t, func(t *testing.T, s *site) {
 		before := s.memory()
 		halves := []string{
 			"", "\r\n", "G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: x\r\n", "GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("a", 4000),
@@ -174,7 +174,7 @@ func TestHalfRequests(t *testing.T) {
 
 // Headers without end are refused before they are kept.
 func TestHugeHeaders(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onServers(t, func(t *testing.T, s *site) {
 		before := s.memory()
 		var senders sync.WaitGroup
 		for i := range 12 {
@@ -216,7 +216,7 @@ func TestHugeHeaders(t *testing.T) {
 
 // Bodies that are chunked badly, come compressed, or are not read.
 func TestOddBodies(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onServers(t, func(t *testing.T, s *site) {
 		before := s.memory()
 		form := "POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n"
 		for what, request := range map[string]string{
@@ -252,7 +252,7 @@ func TestOddBodies(t *testing.T) {
 // Noise on the live sockets: frames that are no frames, and subscriptions to what
 // is not there or not theirs.
 func TestSocketNoise(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onServers(t, func(t *testing.T, s *site) {
 		vic := s.operator("victim")
 		channel := named("closed")
 		vic.post("/channels", "name", channel, "title", "Closed").is(http.StatusSeeOther)
@@ -327,7 +327,7 @@ func (s *site) talk(t *testing.T, request string, words ...string) string {
 
 // Many sockets of one address: it is refused, and others are not.
 func TestManyConnections(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onServers(t, func(t *testing.T, s *site) {
 		d := dialer()
 		var open []net.Conn
 		defer func() {
@@ -352,7 +352,7 @@ func TestManyConnections(t *testing.T) {
 // The ops listener is for this machine's operators, not for pages in their
 // browsers: neither by another name that leads here, nor by a link.
 func TestOpsByPages(t *testing.T) {
-	onEach(t, func(t *testing.T, s *site) {
+	onServers(t, func(t *testing.T, s *site) {
 		for _, headers := range []map[string]string{{"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}} {
 			for _, path := range []string{"/metrics", "/debug/pprof/heap", "/readyz", "/"} {
 				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.ops+path, http.NoBody)

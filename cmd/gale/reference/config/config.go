@@ -8,9 +8,11 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/galeweb/gale/auth"
 	gale "github.com/galeweb/gale/config"
 )
 
@@ -41,6 +43,8 @@ type Config struct {
 	SessionLife  time.Duration `env:"SESSION_LIFE" default:"720h" desc:"after this long everybody must sign in again"`
 	SessionCache time.Duration `env:"SESSION_CACHE" default:"0s" desc:"for how long a process believes a session that it has read, such as 1s for one process alone; several would miss what the others change for so long"`
 	SessionIdle  time.Duration `env:"SESSION_IDLE" default:"72h" desc:"after this long without a request a session ends"`
+	Factor       string        `env:"REQUIRE_FACTOR" oneof:"off admins all" desc:"who must use a second factor, besides those of whose role admins say so: off for nobody, admins for whoever may manage users, all for everybody; default admins in production, off in dev"`
+	PasswordCost string        `env:"PASSWORD_COST" desc:"costs of password hashes: KiB of memory and passes, such as 65536,3, the same for all processes on one database; measure for what takes this machine 100 ms with at most 64 MiB, which needs some 0.1 s at the start; default measure in production, 19456,2 in dev, the least that is taken"`
 	Providers    Providers
 }
 
@@ -51,6 +55,17 @@ func Load() (Config, error) {
 
 // Production reports whether relay serves real users.
 func (c Config) Production() bool { return c.Env == "production" }
+
+// RequireFactor is who must use a second factor: "off", "admins" or "all".
+func (c Config) RequireFactor() string {
+	switch {
+	case c.Factor != "":
+		return c.Factor
+	case c.Production():
+		return "admins"
+	}
+	return "off"
+}
 
 // KeysFile is the file of keys that the environment names, or "". It is told
 // apart from SecretKeys, which has the keys of any source, because it can be
@@ -83,6 +98,31 @@ func (c Config) local() bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
 }
 
+// Hasher returns the costs of password hashes, none where they are to be measured.
+func (c Config) Hasher() (costs auth.HasherOptions, err error) {
+	switch {
+	case c.PasswordCost == "measure", c.PasswordCost == "" && c.Production():
+		return costs, nil
+	case c.PasswordCost == "":
+		return auth.HasherOptions{MemoryKiB: leastMemory, Time: leastPasses}, nil
+	}
+	memory, passes, _ := strings.Cut(c.PasswordCost, ",")
+	m, failed := strconv.ParseUint(memory, 10, 32)
+	n, failedToo := strconv.ParseUint(passes, 10, 32)
+	if failed != nil || failedToo != nil || m < leastMemory || m > mostMemory || n < leastPasses || n > mostPasses || m*n > mostWork {
+		return costs, fmt.Errorf("PASSWORD_COST: %q is not measure, nor KiB from %d to %d, a comma, and passes from %d to %d, together at most %d, such as 65536,3", c.PasswordCost, leastMemory, mostMemory, leastPasses, mostPasses, mostWork)
+	}
+	return auth.HasherOptions{MemoryKiB: uint32(m), Time: uint32(n)}, nil
+}
+
+// Costs of password hashes: the least of OWASP's Password Storage Cheat Sheet,
+// and what package auth still verifies.
+const (
+	leastMemory, leastPasses = 19456, 2
+	mostMemory, mostPasses   = 256 << 10, 32
+	mostWork                 = 1 << 20 // KiB times passes: about 2 s on one core
+)
+
 // Validate is called by Load.
 func (c Config) Validate() error {
 	var problems []error
@@ -109,6 +149,9 @@ func (c Config) Validate() error {
 	}
 	if c.PresenceTTL < time.Second {
 		bad("PRESENCE_TTL must be 1s or more, is %v", c.PresenceTTL)
+	}
+	if _, err := c.Hasher(); err != nil {
+		problems = append(problems, err)
 	}
 	if c.LimitAddr < 0 || c.LimitKey < 0 {
 		bad("LIMIT_ADDR and LIMIT_KEY must not be negative; 0 is no limit")

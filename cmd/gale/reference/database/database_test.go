@@ -95,7 +95,7 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 		assert.NoError(t, err)
 		applied, err := m.Up(t.Context())
 		assert.NoError(t, err)
-		assert.Equal(t, len(applied), 13)
+		assert.Equal(t, len(applied), 15)
 		first := tables(t, d)
 		for range applied {
 			_, err := m.Down(t.Context())
@@ -112,15 +112,15 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 // TestSessionTable holds the copy of session.Schema in the migrations to it.
 func TestSessionTable(t *testing.T) {
 	onEach(t, nil, func(t *testing.T, d *db.DB) {
-		text, err := fs.ReadFile(database.Migrations(), "00001_accounts.sql")
+		text, err := fs.ReadFile(database.Migrations(), "00017_session_stamps.sql")
 		assert.NoError(t, err)
 		if !strings.Contains(string(text), session.Schema) {
-			t.Error("00001_accounts.sql does not have session.Schema word for word; copy it, in a new migration if this one was released")
+			t.Error("00017_session_stamps.sql does not have session.Schema word for word; copy it, in a new migration if this one was released")
 		}
 		assert.NoError(t, database.Migrate(t.Context(), d))
 		store := session.NewSQLStore(d)
 		r := session.Record{Hash: session.Hash{1}, ID: "a", User: "u", Created: start.Truncate(time.Millisecond), Seen: start.Truncate(time.Millisecond), Expires: start.Add(time.Hour).Truncate(time.Millisecond)}
-		assert.NoError(t, store.Save(t.Context(), r))
+		assert.NoError(t, store.Save(t.Context(), r.Hash, r))
 		got, err := store.Load(t.Context(), r.Hash)
 		assert.NoError(t, err)
 		assert.Equal(t, got.User, "u")
@@ -154,8 +154,9 @@ func TestFactorTables(t *testing.T) {
 		"00010_oauth_server.sql":   {strings.TrimSuffix(galeoidc.Schema, galeoidc.SchemaDisabled)},
 		"sqlite/00012_apps.sql":    {galeoidc.SchemaDisabled},
 		"postgres/00012_apps.sql":  {galeoidc.SchemaDisabled},
-		"sqlite/00007_audit.sql":   {audit.SchemaSQLite},
-		"postgres/00007_audit.sql": {audit.SchemaPostgres},
+		"sqlite/00007_audit.sql":   {strings.TrimSuffix(audit.SchemaSQLite, audit.SchemaTarget)},
+		"postgres/00007_audit.sql": {strings.TrimSuffix(audit.SchemaPostgres, audit.SchemaTarget)},
+		"00016_audit_target.sql":   {audit.SchemaTarget},
 	} {
 		text, err := fs.ReadFile(database.Migrations(), file)
 		assert.NoError(t, err)

@@ -13,9 +13,22 @@ import (
 const keyColumns = "id, user_id, name, hash, created_at, last_used_at, revoked_at, scopes, expires_at, previous, previous_until"
 
 // CreateKey implements [services.KeyStore].
-func (s *Store) CreateKey(ctx context.Context, k models.APIKey) error {
-	_, err := s.db.Exec(ctx, "INSERT INTO api_keys (id, user_id, name, hash, created_at, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		k.ID, k.UserID, k.Name, k.Hash, k.CreatedAt, k.Scopes, k.ExpiresAt)
+func (s *Store) CreateKey(ctx context.Context, k models.APIKey, max int) error {
+	err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := next(ctx, tx, "users", 0); err != nil { // locks, as in update
+			return err
+		}
+		n, err := db.Get[int](ctx, tx, "SELECT COUNT(*) FROM api_keys WHERE user_id = $1 AND revoked_at IS NULL", k.UserID)
+		if err != nil {
+			return err
+		}
+		if n >= max {
+			return services.ErrTooManyKeys
+		}
+		_, err = tx.Exec(ctx, "INSERT INTO api_keys (id, user_id, name, hash, created_at, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+			k.ID, k.UserID, k.Name, k.Hash, k.CreatedAt, k.Scopes, k.ExpiresAt)
+		return err
+	})
 	return known(err, "api_keys")
 }
 
@@ -28,14 +41,16 @@ func (s *Store) Key(ctx context.Context, id string) (models.APIKey, models.User,
 		Sealed           keyring.Encrypted[string]
 		Role             models.Role
 		Disabled         bool
+
+		RoleFactor, HasFactor bool
 	}](ctx, s.db, `SELECT k.id, k.user_id, k.name, k.hash, k.created_at, k.last_used_at, k.revoked_at,
 			k.scopes, k.expires_at, k.previous, k.previous_until,
-			u.id AS owner, u.name AS owner_name, u.email AS sealed, u.role, u.disabled
+			u.id AS owner, u.name AS owner_name, u.email AS sealed, u.role, u.disabled, `+factorColumns+`
 		FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = $1`, id)
 	if err != nil {
 		return models.APIKey{}, models.User{}, known(err, "api_keys")
 	}
-	u := models.User{ID: row.Owner, Name: row.OwnerName, Role: row.Role, Disabled: row.Disabled}
+	u := models.User{ID: row.Owner, Name: row.OwnerName, Role: row.Role, Disabled: row.Disabled, RoleFactor: row.RoleFactor, HasFactor: row.HasFactor}
 	u.Email, _ = s.users.open(ctx, row.Sealed, u.ID)
 	return row.APIKey, u, nil
 }
@@ -55,6 +70,14 @@ func (s *Store) RevokeKey(ctx context.Context, userID, id string, at time.Time) 
 		return services.ErrNotFound
 	}
 	return err
+}
+
+// RevokeKeys implements [services.KeyEnder].
+func (s *Store) RevokeKeys(ctx context.Context, userID string, at time.Time) context.Context {
+	return db.Also(ctx, func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE api_keys SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL", userID, at)
+		return err
+	}, nil)
 }
 
 // RotateKey implements [services.KeyRotation].

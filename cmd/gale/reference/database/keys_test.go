@@ -1,6 +1,10 @@
 package database_test
 
 import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +19,7 @@ func TestKeys(t *testing.T) {
 		ctx := t.Context()
 		ada, bob := newUser(t, s, "ada"), newUser(t, s, "bob")
 		key := models.APIKey{ID: "k1", UserID: ada.ID, Name: "probe", Hash: []byte{0, 1, 255}, CreatedAt: start}
-		assert.NoError(t, s.CreateKey(ctx, key))
+		assert.NoError(t, s.CreateKey(ctx, key, 100))
 		got, owner, err := s.Key(ctx, "k1")
 		assert.NoError(t, err)
 		assert.Equal(t, got, key)
@@ -25,9 +29,9 @@ func TestKeys(t *testing.T) {
 
 		again := key
 		again.ID = "k2"
-		taken(t, s.CreateKey(ctx, again), "name")
+		taken(t, s.CreateKey(ctx, again, 100), "name")
 		again.UserID = bob.ID
-		assert.NoError(t, s.CreateKey(ctx, again)) // names are the user's own
+		assert.NoError(t, s.CreateKey(ctx, again, 100)) // names are the user's own
 
 		for _, id := range []string{"k2", "nothing", "\x00", "\xff"} {
 			assert.ErrorIs(t, s.RevokeKey(ctx, ada.ID, id, start), services.ErrNotFound)
@@ -39,7 +43,26 @@ func TestKeys(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, *got.RevokedAt, revoked)
 		again.UserID, again.ID, again.CreatedAt = ada.ID, "k3", start.Add(-time.Hour)
-		assert.NoError(t, s.CreateKey(ctx, again)) // the name is free again
+		assert.NoError(t, s.CreateKey(ctx, again, 100)) // the name is free again
+
+		// The cap counts what is not revoked, and two at once are no way around it.
+		again.ID, again.Name = "k4", "more"
+		assert.ErrorIs(t, s.CreateKey(ctx, again, 1), services.ErrTooManyKeys)
+		var made atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 4 {
+			k := again
+			k.ID, k.Name, k.UserID = fmt.Sprint("b", i), fmt.Sprint("b", i), bob.ID
+			wg.Go(func() {
+				if err := s.CreateKey(ctx, k, 2); err == nil { // bob has one
+					made.Add(1)
+				} else if !errors.Is(err, services.ErrTooManyKeys) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, made.Load(), 1)
 
 		list, err := s.Keys(ctx, ada.ID)
 		assert.NoError(t, err)
@@ -51,7 +74,7 @@ func TestKeys(t *testing.T) {
 func TestTouchKey(t *testing.T) {
 	storeTest(t, func(t *testing.T, s *database.Store) {
 		ada := newUser(t, s, "ada")
-		assert.NoError(t, s.CreateKey(t.Context(), models.APIKey{ID: "k", UserID: ada.ID, Name: "probe", Hash: []byte{1}, CreatedAt: start}))
+		assert.NoError(t, s.CreateKey(t.Context(), models.APIKey{ID: "k", UserID: ada.ID, Name: "probe", Hash: []byte{1}, CreatedAt: start}, 100))
 		for _, use := range []struct {
 			at, since, want time.Time
 		}{

@@ -184,7 +184,7 @@ func TestDeleteUser(t *testing.T) {
 	storeTest(t, func(t *testing.T, s *database.Store) {
 		ada, bob := newUser(t, s, "ada"), newUser(t, s, "bob")
 		assert.ErrorIs(t, s.DeleteUser(t.Context(), ada.ID, start), services.ErrLastAdmin)
-		assert.NoError(t, s.CreateKey(t.Context(), models.APIKey{ID: "k", UserID: bob.ID, Name: "k", Hash: []byte("h"), CreatedAt: start}))
+		assert.NoError(t, s.CreateKey(t.Context(), models.APIKey{ID: "k", UserID: bob.ID, Name: "k", Hash: []byte("h"), CreatedAt: start}, 100))
 		l := link(models.ResetLink, bob.ID, bob.Email, "h")
 		assert.NoError(t, s.AddLinks(t.Context(), l))
 		_, err := s.CreateChannel(t.Context(), models.Channel{Name: "c", Title: "C", OwnerID: bob.ID, CreatedAt: start})

@@ -12,17 +12,18 @@ import (
 )
 
 // Holders implements [services.RoleStore].
-func (s *Store) Holders(ctx context.Context) (map[models.Role]int, error) {
+func (s *Store) Holders(ctx context.Context) (map[models.Role]services.Holders, error) {
 	rows, err := db.All[struct {
 		Role models.Role
-		N    int
-	}](ctx, s.db, "SELECT role, COUNT(*) AS n FROM users WHERE deleted_at IS NULL GROUP BY role")
+		services.Holders
+	}](ctx, s.db, `SELECT role, COUNT(*) AS n, SUM(CASE WHEN has_factor THEN 0 ELSE 1 END) AS without
+		FROM (SELECT u.role, `+factorColumns+` FROM users u WHERE deleted_at IS NULL) AS held GROUP BY role`)
 	if err != nil {
 		return nil, err
 	}
-	held := map[models.Role]int{}
+	held := map[models.Role]services.Holders{}
 	for _, r := range rows {
-		held[r.Role] = r.N
+		held[r.Role] = r.Holders
 	}
 	return held, nil
 }
@@ -45,6 +46,10 @@ func (s *Store) Guard(ctx context.Context, removed string) context.Context {
 				err = &services.HeldError{Users: n}
 			}
 			if err != nil {
+				return err
+			}
+			// Lest a role that is made later under the name asks for what nobody said.
+			if _, err := tx.Exec(ctx, "DELETE FROM role_factors WHERE role = $1", removed); err != nil {
 				return err
 			}
 		}

@@ -47,7 +47,7 @@ func TestRolesOfUsers(t *testing.T) {
 		assert.NoError(t, give(ada, "viewer", false))
 		holders, err := s.Holders(t.Context())
 		assert.NoError(t, err)
-		assert.Equal(t, holders, map[models.Role]int{"boss": 1, "viewer": 1})
+		assert.Equal(t, holders, map[models.Role]services.Holders{"boss": {N: 1, Without: 1}, "viewer": {N: 1, Without: 1}})
 
 		err = r.Reset(s.Guard(t.Context(), "boss"), "boss")
 		assert.ErrorIs(t, err, roles.ErrProtected)

@@ -422,7 +422,8 @@ func TestRotation(t *testing.T) {
 		declared, err := reencrypt.Columns(t.Context(), d)
 		assert.NoError(t, err)
 		assert.Equal(t, declared, []string{
-			"mail_links.email", "mail_links.email_index", "recovery_codes.hash", "totp_authenticators.secret", "users.email", "users.email_index",
+			"mail_links.email", "mail_links.email_index", "oauth_links.email_sealed", "recovery_codes.hash", "totp_authenticators.secret",
+			"users.email", "users.email_index",
 		})
 		first := k.set.Keys()
 		k.rotate(t)
@@ -477,7 +478,7 @@ func TestSealedAddressesCannotBeMigratedBack(t *testing.T) {
 		k := newKeys(t)
 		s := database.New(d, k.ring)
 		ada := newUser(t, s, "ada")
-		for err == nil { // those after it go back
+		for err == nil { // the later ones go back
 			_, err = m.Down(t.Context())
 		}
 		if !strings.Contains(err.Error(), "00011_sealed.sql") {

@@ -11,7 +11,7 @@ import (
 	"github.com/galeweb/gale/keyring"
 )
 
-const userColumns = "id, name, '' AS email, email AS sealed, password_hash, role, disabled, created_at, password_changed_at, epoch, unproved"
+const userColumns = "id, name, '' AS email, email AS sealed, password_hash, role, disabled, created_at, password_changed_at, epoch, unproved, " + factorColumns
 
 // userRow is a user as stored.
 type userRow struct {
@@ -104,7 +104,7 @@ func (s *Store) user(ctx context.Context, q db.Querier, id string) (models.User,
 	if !storable(id) {
 		return models.User{}, services.ErrNotFound
 	}
-	r, err := db.Get[userRow](ctx, q, "SELECT "+userColumns+" FROM users WHERE id = $1 AND deleted_at IS NULL", id)
+	r, err := db.Get[userRow](ctx, q, "SELECT "+userColumns+" FROM users u WHERE id = $1 AND deleted_at IS NULL", id)
 	if err != nil {
 		return models.User{}, known(err, "users")
 	}
@@ -117,7 +117,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, err
 	if err != nil {
 		return models.User{}, err
 	}
-	r, err := db.Get[userRow](ctx, s.db, "SELECT "+userColumns+" FROM users WHERE deleted_at IS NULL AND "+has, args...)
+	r, err := db.Get[userRow](ctx, s.db, "SELECT "+userColumns+" FROM users u WHERE deleted_at IS NULL AND "+has, args...)
 	if err != nil {
 		return models.User{}, known(err, "users")
 	}
@@ -222,7 +222,7 @@ func (s *Store) Users(ctx context.Context, after string, limit int) ([]models.Us
 	if !storable(after) {
 		return nil, nil // no name comes after it
 	}
-	rows, err := db.All[userRow](ctx, s.db, "SELECT "+userColumns+" FROM users WHERE name > $1 AND deleted_at IS NULL ORDER BY name LIMIT $2", after, limit)
+	rows, err := db.All[userRow](ctx, s.db, "SELECT "+userColumns+" FROM users u WHERE name > $1 AND deleted_at IS NULL ORDER BY name LIMIT $2", after, limit)
 	if err != nil {
 		return nil, err
 	}

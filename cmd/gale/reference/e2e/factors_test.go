@@ -39,8 +39,8 @@ func serveLocal(t *testing.T) (r *site, url string) {
 	return &site{Server: s, t: t}, "http://localhost:" + port
 }
 
-// A passkey is set up on the security page, is the second factor after the
-// password, and signs in alone.
+// Who must have a second factor is led to set a passkey up, which is the second
+// factor after the password, and signs in alone.
 func TestPasskeys(t *testing.T) {
 	t.Parallel()
 	b := open(t, e2e.View{})
@@ -48,12 +48,20 @@ func TestPasskeys(t *testing.T) {
 	r.Server.URL = url
 	device, err := b.AddAuthenticator(true)
 	b.must(err)
+	_, err = r.DB.Exec(t.Context(), "INSERT INTO role_factors (role) VALUES ('admin')")
+	b.must(err)
 	b.visit(url+"/sign-up", 200)
 	b.submit("main form button", "#name", "ada", "#email", email, "#password", password)
-	b.visit(url+"/profile/security", 200)
+	b.sees("Set up a second factor")
+	page{path: "/second-factor"}.check(b, url)
 	b.submit("main a[href='/profile/passkeys/new']")
 	b.submit("form[data-passkey=register] button", "#name", "laptop")
 	b.sees("The passkey is set up.")
+	b.submit("form[action='/profile/recovery'] button") // the first factor leads on to recovery codes
+	if n := value[int](b, "document.querySelectorAll('.codes code').length"); n != 10 {
+		t.Errorf("the page shows %d recovery codes", n)
+	}
+	b.submit("main a[href='/profile/security']")
 	b.sees("laptop")
 	n, err := device.Passkeys()
 	b.must(err)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/audit"
-	"github.com/galeweb/gale/auth/oauth"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
@@ -17,11 +16,7 @@ import (
 type Account struct {
 	Site
 	Accounts *services.Accounts
-	Keys     *services.Keys
 	Devices  *auth.Devices
-	Sessions *session.Manager
-	Watchers Watchers
-	Links    oauth.Links // to accounts elsewhere
 }
 
 type accountPage struct {
@@ -79,6 +74,7 @@ func (h *Account) Delete(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	h.Watchers.KeyRevoked(ctx, user.ID)
+	h.Watchers.AllEnded(ctx, user.ID)
 	if err := h.Auth.SignOut(ctx); err != nil { // takes the cookie back too
 		return err
 	}

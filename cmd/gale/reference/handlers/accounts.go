@@ -2,9 +2,9 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/galeweb/gale/auth"
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/middleware"
@@ -17,12 +17,11 @@ import (
 // forgotten password (reset.go), and answer a change of address (email.go).
 type Accounts struct {
 	Site
-	Service  *services.Accounts
-	Factors  *services.Factors
-	Devices  *auth.Devices
-	Trust    *auth.Trust
-	Sessions *session.Manager
-	Linked   *Providers // sign-in by accounts elsewhere
+	Service *services.Accounts
+	Factors *services.Factors
+	Devices *auth.Devices
+	Trust   *auth.Trust
+	Linked  *Providers // sign-in by accounts elsewhere
 }
 
 // formPage is the data of a page with a form.
@@ -48,27 +47,41 @@ func (h *Accounts) enter(w http.ResponseWriter, r *http.Request, u models.User, 
 	if err != nil {
 		return err
 	}
-	if factors.Any() && !h.Trust.Trusted(r, u.ID, u.Stamp()) {
+	methods := []auth.Method{by}
+	if factors.Any() && h.Trust.Trusted(r, u.ID, u.Stamp()) {
+		methods = append(methods, trusted)
+	} else if factors.Any() {
 		if err := h.Auth.Begin(ctx, models.Caller{User: u}, by); err != nil {
 			return err
 		}
 		return h.toSecond(w, r, next)
 	}
-	if err := h.complete(w, r, models.Caller{User: u}, by); err != nil {
+	if err := h.complete(w, r, models.Caller{User: u}, methods...); err != nil {
 		return err
 	}
 	return web.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-// complete signs in who has shown all that the account asks for.
-func (h *Accounts) complete(w http.ResponseWriter, r *http.Request, c models.Caller, by auth.Method) error {
-	if err := h.Auth.SignIn(r.Context(), c, by); err != nil {
+// trusted is the way in of a browser in which a second factor was shown before.
+const trusted auth.Method = "browser"
+
+// SecondShown reports whether one of the methods is a second factor, or stands in
+// for one. A passkey does even alone: it is something that one has, opened by
+// something that one is or knows.
+func SecondShown(methods []auth.Method) bool {
+	return slices.ContainsFunc(methods, func(m auth.Method) bool {
+		return m == auth.MethodTOTP || m == auth.MethodPasskey || m == auth.MethodRecovery || m == trusted
+	})
+}
+
+// complete signs in who has shown all that the account asks for, at last by the
+// first of methods.
+func (h *Accounts) complete(w http.ResponseWriter, r *http.Request, c models.Caller, methods ...auth.Method) error {
+	ctx := h.with(r.Context(), c.User, "signin."+string(methods[0]), "")
+	if err := h.Auth.SignIn(ctx, c, methods...); err != nil {
 		return err
 	}
-	if err := h.Devices.Remember(w, r, c.Email); err != nil {
-		return err
-	}
-	return h.note(r, c.User, "signin."+string(by), audit.OK, "")
+	return h.Devices.Remember(w, r, c.Email)
 }
 
 // SignInPage shows the form for signing in.
@@ -113,14 +126,12 @@ func (s *Site) again(w http.ResponseWriter, r *http.Request, page string, form *
 
 // SignOut ends the session.
 func (h *Accounts) SignOut(w http.ResponseWriter, r *http.Request) error {
-	c, _ := h.Auth.User(r.Context())
-	if err := h.Auth.SignOut(r.Context()); err != nil {
-		return err
+	ctx := r.Context()
+	if c, ok := h.Auth.User(ctx); ok {
+		ctx = h.with(ctx, c.User, "signout", "")
 	}
-	if c.ID != "" {
-		if err := h.note(r, c.User, "signout", audit.OK, ""); err != nil {
-			return err
-		}
+	if err := h.Auth.SignOut(ctx); err != nil {
+		return err
 	}
 	return h.to(w, r, "home")
 }

@@ -16,39 +16,53 @@ type Admin struct {
 	Site
 	Accounts *services.Accounts
 	Factors  *services.Factors
-	Sessions *session.Manager
-	Watchers Watchers
 	Roles    *services.Roles
 	Keys     *services.Keys
 }
 
 const usersPerPage = 50
 
+// usersPage is a part of the list of users.
+type usersPage struct {
+	Tab         string
+	Users       []models.User
+	Roles       []models.Role
+	After, Next string
+	Refused     string // the user whose change was refused, and why
+	Problem     string
+}
+
 // Users lists users by name.
 func (h *Admin) Users(w http.ResponseWriter, r *http.Request) error {
-	users, err := h.Accounts.Store.Users(r.Context(), r.URL.Query().Get("after"), usersPerPage+1)
+	return h.users(w, r, http.StatusOK, usersPage{After: r.URL.Query().Get("after")})
+}
+
+func (h *Admin) users(w http.ResponseWriter, r *http.Request, status int, page usersPage) error {
+	users, err := h.Accounts.Store.Users(r.Context(), page.After, usersPerPage+1)
 	if err != nil {
 		return err
 	}
-	page := struct {
-		Tab   string
-		Users []models.User
-		Roles []models.Role
-		Next  string
-	}{Tab: "users", Users: users}
-	for _, name := range h.Roles.Stored.Names() {
-		page.Roles = append(page.Roles, models.Role(name))
-	}
-	for _, u := range users { // a role that another release had must not look like the first of the list
-		if !slices.Contains(page.Roles, u.Role) {
-			page.Roles = append(page.Roles, u.Role)
-		}
-	}
+	page.Tab, page.Users = "users", users
 	if len(users) > usersPerPage {
 		page.Users = users[:usersPerPage]
 		page.Next = page.Users[usersPerPage-1].Name
 	}
-	return h.Views.Render(w, r, http.StatusOK, "admin/users", page)
+	if id := page.Refused; id != "" && !slices.ContainsFunc(page.Users, func(u models.User) bool { return u.ID == id }) {
+		u, err := h.Accounts.Store.User(r.Context(), id)
+		if err != nil {
+			return err
+		}
+		page.Users = slices.Insert(page.Users, 0, u)
+	}
+	for _, name := range h.Roles.Stored.Names() {
+		page.Roles = append(page.Roles, models.Role(name))
+	}
+	for _, u := range page.Users { // a role that another release had must not look like the first of the list
+		if !slices.Contains(page.Roles, u.Role) {
+			page.Roles = append(page.Roles, u.Role)
+		}
+	}
+	return h.Views.Render(w, r, status, "admin/users", page)
 }
 
 // Change sets the role of a user and whether the account is disabled; one that
@@ -57,12 +71,19 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 	in, err := web.Form[struct {
 		Role     string `form:"role"`
 		Disabled bool   `form:"disabled"`
+		After    string `form:"after"` // the part of the list that is shown
 	}](w, r)
 	if err != nil {
 		return err
 	}
-	ctx := r.Context()
-	user, err := h.Accounts.Change(ctx, h.Auth.MustUser(ctx).User, r.PathValue("id"), models.Role(in.Role), in.Disabled)
+	ctx, id := r.Context(), r.PathValue("id")
+	user, err := h.Accounts.Change(ctx, h.Auth.MustUser(ctx).User, id, models.Role(in.Role), in.Disabled)
+	if _, invalid := errors.AsType[services.Invalid](err); invalid {
+		return h.users(w, r, http.StatusUnprocessableEntity, usersPage{After: in.After, Refused: id, Problem: "That role does not exist, or not any more."})
+	}
+	if errors.Is(err, services.ErrLastAdmin) {
+		return h.users(w, r, http.StatusConflict, usersPage{After: in.After, Refused: id, Problem: "The last admin must stay one."})
+	}
 	if err != nil {
 		return err
 	}
@@ -70,6 +91,7 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 		if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, ""), h.Apps.End(ctx, user.ID)); err != nil {
 			return err
 		}
+		h.Watchers.AllEnded(ctx, user.ID)
 	}
 	h.Watchers.RoleChanged(ctx, user.ID)
 	session.From(ctx).Flash("success", "Saved "+user.Name+".")
@@ -87,6 +109,7 @@ func (h *Admin) ResetFactors(w http.ResponseWriter, r *http.Request) error {
 	if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, ""), h.Apps.End(ctx, user.ID)); err != nil {
 		return err
 	}
-	session.From(ctx).Flash("success", user.Name+" signs in by password alone now.")
+	h.Watchers.RoleChanged(ctx, user.ID) // keys too may have to wait for another factor
+	session.From(ctx).Flash("success", user.Name+" has no second factor any more, and can set up another.")
 	return h.to(w, r, "admin.users")
 }

@@ -1,38 +1,56 @@
 package handlers
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/web"
 )
 
 // Audit is the page on which admins see what mattered for security.
-type Audit struct{ Site }
+type Audit struct {
+	Site
+	Accounts *services.Accounts
+}
+
+// auditPage is a part of the log.
+type auditPage struct {
+	Tab         string
+	Checked     audit.Checked
+	Entries     []audit.Entry
+	Names       map[string]string // of the users who are targets, by their ids
+	Typed       url.Values        // into the filter
+	Outcomes    []audit.Outcome
+	Query, Next string
+}
 
 // Show lists records, the newest first.
 func (h *Audit) Show(w http.ResponseWriter, r *http.Request) error {
-	filter, query, err := auditFilter(r)
+	ctx := r.Context()
+	filter, query, err := h.filter(r)
 	if err != nil {
 		return err
 	}
 	filter.Before = r.URL.Query().Get("before")
-	found, err := h.Audit.List(r.Context(), filter)
+	found, err := h.Audit.List(ctx, filter)
 	if err != nil {
 		return err
 	}
-	page := struct {
-		Tab                           string
-		Checked                       audit.Checked
-		Entries                       []audit.Entry
-		Actor, Action, Outcome, Since string
-		Outcomes                      []audit.Outcome
-		Query, Next                   string
-	}{
-		Tab: "audit", Checked: h.Audit.Checked(), Entries: found.Items, Actor: filter.Actor, Action: filter.Action, Outcome: string(filter.Outcome),
-		Since: r.URL.Query().Get("since"), Outcomes: []audit.Outcome{audit.OK, audit.Refused, audit.Error}, Query: query.Encode(),
+	page := auditPage{
+		Tab: "audit", Checked: h.Audit.Checked(), Entries: found.Items, Typed: maps.Clone(query),
+		Outcomes: []audit.Outcome{audit.OK, audit.Refused, audit.Error}, Query: query.Encode(),
+	}
+	var targets []string
+	for _, e := range found.Items {
+		targets = append(targets, e.Target)
+	}
+	if page.Names, err = h.Accounts.Names.Names(ctx, targets); err != nil {
+		return err
 	}
 	if found.Next != "" {
 		query.Set("before", found.Next)
@@ -51,7 +69,7 @@ func (h *Audit) Verify(w http.ResponseWriter, r *http.Request) error {
 
 // Export sends all records of the filter as lines of JSON, the oldest first.
 func (h *Audit) Export(w http.ResponseWriter, r *http.Request) error {
-	filter, _, err := auditFilter(r)
+	filter, _, err := h.filter(r)
 	if err != nil {
 		return err
 	}
@@ -60,15 +78,24 @@ func (h *Audit) Export(w http.ResponseWriter, r *http.Request) error {
 	return h.Audit.Export(r.Context(), w, filter)
 }
 
-func auditFilter(r *http.Request) (f audit.Filter, query url.Values, err error) {
+// filter returns what to show, and the query that says so. Users may be given by
+// name or mail address too.
+func (h *Audit) filter(r *http.Request) (f audit.Filter, query url.Values, err error) {
 	in, query := r.URL.Query(), url.Values{}
-	for _, name := range []string{"actor", "action", "outcome", "since"} {
-		if v := in.Get(name); v != "" {
+	for _, name := range []string{"actor", "target", "action", "outcome", "since", "request"} {
+		if v := strings.TrimSpace(in.Get(name)); v != "" {
 			query.Set(name, v)
 		}
 	}
-	f = audit.Filter{Actor: in.Get("actor"), Action: in.Get("action"), Outcome: audit.Outcome(in.Get("outcome"))}
-	if since := in.Get("since"); since != "" {
+	f = audit.Filter{Action: query.Get("action"), Outcome: audit.Outcome(query.Get("outcome")), RequestID: query.Get("request")}
+	for name, id := range map[string]*string{"actor": &f.Actor, "target": &f.Target} {
+		if query.Has(name) {
+			if *id, err = h.Accounts.IDOf(r.Context(), query.Get(name)); err != nil {
+				return f, nil, err
+			}
+		}
+	}
+	if since := query.Get("since"); since != "" {
 		if f.From, err = time.Parse(time.DateOnly, since); err != nil {
 			return f, nil, &web.Error{Status: http.StatusUnprocessableEntity, Message: "since must be a date such as 2026-11-28.", Err: err}
 		}

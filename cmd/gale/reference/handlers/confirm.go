@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/web"
 )
@@ -29,10 +28,12 @@ func (h *Accounts) confirm(w http.ResponseWriter, r *http.Request, status int, f
 		Form      *Form
 		Factors   services.UserFactors
 		Providers []Provider
-	}{form, factors, providers})
+		Show      bool // the second factor, nothing else
+	}{form, factors, providers, h.Lacks(r.Context()) == services.ToShow})
 }
 
-// Confirm checks the password, or a code of an app.
+// Confirm checks the password or, of who has a second factor, a code: the password
+// was shown to sign in, and alone it must not be enough to take the factor away.
 func (h *Accounts) Confirm(w http.ResponseWriter, r *http.Request) error {
 	in, err := web.Form[struct {
 		Email    string `form:"email"` // for password managers
@@ -43,18 +44,19 @@ func (h *Accounts) Confirm(w http.ResponseWriter, r *http.Request) error {
 	ctx, u := r.Context(), h.Auth.MustUser(r.Context()).User
 	next := web.LocalPath(in.Next, "/")
 	if err == nil {
+		factors, broken := h.Factors.Of(ctx, u.ID)
+		if broken != nil {
+			return broken
+		}
 		by := auth.MethodPassword
 		var failed error
-		if in.Password == "" && in.Code != "" {
+		if factors.Any() || in.Password == "" && in.Code != "" {
 			by, failed = h.Factors.Check(ctx, u, from(r, h.Devices, u), in.Code)
 		} else {
 			failed = h.Service.Prove(ctx, u, attempt(r, h.Devices, u.Email), in.Password)
 		}
 		if failed == nil {
-			if err := h.Auth.Confirm(ctx, by); err != nil {
-				return err
-			}
-			if err := h.note(r, u, "confirm."+string(by), audit.OK, ""); err != nil {
+			if err := h.Auth.Confirm(h.with(ctx, u, "confirm."+string(by), ""), by); err != nil {
 				return err
 			}
 			return web.Redirect(w, r, next, http.StatusSeeOther)

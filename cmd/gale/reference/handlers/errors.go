@@ -51,6 +51,8 @@ func Told(err error) error {
 		return &web.Error{Status: http.StatusForbidden, Err: err}
 	case errors.Is(err, services.ErrLastAdmin):
 		return &web.Error{Status: http.StatusConflict, Code: "last_admin", Message: "The last admin must stay one.", Err: err}
+	case errors.Is(err, services.ErrLastFactor):
+		return &web.Error{Status: http.StatusConflict, Code: "last_factor", Message: "A second factor is required, and this is the last.", Err: err}
 	case errors.Is(err, services.ErrCredentials):
 		return &web.Error{Status: http.StatusUnauthorized, Err: err}
 	case errors.Is(err, services.ErrUnreadable):

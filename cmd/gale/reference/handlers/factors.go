@@ -20,6 +20,16 @@ type Factors struct {
 	Devices *auth.Devices
 }
 
+// RequiredPage tells who must use a second factor, and has none or has not shown
+// it, what to do before anything else.
+func (h *Factors) RequiredPage(w http.ResponseWriter, r *http.Request) error {
+	lack := h.Lacks(r.Context())
+	if lack == services.Nothing {
+		return h.to(w, r, "home")
+	}
+	return h.Views.Render(w, r, http.StatusOK, "factors/required", struct{ SetUp bool }{lack == services.ToSetUp})
+}
+
 // NewAppPage asks for a name.
 func (h *Factors) NewAppPage(w http.ResponseWriter, r *http.Request) error {
 	return h.Views.Render(w, r, http.StatusOK, "factors/new-app", formPage{Form: newForm()})
@@ -70,11 +80,17 @@ func (h *Factors) ConfirmApp(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		codes, failed := h.Factors.ConfirmApp(ctx, u, from(r, h.Devices, u), id, in.Code)
 		if failed == nil {
-			session.From(ctx).Flash("success", "The app is set up: from now on it is asked for when you sign in.")
+			// The session has shown a second factor from now on.
+			stays, err := h.endOthers(ctx, u.ID, auth.MethodTOTP)
+			if err != nil {
+				return err
+			}
+			const message = "The app is set up: from now on it is asked for when you sign in. Your other sessions have ended."
 			if len(codes) > 0 {
+				session.From(ctx).Flash("success", message)
 				return h.showCodes(w, r, codes)
 			}
-			return h.to(w, r, "security")
+			return h.after(w, r, stays, message)
 		}
 		err = failed
 	}
@@ -96,9 +112,18 @@ func (h *Factors) ConfirmApp(w http.ResponseWriter, r *http.Request) error {
 func (h *Factors) RemoveApp(w http.ResponseWriter, r *http.Request) error {
 	u, id := h.Auth.MustUser(r.Context()).User, r.PathValue("id")
 	if err := h.Factors.RemoveApp(r.Context(), u, id); err != nil {
-		return err
+		return h.lastFactor(w, r, err)
 	}
 	return h.done(w, r, "The app is removed.")
+}
+
+// lastFactor says why the last factor stays.
+func (h *Factors) lastFactor(w http.ResponseWriter, r *http.Request, err error) error {
+	if !errors.Is(err, services.ErrLastFactor) {
+		return err
+	}
+	session.From(r.Context()).Flash("error", "Your role must use a second factor, and this is your last. Set another up first.")
+	return h.to(w, r, "security")
 }
 
 // NewPasskeyPage has the browser make a passkey.
@@ -115,10 +140,21 @@ func (h *Factors) PasskeyAccount(r *http.Request) (passkey.Account, error) {
 // PasskeyAdded is passkey.Options.Registered.
 func (h *Factors) PasskeyAdded(_ http.ResponseWriter, r *http.Request, _ passkey.Credential) (string, error) {
 	u := h.Auth.MustUser(r.Context()).User
-	if err := h.Factors.AddedPasskey(r.Context(), u); err != nil {
+	needsCodes, err := h.Factors.AddedPasskey(r.Context(), u)
+	if err != nil {
 		return "", err
 	}
-	session.From(r.Context()).Flash("success", "The passkey is set up.")
+	stays, err := h.endOthers(r.Context(), u.ID, auth.MethodPasskey)
+	if err != nil {
+		return "", err
+	}
+	session.From(r.Context()).Flash("success", "The passkey is set up. Your other sessions have ended.")
+	if !stays {
+		return h.URL("sign-in")
+	}
+	if needsCodes {
+		return h.URL("codes.new")
+	}
 	return h.URL("security")
 }
 
@@ -145,10 +181,21 @@ func (h *Factors) RenamePasskey(w http.ResponseWriter, r *http.Request) error {
 // RemovePasskey ends a passkey.
 func (h *Factors) RemovePasskey(w http.ResponseWriter, r *http.Request) error {
 	u, id := h.Auth.MustUser(r.Context()).User, r.PathValue("id")
-	if err := h.Factors.RemovePasskey(r.Context(), u, id); err != nil {
-		return err
+	err := h.Factors.RemovePasskey(r.Context(), u, id)
+	if errors.Is(err, services.ErrLastWay) {
+		return h.lastWay(w, r)
+	}
+	if err != nil {
+		return h.lastFactor(w, r, err)
 	}
 	return h.done(w, r, "The passkey is removed.")
+}
+
+// NewCodesPage offers recovery codes to who has set up a passkey and has none.
+// They are not made at once, as with an app: the browser comes here by a GET,
+// which must not change anything.
+func (h *Factors) NewCodesPage(w http.ResponseWriter, r *http.Request) error {
+	return h.Views.Render(w, r, http.StatusOK, "factors/new-codes", nil)
 }
 
 // NewCodes makes recovery codes and shows them, this once.
@@ -174,8 +221,11 @@ func (h *Factors) ForgetBrowsers(w http.ResponseWriter, r *http.Request) error {
 	return h.done(w, r, "All browsers are asked for the second factor again.")
 }
 
-// done shows the security page after a change.
+// done ends what relied on the factors of before.
 func (h *Factors) done(w http.ResponseWriter, r *http.Request, message string) error {
-	session.From(r.Context()).Flash("success", message)
-	return h.to(w, r, "security")
+	stays, err := h.endOthers(r.Context(), h.Auth.MustUser(r.Context()).ID)
+	if err != nil {
+		return err
+	}
+	return h.after(w, r, stays, message+" Your other sessions have ended.")
 }

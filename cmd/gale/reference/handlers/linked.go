@@ -10,6 +10,7 @@ import (
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/auth/oauth"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
 )
@@ -61,10 +62,11 @@ func (h *Providers) linked(w http.ResponseWriter, r *http.Request, res oauth.Res
 	case !added:
 		session.From(ctx).Flash("info", "That account at "+label+" is linked already.")
 	default:
-		if err := h.note(r, u, "oauth.linked", audit.OK, res.Identity.Provider); err != nil {
+		stays, err := h.endOthers(ctx, u.ID)
+		if err != nil {
 			return err
 		}
-		session.From(ctx).Flash("success", "You can sign in with "+label+" from now on.")
+		return h.after(w, r, stays, "You can sign in with "+label+" from now on. Your other sessions have ended.")
 	}
 	return h.to(w, r, "security")
 }
@@ -79,35 +81,43 @@ func (h *Providers) Unlink(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx, u := r.Context(), h.Auth.MustUser(r.Context()).User
-	name, err := h.nameOf(ctx, u.ID, in.Issuer, in.Subject)
+	link, err := h.linkOf(ctx, u.ID, in.Issuer, in.Subject)
 	if err != nil {
 		return err
 	}
-	label := h.label(name)
-	err = h.Service.Unlink(ctx, u, in.Issuer, in.Subject, label)
-	switch {
-	case errors.Is(err, oauth.ErrLast):
-		session.From(ctx).Flash("error", "That is your only way to sign in. Set a password or add a passkey first.")
-		return h.to(w, r, "security")
-	case err != nil:
+	label := h.label(link.Provider)
+	err = h.Service.Unlink(ctx, u, link, label)
+	if errors.Is(err, services.ErrLastWay) {
+		return h.lastWay(w, r)
+	}
+	if err != nil {
 		return err
 	}
-	if err := h.note(r, u, "oauth.unlinked", audit.OK, name); err != nil {
+	stays, err := h.endOthers(ctx, u.ID)
+	if err != nil {
 		return err
 	}
-	session.From(ctx).Flash("success", "The account at "+label+" does not sign you in any more.")
-	return h.to(w, r, "security")
+	return h.after(w, r, stays, "The account at "+label+" does not sign you in any more. Your other sessions have ended.")
 }
 
-// nameOf returns the provider of a link of the user, or "" without one.
-func (h *Providers) nameOf(ctx context.Context, user, issuer, subject string) (string, error) {
+// lastWay says why the last way to sign in stays.
+func (s *Site) lastWay(w http.ResponseWriter, r *http.Request) error {
+	session.From(r.Context()).Flash("error", "That is your only way to sign in. Set a password or add a passkey first.")
+	return s.to(w, r, "security")
+}
+
+// linkOf returns a link of the user.
+func (h *Providers) linkOf(ctx context.Context, user, issuer, subject string) (oauth.Record, error) {
 	links, err := h.Service.Links.ByUser(ctx, user)
+	if err != nil {
+		return oauth.Record{}, err
+	}
 	for _, l := range links {
 		if l.Issuer == issuer && l.Subject == subject {
-			return l.Provider, err
+			return l, nil
 		}
 	}
-	return "", err
+	return oauth.Record{}, services.ErrNotFound
 }
 
 // confirmBy returns the providers that can ask the user again who it is.
@@ -136,10 +146,7 @@ func (h *Providers) confirmed(w http.ResponseWriter, r *http.Request, res oauth.
 	if err != nil {
 		return err
 	}
-	if err := h.Auth.Confirm(r.Context(), auth.MethodOAuth); err != nil {
-		return err
-	}
-	if err := h.note(r, u, "confirm.oauth", audit.OK, res.Identity.Provider); err != nil {
+	if err := h.Auth.Confirm(h.with(r.Context(), u, "confirm.oauth", res.Identity.Provider), auth.MethodOAuth); err != nil {
 		return err
 	}
 	return web.Redirect(w, r, res.Next, http.StatusSeeOther)

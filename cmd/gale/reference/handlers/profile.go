@@ -17,7 +17,6 @@ type Profile struct {
 	Site
 	Accounts *services.Accounts
 	Keys     *services.Keys
-	Watchers Watchers
 	Now      func() time.Time
 }
 
@@ -28,6 +27,9 @@ type Watchers interface {
 	// KeyRotated is told of a key with a new secret, which must work at once.
 	KeyRotated(id string)
 	RoleChanged(ctx context.Context, user string)
+	// SessionsEnded is told that sessions of user have ended, AllEnded that all have.
+	SessionsEnded(ctx context.Context, user string)
+	AllEnded(ctx context.Context, user string)
 }
 
 // profilePage is the page's data; the forms are those last sent, or fresh.

@@ -44,7 +44,10 @@ type Providers struct {
 	// Newcomers encrypts who waits in a session for an account: whoever reads
 	// the database learns no mail address from it.
 	Newcomers oauth.AEAD
-	Now       func() time.Time
+	// Due reports whether one more of what is refused to who sends a request is
+	// to be written down.
+	Due func(*http.Request) bool
+	Now func() time.Time
 }
 
 // Who is oauth.Options.User.
@@ -87,7 +90,9 @@ func (h *Providers) Trip(next web.HandlerFunc) web.HandlerFunc {
 		if !ok || !errors.Is(err, oauth.ErrState) && !errors.Is(err, oauth.ErrDenied) && !errors.Is(err, oauth.ErrProvider) && !errors.Is(err, oauth.ErrUser) {
 			return err
 		}
-		if e.Code != "oauth_denied" && e.Code != "oauth_provider" { // who changed their mind, and a provider that is down, attack nothing
+		// Who changed their mind, a provider that is down, and who was never on the
+		// way attack nothing.
+		if e.Code != "oauth_denied" && e.Code != "oauth_provider" && !errors.Is(err, oauth.ErrNoTrip) {
 			if err := h.refused(r, r.PathValue("provider"), err); err != nil {
 				return err
 			}
@@ -103,10 +108,15 @@ func (h *Providers) Trip(next web.HandlerFunc) web.HandlerFunc {
 }
 
 // refused writes down what came from a provider and was refused. Who sent it is
-// not proved to be anybody here.
+// not proved to be anybody here; the target is whose account it was about, if
+// anybody's.
 func (h *Providers) refused(r *http.Request, provider string, cause error) error {
+	if !h.Due(r) {
+		return nil
+	}
 	_, err := h.Audit.Append(r.Context(), audit.Record{
-		Action: "oauth.refused", Target: provider, Outcome: audit.Refused, Detail: map[string]string{"cause": cause.Error()},
+		Action: "oauth.refused", Target: services.RefusedUser(cause), Outcome: audit.Refused,
+		Detail: map[string]string{"provider": provider, "cause": cause.Error()},
 	})
 	return err
 }
@@ -218,12 +228,6 @@ func (h *Providers) Join(w http.ResponseWriter, r *http.Request) error {
 		u, failed := h.Service.Join(r.Context(), n.Identity, in.Name)
 		if failed == nil {
 			session.From(r.Context()).Delete(newcomerKey)
-			if err := h.note(r, u, "account.created", audit.OK, u.ID); err != nil {
-				return err
-			}
-			if err := h.note(r, u, "oauth.linked", audit.OK, n.Identity.Provider); err != nil {
-				return err
-			}
 			return h.Accounts.enter(w, r, u, auth.MethodOAuth, false, n.Next)
 		}
 		err = failed

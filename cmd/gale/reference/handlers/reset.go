@@ -41,7 +41,7 @@ func (h *Accounts) ResetPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.Views.Render(w, r, http.StatusOK, "accounts/reset-confirm", formPage{Form: newForm("token", token, "email", l.Email)})
+	return h.Views.Render(w, r, http.StatusOK, "accounts/reset-confirm", formPage{Form: newForm("token", token, "email", l.Email, "keys", "true")})
 }
 
 // Reset sets the password, ends the user's sessions and begins one.
@@ -51,13 +51,15 @@ func (h *Accounts) Reset(w http.ResponseWriter, r *http.Request) error {
 		Token    string `form:"token"`
 		Email    string `form:"email"` // for password managers; the link's counts
 		Password string `form:"password,verbatim"`
+		Keys     bool   `form:"keys"` // are revoked
 	}](w, r)
 	if err == nil {
-		user, failed := h.Service.Reset(r.Context(), in.Token, in.Password)
+		user, failed := h.Service.Reset(r.Context(), in.Token, in.Password, in.Keys)
 		if failed == nil {
 			if err := errors.Join(h.Sessions.RevokeAll(r.Context(), user.ID, ""), h.Apps.End(r.Context(), user.ID)); err != nil {
 				return err
 			}
+			h.Watchers.AllEnded(r.Context(), user.ID)
 			session.From(r.Context()).Flash("success", "The new password is set; your other sessions have ended.")
 			return h.enter(w, r, user, auth.MethodMail, false, "/")
 		}
@@ -66,5 +68,9 @@ func (h *Accounts) Reset(w http.ResponseWriter, r *http.Request) error {
 	if errors.Is(err, services.ErrNotFound) {
 		return h.dead(w, r)
 	}
-	return h.again(w, r, "accounts/reset-confirm", newForm("token", in.Token, "email", in.Email), err)
+	form := newForm("token", in.Token, "email", in.Email)
+	if in.Keys {
+		form.values["keys"] = "true"
+	}
+	return h.again(w, r, "accounts/reset-confirm", form, err)
 }

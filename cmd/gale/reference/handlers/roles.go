@@ -139,6 +139,26 @@ func (h *Roles) Change(w http.ResponseWriter, r *http.Request) error {
 	return h.changed(w, r, err, "The role "+name+" is changed.", func(row *roleRow) { row.Cells = cells(row.Role, in.Permissions) })
 }
 
+// RequireFactor says whether a role must use a second factor.
+func (h *Roles) RequireFactor(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.Form[struct {
+		Must bool `form:"must"`
+	}](w, r)
+	ctx, name := r.Context(), r.PathValue("role")
+	if err != nil {
+		return err
+	}
+	if err := h.Service.RequireFactor(ctx, h.Auth.MustUser(ctx).User, name, in.Must); err != nil {
+		return err
+	}
+	message := "Who has the role " + name + " must use a second factor."
+	if !in.Must {
+		message = "The role " + name + " does not ask for a second factor."
+	}
+	session.From(ctx).Flash("success", message)
+	return h.to(w, r, "admin.roles")
+}
+
 // Reset makes a role what the code says.
 func (h *Roles) Reset(w http.ResponseWriter, r *http.Request) error {
 	ctx, name := r.Context(), r.PathValue("role")

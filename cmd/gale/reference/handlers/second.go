@@ -6,7 +6,6 @@ import (
 	"net/url"
 
 	"github.com/galeweb/gale/auth"
-	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/auth/passkey"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
@@ -120,8 +119,6 @@ func (h *Accounts) PasskeyConfirmed(w http.ResponseWriter, r *http.Request, _ pa
 	if c, _, ok := h.Auth.Pending(r.Context()); ok {
 		return next, h.complete(w, r, c, auth.MethodPasskey)
 	}
-	if err := h.Auth.Confirm(r.Context(), auth.MethodPasskey); err != nil {
-		return "", err
-	}
-	return next, h.note(r, h.Auth.MustUser(r.Context()).User, "confirm.passkey", audit.OK, "")
+	ctx := r.Context()
+	return next, h.Auth.Confirm(h.with(ctx, h.Auth.MustUser(ctx).User, "confirm.passkey", ""), auth.MethodPasskey)
 }

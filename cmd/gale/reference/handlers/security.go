@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -19,7 +18,6 @@ type Security struct {
 	Accounts *services.Accounts
 	Factors  *services.Factors
 	Devices  *auth.Devices
-	Sessions *session.Manager
 	Linked   *Providers // sign-in by accounts elsewhere
 }
 
@@ -29,10 +27,10 @@ type securityPage struct {
 	Sessions []session.Info
 	Factors  services.UserFactors
 	Linked   []LinkedAccount
-	Events   []audit.Entry
+	Events   []Event
 }
 
-// recentEvents is how many of the user's events the page shows.
+// recentEvents is how many of the events by or about the user the page shows.
 const recentEvents = 15
 
 // Show shows the sessions and the form for a new password.
@@ -53,11 +51,11 @@ func (h *Security) show(w http.ResponseWriter, r *http.Request, status int, form
 	if page.Linked, err = h.Linked.Linked(ctx, user); err != nil {
 		return err
 	}
-	events, err := h.Audit.List(ctx, audit.Filter{Actor: user, Limit: recentEvents})
+	events, err := h.Audit.List(ctx, audit.Filter{Of: user, Limit: recentEvents})
 	if err != nil {
 		return err
 	}
-	page.Events = events.Items
+	page.Events = EventsOf(user, events.Items)
 	return h.Views.Render(w, r, status, "profile/security", page)
 }
 
@@ -79,23 +77,21 @@ func (h *Security) ChangePassword(w http.ResponseWriter, r *http.Request) error 
 		}
 		return h.show(w, r, form.status(w), form)
 	}
-	if err := h.endOthers(ctx, user.ID); err != nil {
+	stays, err := h.endOthers(ctx, user.ID)
+	if err := errors.Join(err, h.Apps.End(ctx, user.ID)); err != nil {
 		return err
 	}
 	if err := h.Devices.Remember(w, r, user.Email); err != nil {
 		return err
 	}
-	session.From(ctx).Flash("success", "The new password is set; your other sessions have ended.")
-	return h.to(w, r, "security")
+	return h.after(w, r, stays, "The new password is set; your other sessions have ended.")
 }
 
 // RevokeSession signs the user out somewhere else.
 func (h *Security) RevokeSession(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	if err := h.Sessions.Revoke(ctx, h.Auth.MustUser(ctx).ID, r.PathValue("id")); err != nil {
-		return err
-	}
-	if err := h.note(r, h.Auth.MustUser(ctx).User, "session.revoked", audit.OK, r.PathValue("id")); err != nil {
+	ctx, id := r.Context(), r.PathValue("id")
+	u := h.Auth.MustUser(ctx).User
+	if err := h.Sessions.Revoke(h.with(ctx, u, "session.revoked", id), u.ID, id); err != nil {
 		return err
 	}
 	session.From(ctx).Flash("success", "That session has ended.")
@@ -105,22 +101,13 @@ func (h *Security) RevokeSession(w http.ResponseWriter, r *http.Request) error {
 // RevokeOthers signs the user out everywhere else.
 func (h *Security) RevokeOthers(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if err := h.endOthers(ctx, h.Auth.MustUser(ctx).ID); err != nil {
+	u := h.Auth.MustUser(ctx).User
+	stays, err := h.endOthers(ctx, u.ID)
+	if err := errors.Join(err, h.Apps.End(ctx, u.ID)); err != nil {
 		return err
 	}
-	if err := h.note(r, h.Auth.MustUser(ctx).User, "session.revoked", audit.OK, "others"); err != nil {
+	if err := h.note(r, u, "session.revoked", audit.OK, "others"); err != nil {
 		return err
 	}
-	session.From(ctx).Flash("success", "Your other sessions have ended.")
-	return h.to(w, r, "security")
-}
-
-// endOthers ends all sessions of a user but this one, which gets a new token:
-// who has copied its cookie is out too. So are all apps.
-func (h *Security) endOthers(ctx context.Context, user string) error {
-	s := session.From(ctx)
-	if err := s.Renew(ctx); err != nil {
-		return err
-	}
-	return errors.Join(h.Sessions.RevokeAll(ctx, user, s.ID()), h.Apps.End(ctx, user))
+	return h.after(w, r, stays, "Your other sessions have ended.")
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/galeweb/gale/auth"
@@ -20,6 +21,11 @@ type Site struct {
 	Auth  *auth.Auth[models.Caller]
 	Audit *audit.Log
 	Apps  *services.Apps
+	// Sessions are those of all users, Watchers what these have open besides.
+	Sessions *session.Manager
+	Watchers Watchers
+	// Lacks is what who asks must do before anything else.
+	Lacks func(ctx context.Context) services.Lack
 	URL   func(name string, pairs ...string) (string, error)
 }
 
@@ -36,6 +42,8 @@ type Shared struct {
 	// Open reports whether visitors may make accounts, and First whether nobody
 	// has one yet.
 	Open, First bool
+	// Held is true for who must set up or show a second factor first.
+	Held bool
 
 	grants auth.Grants
 }
@@ -45,10 +53,10 @@ func (s Shared) May(permission string) (bool, error) { return s.grants.Can(permi
 
 // App returns what every page needs of a request; it is the view's Options.App.
 // Outbox is the path of the page with the mails, or "", and passkeyHint Shared.PasskeyHint.
-func App(a *auth.Auth[models.Caller], outbox, passkeyHint string, providers ProviderPages, accounts *services.Accounts) func(*http.Request) any {
+func App(a *auth.Auth[models.Caller], lacks func(context.Context) services.Lack, outbox, passkeyHint string, providers ProviderPages, accounts *services.Accounts) func(*http.Request) any {
 	return func(r *http.Request) any {
 		ctx := r.Context()
-		s := Shared{grants: a.Grants(ctx), Origin: "http://" + r.Host, Outbox: outbox, PasskeyHint: passkeyHint, Providers: providers}
+		s := Shared{grants: a.Grants(ctx), Origin: "http://" + r.Host, Outbox: outbox, PasskeyHint: passkeyHint, Providers: providers, Held: lacks(ctx) != services.Nothing}
 		if middleware.IsHTTPS(r) {
 			s.Origin = "https://" + r.Host
 		}

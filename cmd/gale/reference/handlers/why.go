@@ -16,6 +16,7 @@ type whyPage struct {
 	Keys        []models.APIKey
 	Key         string // the id of one, or "" for the user in a browser
 	KeyState    string // what keeps it from being used at all, or ""
+	NoFactor    bool   // one is required and not there, so that nothing below counts
 	Permission  string // the one that is asked about, or ""
 	Permissions []services.Permission
 	Answers     []whyAnswer
@@ -34,7 +35,7 @@ func (h *Admin) Why(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := whyPage{Tab: "users", User: user, Key: query.Get("key"), Permission: query.Get("permission"), Permissions: services.AllPermissions()}
+	page := whyPage{Tab: "users", User: user, NoFactor: h.Factors.Required.Lacks(user, true) != services.Nothing, Key: query.Get("key"), Permission: query.Get("permission"), Permissions: services.AllPermissions()}
 	if page.Keys, err = h.Keys.Store.Keys(ctx, user.ID); err != nil {
 		return err
 	}

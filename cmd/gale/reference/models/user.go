@@ -38,16 +38,21 @@ type User struct {
 	// Unproved is true where no mail has proved the address: that of the very
 	// first account, until its owner follows a link.
 	Unproved bool
+
+	// RoleFactor is whether admins ask a second factor of the user's role, and
+	// HasFactor whether the user has one.
+	RoleFactor, HasFactor bool
 }
 
-// Stamp changes whenever a sign-in that is half done, or a browser that is
-// trusted, must not count any more.
+// Stamp changes whenever sessions, a sign-in that is half done, or a browser that
+// is trusted must not count any more.
 func (u User) Stamp() string {
 	changed := int64(0)
 	if u.PasswordChangedAt != nil {
 		changed = u.PasswordChangedAt.UnixMicro()
 	}
-	return strconv.FormatInt(changed, 10) + "." + strconv.FormatInt(u.Epoch, 10)
+	var b [48]byte // each request asks: one allocation
+	return string(strconv.AppendInt(append(strconv.AppendInt(b[:0], changed, 10), '.'), u.Epoch, 10))
 }
 
 var userName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)

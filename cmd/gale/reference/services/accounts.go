@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +65,9 @@ type Accounts struct {
 	Links   LinkStore
 	Invites InviteStore
 	Removal RemovalStore
+	EndKeys KeyEnder
+	Ways    WayStore
+	Names   NameStore
 
 	Hasher    *auth.Hasher
 	Passwords *strength.Checker // which passwords may be chosen
@@ -86,7 +90,8 @@ type Accounts struct {
 }
 
 // SignIn returns the user whose password this is, or ErrCredentials after the
-// same work whether the address is known or not; a.Account is the address.
+// same work whether the address is known or not; a.Account is the address. Where
+// it is known, the error is a [RefusedError] around it.
 // Beyond the limits of the throttle it is an [*auth.ThrottledError].
 func (a *Accounts) SignIn(ctx context.Context, at auth.Attempt, password string) (models.User, error) {
 	var (
@@ -104,10 +109,12 @@ func (a *Accounts) SignIn(ctx context.Context, at auth.Attempt, password string)
 	switch {
 	case err != nil:
 		return models.User{}, fmt.Errorf("sign in: %w", err)
+	case !ok && u.ID != "":
+		return models.User{}, &RefusedError{u.ID, ErrCredentials}
 	case !ok:
 		return models.User{}, ErrCredentials
 	case u.Disabled:
-		return models.User{}, ErrDisabled
+		return models.User{}, &RefusedError{u.ID, ErrDisabled}
 	}
 	if rehash {
 		return a.renewHash(ctx, u, password)
@@ -115,17 +122,18 @@ func (a *Accounts) SignIn(ctx context.Context, at auth.Attempt, password string)
 	return u, nil
 }
 
-// renewHash stores a hash of today's costs, unless the password was changed
-// meanwhile.
+// renewHash stores a hash of today's costs. Where the password was changed
+// meanwhile, it is ErrCredentials.
 func (a *Accounts) renewHash(ctx context.Context, u models.User, password string) (models.User, error) {
 	hash, err := a.Hasher.Hash(ctx, password)
 	if err != nil {
 		return models.User{}, fmt.Errorf("sign in: %w", err)
 	}
 	return a.Store.UpdateUser(ctx, u.ID, func(now *models.User) error {
-		if now.PasswordHash == u.PasswordHash {
-			now.PasswordHash = hash
+		if now.PasswordHash != u.PasswordHash {
+			return ErrCredentials // not any more
 		}
+		now.PasswordHash = hash
 		return nil
 	})
 }
@@ -224,21 +232,39 @@ func (a *Accounts) Rename(ctx context.Context, u models.User, name string) error
 	return err
 }
 
-// Change sets the role of a user and whether the account is disabled. The
-// caller must hold [MayAdmin].
+// Change sets the role of a user and whether the account is disabled, and mails
+// the user what has changed. The caller must hold [MayAdmin].
 func (a *Accounts) Change(ctx context.Context, by models.User, id string, role models.Role, disabled bool) (models.User, error) {
 	if err := a.May.require(ctx, MayAdmin); err != nil {
 		return models.User{}, err
 	}
-	ctx = record(ctx, a.Audit, by, "user.changed", id, "role", string(role), "disabled", strconv.FormatBool(disabled))
-	u, err := a.Store.UpdateUser(ctx, id, func(u *models.User) error {
+	var was models.User
+	recorded := record(ctx, a.Audit, by, "user.changed", id, "role", string(role), "disabled", strconv.FormatBool(disabled))
+	u, err := a.Store.UpdateUser(recorded, id, func(u *models.User) error {
+		was = *u
 		u.Role, u.Disabled = role, disabled
 		return nil
 	})
 	if errors.Is(err, ErrNoRole) {
 		return u, Invalid{{"role", "does not exist, or not any more"}}
 	}
-	return u, err
+	if err != nil {
+		return u, err
+	}
+	var changes []string
+	if u.Role != was.Role {
+		changes = append(changes, "has the role "+string(u.Role)+" now, and had the role "+string(was.Role))
+	}
+	switch {
+	case u.Disabled && !was.Disabled:
+		changes = append(changes, "was disabled: nobody signs in to it")
+	case !u.Disabled && was.Disabled:
+		changes = append(changes, "is not disabled any more")
+	}
+	if changes != nil {
+		a.notify(ctx, userChanged(u, strings.Join(changes, ", and ")))
+	}
+	return u, nil
 }
 
 // checkPassword returns, for the form, why a user should not choose password,

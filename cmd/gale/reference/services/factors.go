@@ -21,9 +21,22 @@ type Factors struct {
 	Apps     *totp.TOTP
 	Passkeys *passkey.Passkeys
 	Codes    *recovery.Codes
-	// Throttle bounds the guesses at codes.
-	Throttle *auth.Throttle
-	Audit    Recorder
+	Left     LeftCodes
+	// Throttle bounds the guesses at codes of apps, ForCodes those at recovery
+	// codes: whoever floods one kind does not lock the other.
+	Throttle, ForCodes *auth.Throttle
+	Audit              Recorder
+	Store              FactorStore
+	// Required is who must use a second factor.
+	Required Requirement
+}
+
+// LeftCodes ends recovery codes that have nothing to recover.
+type LeftCodes interface {
+	// EndCodes returns a context with which a change also ends the recovery codes
+	// of the user, when it leaves no second factor. Of two factors that are
+	// removed at once, one is the last.
+	EndCodes(ctx context.Context, userID string) context.Context
 }
 
 // UserFactors are those of one user.
@@ -53,11 +66,11 @@ func (f *Factors) Of(ctx context.Context, user string) (of UserFactors, err erro
 // [*auth.ThrottledError].
 func (f *Factors) Check(ctx context.Context, u models.User, at auth.Attempt, code string) (auth.Method, error) {
 	at.Account = u.ID
-	method, verify := auth.MethodRecovery, f.Codes.Use
+	method, verify, throttle := auth.MethodRecovery, f.Codes.Use, f.ForCodes
 	if digits := strings.Join(strings.Fields(code), ""); len(digits) <= 6 || strings.Trim(digits, "0123456789") == "" {
-		method, verify = auth.MethodTOTP, f.Apps.Verify
+		method, verify, throttle = auth.MethodTOTP, f.Apps.Verify, f.Throttle
 	}
-	ok, err := f.Throttle.Check(ctx, at, func(ctx context.Context) (bool, error) { return verify(ctx, u.ID, code) })
+	ok, err := throttle.Check(ctx, at, func(ctx context.Context) (bool, error) { return verify(ctx, u.ID, code) })
 	if err != nil {
 		return method, malformed(err)
 	}
@@ -100,16 +113,28 @@ func (f *Factors) ConfirmApp(ctx context.Context, u models.User, at auth.Attempt
 	return f.added(ctx, u, "An authenticator app was added")
 }
 
-// AddedPasskey is to be called once a passkey is stored.
-func (f *Factors) AddedPasskey(ctx context.Context, u models.User) error {
-	return f.Changed(ctx, u, "A passkey was added")
+// AddedPasskey is to be called once a passkey is stored. It reports whether the
+// user should have recovery codes made: there are none, or they are from before
+// this first factor.
+func (f *Factors) AddedPasskey(ctx context.Context, u models.User) (needsCodes bool, err error) {
+	if err := f.Changed(ctx, u, "A passkey was added"); err != nil {
+		return false, err
+	}
+	return f.needsCodes(ctx, u)
+}
+
+// needsCodes reports whether no recovery codes belong to the factors of u. Those
+// that are there beside a first factor are older than it.
+func (f *Factors) needsCodes(ctx context.Context, u models.User) (bool, error) {
+	of, err := f.Of(ctx, u.ID)
+	return of.Codes == 0 || len(of.Apps)+len(of.Passkeys) == 1, err
 }
 
 func (f *Factors) added(ctx context.Context, u models.User, what string) (codes []string, err error) {
 	if err := f.Changed(ctx, u, what); err != nil {
 		return nil, err
 	}
-	if left, err := f.Codes.Remaining(ctx, u.ID); err != nil || left > 0 {
+	if needs, err := f.needsCodes(ctx, u); err != nil || !needs {
 		return nil, err
 	}
 	return f.Codes.Regenerate(record(ctx, f.Audit, u, "recovery.renewed", u.ID), u.ID)
@@ -124,9 +149,16 @@ func (f *Factors) NewCodes(ctx context.Context, u models.User) ([]string, error)
 	return codes, err
 }
 
-// RemoveApp ends an authenticator app.
+// leaving has the removal of u's last factor undone where one is required, and
+// else end the recovery codes with it.
+func (f *Factors) leaving(ctx context.Context, u models.User) context.Context {
+	return f.Left.EndCodes(f.Store.KeepFactor(ctx, u.ID, f.Required.Of), u.ID)
+}
+
+// RemoveApp ends an authenticator app, and with the last factor the recovery
+// codes. The last factor that is required is [ErrLastFactor].
 func (f *Factors) RemoveApp(ctx context.Context, u models.User, id string) error {
-	err := f.Apps.Remove(record(ctx, f.Audit, u, "totp.removed", id), u.ID, id)
+	err := f.Apps.Remove(record(f.leaving(ctx, u), f.Audit, u, "totp.removed", id), u.ID, id)
 	if errors.Is(err, totp.ErrNotFound) {
 		return ErrNotFound
 	}
@@ -136,9 +168,10 @@ func (f *Factors) RemoveApp(ctx context.Context, u models.User, id string) error
 	return f.Changed(ctx, u, "An authenticator app was removed")
 }
 
-// RemovePasskey ends a passkey.
+// RemovePasskey ends a passkey, as RemoveApp does an app. The last way to sign in
+// stays too: [ErrLastWay].
 func (f *Factors) RemovePasskey(ctx context.Context, u models.User, id string) error {
-	err := f.Passkeys.Delete(record(ctx, f.Audit, u, "passkey.removed", id), u.ID, id)
+	err := f.Passkeys.Delete(record(f.Accounts.Ways.KeepWay(f.leaving(ctx, u), u.ID), f.Audit, u, "passkey.removed", id), u.ID, id)
 	if errors.Is(err, passkey.ErrNotFound) {
 		return ErrNotFound
 	}
@@ -149,7 +182,8 @@ func (f *Factors) RemovePasskey(ctx context.Context, u models.User, id string) e
 }
 
 // Reset takes all second factors of a user away, for one who has lost them and
-// has shown an admin who they are. The caller must hold [MayAdmin].
+// has shown an admin who they are. The caller must hold [MayAdmin], and must not be
+// that user where one is required: it would be a way around [ErrLastFactor].
 func (f *Factors) Reset(ctx context.Context, by models.User, id string) (models.User, error) {
 	if err := f.Accounts.May.require(ctx, MayAdmin); err != nil {
 		return models.User{}, err
@@ -157,6 +191,9 @@ func (f *Factors) Reset(ctx context.Context, by models.User, id string) (models.
 	u, err := f.Accounts.Store.User(ctx, id)
 	if err != nil {
 		return u, err
+	}
+	if id == by.ID && f.Required.Of(u) {
+		return u, ErrLastFactor
 	}
 	// First, so that no factor goes without a record, even when the rest fails.
 	if err := f.forget(record(ctx, f.Audit, by, "user.factors_reset", id), id); err != nil {

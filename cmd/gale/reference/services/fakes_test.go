@@ -82,7 +82,7 @@ type keys struct {
 	wait    func(touched int) // is told of each touch
 }
 
-func (s *keys) CreateKey(_ context.Context, k models.APIKey) error {
+func (s *keys) CreateKey(_ context.Context, k models.APIKey, _ int) error {
 	s.created = append(s.created, k)
 	return s.err
 }

@@ -2,7 +2,9 @@ package services
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,8 +16,10 @@ import (
 
 // KeyStore keeps API keys.
 type KeyStore interface {
-	// CreateKey stores k; a name that the user has already is a [TakenError].
-	CreateKey(ctx context.Context, k models.APIKey) error
+	// CreateKey stores k; a name that the user has already is a [TakenError], and
+	// more than max keys that are not revoked are [ErrTooManyKeys], also when two
+	// are made at once.
+	CreateKey(ctx context.Context, k models.APIKey, max int) error
 	// Key returns a key and its owner, or ErrNotFound for an unknown id; a
 	// revoked key is returned.
 	Key(ctx context.Context, id string) (models.APIKey, models.User, error)
@@ -28,6 +32,13 @@ type KeyStore interface {
 	// since is noted already.
 	TouchKey(ctx context.Context, id string, at, since time.Time) error
 }
+
+// maxKeys is how many keys a user can have at once: all of them are on the page
+// that revokes them.
+const maxKeys = 100
+
+// ErrTooManyKeys is a key for a user who has as many as one can have.
+var ErrTooManyKeys = errors.New("services: too many keys")
 
 // KeyRotation gives keys new secrets.
 type KeyRotation interface {
@@ -43,7 +54,9 @@ type Keys struct {
 	// Grants returns what a role may do; without it no key can be made.
 	Grants func(role string) map[string]bool
 	Audit  Recorder
-	Now    func() time.Time
+	// Accounts mails users that a key was made; without it nothing is mailed.
+	Accounts *Accounts
+	Now      func() time.Time
 
 	mu   sync.Mutex
 	used map[string]time.Time // by key, when its use was last noted
@@ -121,7 +134,21 @@ func (s *Keys) Create(ctx context.Context, owner models.User, wish KeyWish) (pla
 		expires := now.AddDate(0, 0, days)
 		key.ExpiresAt = &expires
 	}
-	return k.Plain, s.Store.CreateKey(record(ctx, s.Audit, owner, "key.created", key.ID, "name", key.Name, "scopes", key.Scopes), key)
+	err = s.Store.CreateKey(record(ctx, s.Audit, owner, "key.created", key.ID, "name", key.Name, "scopes", key.Scopes), key, maxKeys)
+	if errors.Is(err, ErrTooManyKeys) {
+		return "", Invalid{{"name", "cannot be that of a key more: you have " + strconv.Itoa(maxKeys) + ", expired ones included; revoke one first"}}
+	}
+	if err != nil {
+		return "", err
+	}
+	s.notify(ctx, keyMade(owner, key))
+	return k.Plain, nil
+}
+
+func (s *Keys) notify(ctx context.Context, l letter) {
+	if s.Accounts != nil {
+		s.Accounts.notify(ctx, l)
+	}
 }
 
 // Scopes are the permissions that the user can hand to a key.
@@ -152,7 +179,11 @@ func (s *Keys) Rotate(ctx context.Context, owner models.User, id string) (plain 
 		return "", ErrNotFound
 	}
 	now := s.Now().UTC()
-	return k.Plain, s.Rotation.RotateKey(record(ctx, s.Audit, owner, "key.rotated", id), owner.ID, id, k.Hash, now, now.Add(overlap))
+	if err := s.Rotation.RotateKey(record(ctx, s.Audit, owner, "key.rotated", id), owner.ID, id, k.Hash, now, now.Add(overlap)); err != nil {
+		return "", err
+	}
+	s.notify(ctx, keyRotated(owner, id))
+	return k.Plain, nil
 }
 
 // Revoke ends a key of the user; ErrNotFound when there is none.

@@ -56,6 +56,9 @@ func TestCreateKey(t *testing.T) {
 	assert.Equal(t, k.CreatedAt, now.UTC())
 	assert.Equal(t, k.Scopes, "packets.read packets.send")
 	assert.Equal(t, *k.ExpiresAt, now.UTC().AddDate(0, 0, 30))
+	store.err = services.ErrTooManyKeys
+	_, err = s.Create(t.Context(), owner, good)
+	wantInvalid(t, err, "name")
 	store.err = &services.TakenError{Field: "name"}
 	_, err = s.Create(t.Context(), owner, good)
 	assert.ErrorIs(t, err, store.err)

@@ -135,6 +135,26 @@ If that was not you, set a new password, and make new codes on the security page
 `, u.Name, left), false}
 }
 
+func keyMade(u models.User, k models.APIKey) letter {
+	return letter{u.Email, "An API key was made for your account", fmt.Sprintf(`An API key "%s" was made for your account %s at relay.
+It may: %s
+
+If that was not you, revoke it on your profile and set a new password.
+`, k.Name, u.Name, strings.Join(k.ScopeList(), ", ")), false}
+}
+
+func keyRotated(u models.User, id string) letter {
+	return letter{u.Email, "An API key of your account has a new secret", fmt.Sprintf(`The API key %s_%s_… of your account %s at relay was given a new secret.
+If that was not you, revoke it on your profile and set a new password.
+`, KeyPrefix, id, u.Name), false}
+}
+
+func userChanged(u models.User, what string) letter {
+	return letter{u.Email, "An admin has changed your account", fmt.Sprintf(`Your account %s at relay %s.
+If you did not expect that, ask an admin.
+`, u.Name, what), false}
+}
+
 func appAllowed(u models.User, r galeoidc.Request) letter {
 	return letter{u.Email, "An app has access to your account", fmt.Sprintf(`You have allowed the app "%s", at %s, to act for your account %s at relay.
 It may: %s

@@ -57,7 +57,7 @@ func (p *Providers) SignIn(ctx context.Context, res oauth.Result) (models.User, 
 	case err != nil:
 		return models.User{}, fmt.Errorf("sign in: %w", err)
 	case u.Disabled:
-		return models.User{}, ErrDisabled
+		return models.User{}, &RefusedError{u.ID, ErrDisabled}
 	}
 	return u, nil
 }
@@ -103,7 +103,8 @@ func (p *Providers) Join(ctx context.Context, id oauth.Identity, name string) (m
 	}
 	now := p.Accounts.Now().UTC()
 	u := models.User{ID: rand.Text(), Name: name, Email: models.NormalizeEmail(id.Email), Role: models.Viewer, CreatedAt: now}
-	u, err := p.Store.CreateLinkedUser(ctx, u, oauth.NewRecord(u.ID, id, now), !p.Accounts.Open)
+	created := record(record(ctx, p.Accounts.Audit, u, "account.created", u.ID), p.Accounts.Audit, u, "oauth.linked", id.Provider)
+	u, err := p.Store.CreateLinkedUser(created, u, oauth.NewRecord(u.ID, id, now), !p.Accounts.Open)
 	if errors.Is(err, ErrNotFirst) {
 		return models.User{}, ErrSignUpClosed
 	}
@@ -117,15 +118,28 @@ func (p *Providers) Join(ctx context.Context, id oauth.Identity, name string) (m
 // new; label is what people call the provider. [oauth.ErrOtherUser] is an account
 // there that is another's here.
 func (p *Providers) Link(ctx context.Context, u models.User, res oauth.Result, label string) (added bool, err error) {
-	_, err = p.Links.Find(ctx, res.Identity.Issuer, res.Identity.Subject)
-	known := err == nil
-	if err != nil && !errors.Is(err, oauth.ErrNotFound) {
-		return false, fmt.Errorf("link: %w", err)
-	}
-	if _, err := oauth.Resolve(ctx, p.Links, res, p.Accounts.Now()); err != nil || known {
+	links := recordedLinks{p.Links, &added, func(ctx context.Context) context.Context {
+		return record(ctx, p.Accounts.Audit, u, "oauth.linked", res.Identity.Provider)
+	}}
+	if _, err := oauth.Resolve(ctx, links, res, p.Accounts.Now()); err != nil || !added {
 		return false, err
 	}
 	return true, p.changed(ctx, u, "An account at "+label+" was linked")
+}
+
+// recordedLinks has a new link stored with its record, and a use of one that is
+// there without.
+type recordedLinks struct {
+	oauth.Links
+	added *bool
+	with  func(context.Context) context.Context
+}
+
+// Add implements [oauth.Links].
+func (l recordedLinks) Add(ctx context.Context, r oauth.Record) error {
+	err := l.Links.Add(l.with(ctx), r)
+	*l.added = err == nil
+	return err
 }
 
 // Prove reports whether what came back is linked to who has begun the trip:
@@ -135,16 +149,12 @@ func (p *Providers) Prove(ctx context.Context, res oauth.Result) error {
 	return err
 }
 
-// Unlink ends the link, and with it what was half done or trusted because of
-// it, and mails u. The last way to sign in stays, [oauth.ErrLast]. ErrNotFound
-// is a link that u does not have.
-func (p *Providers) Unlink(ctx context.Context, u models.User, issuer, subject, label string) error {
-	factors, err := p.Factors.Of(ctx, u.ID)
-	if err != nil {
-		return err
-	}
-	only := u.PasswordHash == "" && len(factors.Passkeys) == 0
-	err = p.Links.Remove(ctx, u.ID, issuer, subject, only)
+// Unlink ends a link of u, and with it what was half done or trusted because of
+// it, and mails u; label is what people call the provider. The last way to sign in
+// stays, [ErrLastWay]. ErrNotFound is a link that u does not have.
+func (p *Providers) Unlink(ctx context.Context, u models.User, link oauth.Record, label string) error {
+	removed := record(p.Accounts.Ways.KeepWay(ctx, u.ID), p.Accounts.Audit, u, "oauth.unlinked", link.Provider)
+	err := p.Links.Remove(removed, u.ID, link.Issuer, link.Subject, false)
 	if errors.Is(err, oauth.ErrNotFound) {
 		return ErrNotFound
 	}

@@ -108,7 +108,7 @@ func TestUsersWithoutPassword(t *testing.T) {
 
 	// The first one is set by a mailed link.
 	assert.NoError(t, a.AskReset(t.Context(), u.Email))
-	u, err = a.Reset(t.Context(), mailed(t, outbox, u.Email, "Set a new password"), password)
+	u, err = a.Reset(t.Context(), mailed(t, outbox, u.Email, "Set a new password"), password, false)
 	assert.NoError(t, err)
 	wantInvalid(t, a.AskEmail(t.Context(), u, at(u.Email), "", "new@example.com"), "password")
 	_, err = a.SignIn(t.Context(), at(u.Email), password)

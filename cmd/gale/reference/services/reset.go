@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 )
@@ -51,10 +53,18 @@ func (a *Accounts) mailNobody(ctx context.Context, email string) error {
 	return a.Links.AddLinks(ctx, l)
 }
 
-// Reset sets a new password by a link, ends all other links of the user, and
-// mails the user that it did. It returns ErrNotFound for a link that does not
-// work. The caller ends the user's sessions.
-func (a *Accounts) Reset(ctx context.Context, token, password string) (models.User, error) {
+// KeyEnder ends API keys with a change of their owner.
+type KeyEnder interface {
+	// RevokeKeys returns a context with which a change also revokes all keys of
+	// the user.
+	RevokeKeys(ctx context.Context, userID string, at time.Time) context.Context
+}
+
+// Reset sets a new password by a link, ends all other links of the user and, with
+// endKeys, the user's API keys, which whoever had the old password may have made,
+// and mails the user that it did. It returns ErrNotFound for a link that does not
+// work. The caller ends the user's sessions and the access of apps.
+func (a *Accounts) Reset(ctx context.Context, token, password string, endKeys bool) (models.User, error) {
 	l, err := a.LinkOf(ctx, models.ResetLink, token)
 	if err != nil {
 		return models.User{}, err
@@ -72,7 +82,12 @@ func (a *Accounts) Reset(ctx context.Context, token, password string) (models.Us
 	if err != nil {
 		return models.User{}, fmt.Errorf("reset: %w", err)
 	}
-	u, err = a.Links.UpdateUserByLink(record(ctx, a.Audit, u, "password.reset", u.ID), models.ResetLink, l.Hash, a.Now().UTC(), func(u *models.User) error {
+	reset := ctx
+	if endKeys {
+		reset = a.EndKeys.RevokeKeys(ctx, u.ID, a.Now().UTC())
+	}
+	reset = record(reset, a.Audit, u, "password.reset", u.ID, "keys_revoked", strconv.FormatBool(endKeys))
+	u, err = a.Links.UpdateUserByLink(reset, models.ResetLink, l.Hash, a.Now().UTC(), func(u *models.User) error {
 		a.setPassword(u, hash)
 		u.Unproved = false // whose the link was has the mailbox
 		return nil

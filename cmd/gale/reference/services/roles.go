@@ -15,8 +15,8 @@ import (
 // RoleStore says who has which role. What the roles may do is kept by package
 // roles.
 type RoleStore interface {
-	// Holders returns how many accounts have each role, disabled ones too.
-	Holders(ctx context.Context) (map[models.Role]int, error)
+	// Holders returns who has each role.
+	Holders(ctx context.Context) (map[models.Role]Holders, error)
 	// Held reports whether an account that is not disabled has the role.
 	Held(ctx context.Context, role string) (bool, error)
 	// Guard returns a context with which a change of roles is undone, with
@@ -24,6 +24,17 @@ type RoleStore interface {
 	// more, and with a [HeldError] when accounts have the role that is removed,
 	// if one is. Both hold for changes of users at the same time.
 	Guard(ctx context.Context, removed string) context.Context
+	// RequireFactor says whether a role asks for a second factor, and FactorRoles
+	// which do. A role that does not exist is [ErrNoRole]; one that is removed
+	// asks for nothing any more.
+	RequireFactor(ctx context.Context, role models.Role, must bool) error
+	FactorRoles(ctx context.Context) ([]models.Role, error)
+}
+
+// Holders are the accounts with a role, disabled ones too.
+type Holders struct {
+	N       int
+	Without int // a second factor
 }
 
 // ErrNoRole is a role for a user that does not exist.
@@ -53,12 +64,19 @@ type Roles struct {
 	Store  RoleStore
 	Audit  Recorder
 	May    Gate
+	// Required is who must use a second factor.
+	Required Requirement
+	// Changed is told when other users than before must.
+	Changed func(ctx context.Context)
 }
 
 // Role is a role as admins see it.
 type Role struct {
 	roles.Role
-	Holders int
+	Holders Holders
+	// Factor is whether admins ask for a second factor, FactorConfigured whether
+	// the configuration does.
+	Factor, FactorConfigured bool
 	// Default is what the code says it may do; nil for a role that it does not know.
 	Default []string
 }
@@ -72,9 +90,17 @@ func (s *Roles) List(ctx context.Context) ([]Role, error) {
 	if err != nil {
 		return nil, err
 	}
+	factors, err := s.Store.FactorRoles(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var list []Role
 	for _, r := range s.Stored.List() {
-		list = append(list, Role{r, held[models.Role(r.Name)], Permissions()[r.Name]})
+		name := models.Role(r.Name)
+		list = append(list, Role{
+			Role: r, Holders: held[name], Default: Permissions()[r.Name],
+			Factor: slices.Contains(factors, name), FactorConfigured: s.Required.Configured(name),
+		})
 	}
 	return list, nil
 }
