@@ -49,6 +49,10 @@ type ThrottleOptions struct {
 	// Total limits all failures from browsers that are not known. Set it well
 	// above what users mistype in all. Defaults to 600 in a minute.
 	Total []ratelimit.Limit
+	// Right limits the attempts at one account that are right, from any browser:
+	// each costs a hash and a session, and whoever knows one password must not
+	// keep all others from signing in. Defaults to 30 in a minute.
+	Right []ratelimit.Limit
 	// TrustedSince returns when the account's password was last changed, or the
 	// zero time: browsers that were known before are not any more, so that one
 	// who lost the password cannot guess the next with a bag of old cookies.
@@ -88,7 +92,7 @@ type Attempt struct {
 // ThrottledError says that an attempt was refused without looking at the
 // secret. It wraps a [*web.Error] with status 429.
 type ThrottledError struct {
-	// By is "account", "device", "addr", "network" or "total".
+	// By is "account", "device", "addr", "network", "total" or "right".
 	By string
 	// RetryAfter is the time until the next attempt is allowed.
 	RetryAfter time.Duration
@@ -147,7 +151,8 @@ func NewThrottle(o ThrottleOptions) *Throttle {
 		{Rate: 80, Per: time.Minute}, {Rate: 240, Per: time.Hour}, {Rate: 800, Per: day},
 	})
 	o.Total = o.named("total", o.Total, []ratelimit.Limit{{Rate: 600, Per: time.Minute}})
-	if n := len(o.Account) + len(o.Addr) + len(o.Network) + len(o.Total); n > ratelimit.MaxTakes {
+	o.Right = o.named("right", o.Right, []ratelimit.Limit{{Rate: 30, Per: time.Minute}})
+	if n := max(len(o.Account)+len(o.Addr)+len(o.Network)+len(o.Total), len(o.Device)) + len(o.Right); n > ratelimit.MaxTakes {
 		panic(fmt.Sprintf("auth: a Throttle with %d limits; at most %d are possible", n, ratelimit.MaxTakes))
 	}
 	return &Throttle{o: o, limits: ratelimit.New(ratelimit.Options{Store: o.Store, OnFailure: ratelimit.Local, Metrics: o.Metrics})}
@@ -173,8 +178,8 @@ func (o *ThrottleOptions) named(by string, limits, defaults []ratelimit.Limit) [
 // [*ThrottledError]. verify reports whether the secret was right, and an error
 // when that could not be found out. Attempts count from before they are looked
 // at, so that many at once get no further than one after the other; one that was
-// right, or could not be judged, is taken back. A right one from a known browser
-// makes up for its failures.
+// right, or could not be judged, is taken back, and counts as right only then. A
+// right one from a known browser makes up for its failures.
 //
 // Look the account up inside of verify, and spend the time of a hash there also
 // for an account that does not exist: see [Hasher.Verify].
@@ -192,14 +197,21 @@ func (t *Throttle) Check(ctx context.Context, a Attempt, verify func(context.Con
 		return false, &ThrottledError{By: by[len(by)-2], RetryAfter: res.RetryAfter}
 	}
 	ok, err := verify(ctx)
-	if !ok && err == nil {
-		return false, nil
-	}
-	for i := range takes {
-		takes[i].Cost = -1
-		if ok && err == nil && known { // and never of what others share
-			takes[i].Cost = -takes[i].Limit.Rate - takes[i].Limit.Burst
+	failures, right := takes[:len(takes)-len(t.o.Right)], takes[len(takes)-len(t.o.Right):]
+	switch {
+	case err != nil:
+		back(takes)
+	case ok:
+		back(failures)
+		for i := range failures {
+			if known { // and never of what others share
+				failures[i].Cost = -failures[i].Limit.Rate - failures[i].Limit.Burst
+			}
 		}
+		takes = failures
+	default:
+		back(right)
+		takes = right
 	}
 	// Also when the client has left: what it proved still counts. The limiter
 	// bounds the wait, and a failure only leaves the attempt counted.
@@ -207,8 +219,15 @@ func (t *Throttle) Check(ctx context.Context, a Attempt, verify func(context.Con
 	return ok && err == nil, err
 }
 
+// back has takes give back what they took.
+func back(takes []ratelimit.Take) {
+	for i := range takes {
+		takes[i].Cost = -1
+	}
+}
+
 // takes returns what an attempt takes from: the limits of a known browser, or
-// those of the account, the address and all.
+// those of the account, the address and all, and at last those of Right.
 func (t *Throttle) takes(ctx context.Context, a Attempt) (takes []ratelimit.Take, known bool, err error) {
 	account := accountKey(a.Account)
 	known = a.Device.id != "" && a.Device.account == account
@@ -227,6 +246,7 @@ func (t *Throttle) takes(ctx context.Context, a Attempt) (takes []ratelimit.Take
 	}
 	if known {
 		add(t.o.Device, account+" "+a.Device.id)
+		add(t.o.Right, account)
 		return takes, true, nil
 	}
 	add(t.o.Account, account)
@@ -235,6 +255,7 @@ func (t *Throttle) takes(ctx context.Context, a Attempt) (takes []ratelimit.Take
 		add(t.o.Network, ratelimit.Network(a.Addr, 32, 48))
 	}
 	add(t.o.Total, "all")
+	add(t.o.Right, account)
 	return takes, false, nil
 }
 

@@ -402,3 +402,29 @@ func TestThrottlesThatMakeNoSense(t *testing.T) {
 	assert.True(t, d.try(a, false) == nil && d.try(a, false).RetryAfter == time.Hour, "own limits do not count")
 	assert.Equal(t, one.Name, "") // the caller's slice is left as it is
 }
+
+// Whoever knows one password must not have all the hashes, nor fill the store with
+// sessions; guesses do not use up what the owner's sign-ins have.
+func TestRightAttemptsAreBounded(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, auth.ThrottleOptions{})
+	devices := auth.NewDevices(auth.DevicesOptions{Signer: testSigner("k"), Clock: d.clock.Now})
+	b := remembered(t, devices, "mallory")
+	a := auth.Attempt{Account: "mallory", Addr: attacker}
+	for i := range 30 {
+		a.Device = auth.Device{}
+		if i%2 == 1 {
+			a.Device = b.known(devices, a.Account)
+		}
+		assert.Equal(t, d.try(a, true), nil)
+		if i%10 == 0 {
+			assert.Equal(t, d.try(a, false), nil)
+		}
+	}
+	refused := d.try(a, true)
+	assert.True(t, refused != nil && refused.By == "right" && refused.RetryAfter <= 2*time.Second, fmt.Sprint(refused))
+	assert.Equal(t, d.try(auth.Attempt{Account: "alice", Addr: attacker}, true), nil)
+	d.clock.Advance(2 * time.Second)
+	assert.Equal(t, d.try(a, true), nil)
+	assert.True(t, d.try(a, true) != nil, "more than 30 in a minute")
+}

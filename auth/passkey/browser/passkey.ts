@@ -3,6 +3,7 @@
 //   <form data-passkey="sign-in" data-passkey-begin="/passkeys/sign-in/begin"
 //         data-passkey-finish="/passkeys/sign-in/finish" hidden>
 //     <button>Sign in with a passkey</button>
+//     <label><input type="checkbox" name="remember" value="true"> Stay signed in</label>  <!-- goes to finish in the query -->
 //     <p data-passkey-status></p>
 //   </form>
 
@@ -41,8 +42,10 @@ async function run(form: HTMLFormElement, autofill?: AbortSignal): Promise<strin
   const credential = passkey === "register" ? await create(begun) : await get(begun, autofill);
   const body: { [name: string]: unknown } = { state: begun.state, credential };
   if (passkey === "register") body.name = String(new FormData(form).get("name") ?? "");
+  const finish = new URL(passkeyFinish!, location.href);
+  if (passkey !== "register") new FormData(form).forEach((value, name) => finish.searchParams.set(name, String(value)));
   try {
-    const { next } = (await post(passkeyFinish!, body)) as { next?: string };
+    const { next } = (await post(finish.href, body)) as { next?: string };
     return next ?? "";
   } catch (err) {
     if (err instanceof Problem && err.code === "passkey_unknown") await forget(begun.publicKey.rpId, credential.id);

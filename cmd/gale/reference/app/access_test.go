@@ -6,12 +6,14 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	gale "github.com/galeweb/gale/config"
 	"github.com/galeweb/gale/galetest"
+	"github.com/galeweb/gale/ratelimit"
 	"github.com/galeweb/gale/router"
 )
 
@@ -188,6 +190,7 @@ func TestAccess(t *testing.T) {
 				method = http.MethodGet
 			}
 			for i, who := range principals {
+				s.clock.Advance(2 * time.Second)
 				c := come[who]()
 				r := c.Do(c.NewRequest(method, row.path, row.body))
 				if r.Raw.StatusCode != row.want[i] {
@@ -199,7 +202,13 @@ func TestAccess(t *testing.T) {
 		if got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
-	}, withProvider)
+	}, withProvider, byClock)
+}
+
+// byClock has limits count by the site's clock: right passwords are bounded too,
+// to one in two seconds.
+func byClock(_ testing.TB, s *site) {
+	s.limits = ratelimit.NewMemory(ratelimit.MemoryOptions{Clock: s.clock.Now})
 }
 
 // withProvider has the routes of providers, of one whose address is known without

@@ -259,6 +259,7 @@ func TestLastWayIsAPasskey(t *testing.T) {
 		assert.NoError(t, err)
 		passkeys := passkey.NewSQLStore(s.db)
 		assert.NoError(t, passkeys.Create(t.Context(), passkey.Credential{ID: "AQ", UserID: bob.ID, UserHandle: []byte("h"), Name: "laptop", PublicKey: []byte("k"), Created: s.clock.Now()}))
+		s.sql(t, `UPDATE sessions SET data = REPLACE(data, '"oauth":', '"passkey":')`) // as who has shown it
 		s.unlink(c)
 		c.Get("/profile/security").Contains("None. An account").Contains("laptop")
 		c.Post("/profile/passkeys/AQ/remove", nil).Status(http.StatusSeeOther).HasHeader("Location", "/profile/security")

@@ -35,7 +35,8 @@ func (c *visitor) begin(ceremony string) (b galetest.PasskeyBegun) {
 // finish sends the response of an authenticator.
 func (c *visitor) finish(ceremony string, f galetest.PasskeyFinish) answer {
 	c.s.t.Helper()
-	return c.with("Accept", "application/json").do(http.MethodPost, "/passkeys/"+ceremony+"/finish", "application/json", body(f))
+	ceremony, query, _ := strings.Cut(ceremony, "?")
+	return c.with("Accept", "application/json").do(http.MethodPost, "/passkeys/"+ceremony+"/finish?"+query, "application/json", body(f))
 }
 
 func body(f galetest.PasskeyFinish) string {
@@ -275,6 +276,24 @@ func TestPasskeyOfAnother(t *testing.T) {
 		half.finish("confirm", f).is(http.StatusOK)
 		if !half.isIn() {
 			t.Error("the victim is not in")
+		}
+		// A cookie lasts beyond the browser, and trust beyond the sign-in, for who asks for it.
+		remembers := func(a answer, cookie string) bool {
+			return slices.ContainsFunc(a.header.Values("Set-Cookie"), func(c string) bool {
+				return strings.Contains(c, cookie) && strings.Contains(c, "Max-Age=")
+			})
+		}
+		for query, want := range map[string]bool{"": false, "?remember=true": true} {
+			c := s.visitor()
+			if a := c.finish("sign-in"+query, honest.Get(c.begin("sign-in"))).is(http.StatusOK); remembers(a, "session=") != want {
+				t.Errorf("sign-in%s: %q", query, a.header.Values("Set-Cookie"))
+			}
+		}
+		for query, want := range map[string]bool{"": false, "?trust=true": true} {
+			c := vic.half()
+			if a := c.finish("confirm"+query, honest.Get(c.begin("confirm"))).is(http.StatusOK); remembers(a, "trust=") != want {
+				t.Errorf("confirm%s: %q", query, a.header.Values("Set-Cookie"))
+			}
 		}
 		again := vic.half()
 		again.cookies[passkeyCookie] = half.cookies[passkeyCookie]

@@ -29,11 +29,11 @@ func (s *Site) endOthers(ctx context.Context, user string, methods ...auth.Metho
 }
 
 // after shows the security page after a change, or, where the session of the
-// request has ended with it, the page to sign in.
+// request has ended with it, the page to sign in: the message is shown after that.
 func (s *Site) after(w http.ResponseWriter, r *http.Request, stays bool, message string) error {
 	page := "security"
 	if !stays {
-		page, message = "sign-in", message+" Please sign in again."
+		page = "sign-in"
 	}
 	session.From(r.Context()).Flash("success", message)
 	return s.to(w, r, page)

@@ -10,6 +10,7 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/middleware"
+	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
 )
 
@@ -96,6 +97,7 @@ func (h *Accounts) PasskeySignedIn(w http.ResponseWriter, r *http.Request, p pas
 		err = services.ErrDisabled
 	}
 	if err == nil {
+		session.From(r.Context()).EndWithBrowser(r.URL.Query().Get("remember") != "true")
 		err = h.complete(w, r, models.Caller{User: u}, auth.MethodPasskey)
 	}
 	return web.LocalPath(r.URL.Query().Get("next"), "/"), Told(err)
@@ -117,7 +119,11 @@ func (h *Accounts) PasskeyOf(r *http.Request) (string, error) {
 func (h *Accounts) PasskeyConfirmed(w http.ResponseWriter, r *http.Request, _ passkey.Credential) (string, error) {
 	next := web.LocalPath(r.URL.Query().Get("next"), "/")
 	if c, _, ok := h.Auth.Pending(r.Context()); ok {
-		return next, h.complete(w, r, c, auth.MethodPasskey)
+		err := h.complete(w, r, c, auth.MethodPasskey)
+		if err == nil && r.URL.Query().Get("trust") == "true" {
+			err = h.Trust.Remember(w, r, c.ID, c.Stamp())
+		}
+		return next, err
 	}
 	ctx := r.Context()
 	return next, h.Auth.Confirm(h.with(ctx, h.Auth.MustUser(ctx).User, "confirm.passkey", ""), auth.MethodPasskey)

@@ -1,0 +1,96 @@
+package app_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
+	"github.com/galeweb/gale/db"
+	"github.com/galeweb/gale/galetest"
+)
+
+const newPassword = "quiet otter sells maps"
+
+// sql has the database changed by an attacker's luck.
+func (s *site) sql(t *testing.T, statement string) {
+	t.Helper()
+	_, err := s.db.Exec(t.Context(), statement)
+	assert.NoError(t, err)
+}
+
+func changePassword(c *galetest.Client) *galetest.Response {
+	return c.Post("/profile/password", url.Values{"old": {password}, "password": {newPassword}}).Status(http.StatusSeeOther)
+}
+
+// TestAttackSignInDuringAChange: a session that begins, by the old password, just
+// after all others were ended. It is put back as it was.
+func TestAttackSignInDuringAChange(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		owner, secret := s.signUp("ada"), password
+		during := func(name string, change func()) {
+			thief := s.Stranger().Browser()
+			thief.Post("/sign-in", url.Values{"email": {"ada@example.com"}, "password": {secret}}).Status(http.StatusSeeOther)
+			thief.Get("/profile").Status(http.StatusOK)
+			s.clock.Advance(time.Minute)
+			s.sql(t, "CREATE TABLE before AS SELECT * FROM sessions")
+			change()
+			s.sql(t, "INSERT INTO sessions SELECT * FROM before WHERE hash NOT IN (SELECT hash FROM sessions)")
+			s.sql(t, "DROP TABLE before")
+			if code := thief.Get("/profile").Raw.StatusCode; code != http.StatusSeeOther {
+				t.Errorf("%s: the thief gets %d", name, code)
+			}
+			owner.Get("/profile").Status(http.StatusOK)
+		}
+		during("change", func() { changePassword(owner) })
+		secret = newPassword
+		during("reset", func() {
+			s.Stranger().Browser().Post("/reset", url.Values{"email": {"ada@example.com"}}).Status(http.StatusOK)
+			token := s.token("ada@example.com", resetSubject)
+			owner = s.Stranger().Browser()
+			owner.Post("/reset/confirm", url.Values{"token": {token}, "password": {password}}).Status(http.StatusSeeOther)
+		})
+	})
+}
+
+// TestAttackRenewalDuringAChange: whoever has a copy of the owner's cookie has its
+// token replaced in the very moment in which the owner changes the password.
+func TestAttackRenewalDuringAChange(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		owner := s.signUp("ada")
+		s.sql(t, `CREATE TRIGGER theft AFTER UPDATE OF password_hash ON users BEGIN
+			UPDATE sessions SET hash = lower(hex(randomblob(32)));
+		END`)
+		changePassword(owner).HasHeader("Location", "/sign-in")
+		left, err := db.All[string](t.Context(), s.db, "SELECT id FROM sessions WHERE user_id <> ''")
+		assert.NoError(t, err)
+		assert.Equal(t, left, nil)
+		owner.Post("/sign-in", url.Values{"email": {"ada@example.com"}, "password": {newPassword}}).Status(http.StatusSeeOther).HasHeader("Location", "/")
+		owner.Get("/").Contains("The new password is set; your other sessions have ended.")
+	})
+}
+
+// What a session has open ends with it although nobody was told: its row has been
+// swept after it idled out.
+func TestStreamsOfSessionsThatAreInNoList(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.furnish()
+		owner := s.signIn("ada")
+		s.clock.Advance(time.Second)
+		idle := s.signIn("ada")
+		mine, m := watch(owner, "closed")
+		assert.Equal(t, m.Type, "subscribed")
+		socket, m := watch(idle, "closed")
+		assert.Equal(t, m.Type, "subscribed")
+		s.sql(t, "DELETE FROM sessions WHERE created_at = (SELECT MAX(created_at) FROM sessions)")
+		owner.Post("/profile/sessions/revoke", nil).Status(http.StatusSeeOther)
+		socket.JSON(&m)
+		assert.Equal(t, m.Code, "revoked")
+		socket.SendJSON(map[string]string{"type": "subscribe", "topic": "packets/closed"})
+		socket.JSON(&m)
+		assert.Equal(t, m.Type, "error")
+		mine.JSON(&m) // comes again with the new cookie
+		assert.Equal(t, m.Type, "reconnect")
+	})
+}
