@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale"
 	"github.com/galeweb/gale/internal/assert"
@@ -34,6 +35,13 @@ $`)
 	if got := r.banner.String(); !want.MatchString(got) {
 		t.Errorf("the banner is\n%s", got)
 	}
+}
+
+// What the program did before Run counts as part of its start.
+func TestBannerCountsFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	r := start(t, text(""), gale.Options{Addr: "127.0.0.1:0", Began: time.Now().Add(-time.Hour)})
+	assert.Contains(t, r.banner.String(), "started in 1h0m")
 }
 
 func TestBannerNamesWhatIsUnsafe(t *testing.T) {

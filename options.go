@@ -35,6 +35,10 @@ type Options struct {
 	Version string
 	// Env is [Dev] or [Production]. Defaults to Dev.
 	Env string
+	// Began is when the program began, from which the banner and the log count
+	// how long the start took, with what came before Run, such as migrations.
+	// Defaults to when Run is called.
+	Began time.Time
 
 	// Addr is where to listen: "host:port", or "unix:/run/app.sock" for a Unix
 	// socket with mode 0660, in place of which a stale one is removed. Defaults

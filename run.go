@@ -24,10 +24,12 @@ func Run(ctx context.Context, h http.Handler, o Options) error {
 	if h == nil {
 		panic("gale: Run without a handler; give it a router.New()")
 	}
-	begin := time.Now()
+	if o.Began.IsZero() {
+		o.Began = time.Now()
+	}
 	signals := watchSignals(ctx, o.Signals)
 	defer signals.release()
-	err := run(signals, h, o, begin)
+	err := run(signals, h, o)
 	return errors.Join(err, closeAll(signals.force, o.Close))
 }
 
@@ -45,7 +47,7 @@ type runner struct {
 	failed  chan error // the first server that ended by itself
 }
 
-func run(signals *stopping, h http.Handler, o Options, begin time.Time) error {
+func run(signals *stopping, h http.Handler, o Options) error {
 	o, err := o.withDefaults()
 	if err != nil {
 		closeListeners(o.Listeners)
@@ -65,7 +67,7 @@ func run(signals *stopping, h http.Handler, o Options, begin time.Time) error {
 	defer r.watch()()
 	r.start(listeners, ops)
 	r.notify(daemon.SdNotifyReady)
-	report{o, listeners, ops, moved, time.Since(begin)}.tell()
+	report{o, listeners, ops, moved, time.Since(o.Began)}.tell()
 	if o.Ready != nil {
 		o.Ready(listeners[0].Addr())
 	}

@@ -23,9 +23,14 @@ func relay(binary string) contestant {
 			return server{}, err
 		}
 		s := server{addr: addr, database: filepath.Join(dir, "relay.db")}
+		env := launch.RelayEnv(addr, s.database)
+		setup, err := launch.SetupToken(ctx, env)
+		if err != nil {
+			return server{}, err
+		}
 		s.process, err = launch.Start(ctx, launch.Command{
 			Dir: dir, Binary: binary, Log: filepath.Join(dir, "log"),
-			Env: launch.RelayEnv(addr, s.database),
+			Env: env,
 		})
 		if err != nil {
 			return server{}, err
@@ -34,7 +39,7 @@ func relay(binary string) contestant {
 			return s, err
 		}
 		b := browser{base: "http://" + addr, cookies: map[string]string{}}
-		s.key, err = b.makeKey(ctx)
+		s.key, err = b.makeKey(ctx, setup)
 		return s, err
 	}}
 }
@@ -50,12 +55,12 @@ var shownKey = regexp.MustCompile(`<pre><code>([a-z0-9]+_[^<]+)</code></pre>`)
 
 // makeKey signs the first user up, makes the channel, and then an API key by
 // the pages that people use.
-func (b browser) makeKey(ctx context.Context) (string, error) {
+func (b browser) makeKey(ctx context.Context, setup string) (string, error) {
 	for _, step := range []struct {
 		path string
 		form url.Values
 	}{
-		{"/sign-up", url.Values{"name": {"bench"}, "email": {"bench@example.com"}, "password": {"correct horse battery staple"}}},
+		{"/sign-up", url.Values{"name": {"bench"}, "email": {"bench@example.com"}, "password": {"correct horse battery staple"}, "setup": {setup}}},
 		{"/channels", url.Values{"title": {"Bench"}, "name": {channel}, "public": {"true"}}},
 	} {
 		if _, err := b.post(ctx, step.path, step.form, http.StatusSeeOther); err != nil {

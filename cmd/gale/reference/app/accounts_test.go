@@ -332,7 +332,7 @@ func TestSignUpClosed(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {
 		s.signUp("ada")
 		s.Stranger().Browser().Post("/sign-up", url.Values{"name": {"eve"}, "email": {"eve@example.com"}, "password": {password}}).
-			Status(http.StatusUnprocessableEntity).Contains("New accounts are not open here")
+			Status(http.StatusUnprocessableEntity).Contains("Accounts are made by invitation here")
 	}, func(_ testing.TB, s *site) { s.config.SignUp = false })
 }
 

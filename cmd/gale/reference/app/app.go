@@ -27,7 +27,7 @@ import (
 	"github.com/galeweb/gale/session"
 )
 
-// Options are what New builds on. All but Broker, Limits, Breached, Metrics,
+// Options are what New builds on. All but Broker, Limits, Sessions, Breached, Metrics,
 // Hasher, Now, Reload and Transport are needed. [Open] makes them of a configuration.
 type Options struct {
 	Config   config.Config
@@ -36,6 +36,7 @@ type Options struct {
 	Mail     mail.Sender      // in development a *mail.Memory is shown at /dev/outbox
 	Broker   hub.Broker       // defaults to memory
 	Limits   ratelimit.Store  // of failed sign-ins and mails; defaults to the database
+	Sessions session.Store    // defaults to the database
 	Breached []*strength.List // passwords that may not be chosen; defaults to those built in
 	Logger   *slog.Logger
 	Metrics  *obs.Metrics
@@ -108,12 +109,13 @@ func New(o Options) (*App, error) {
 	strict := a.strict()
 	a.mails = services.NewMails(o.Mail, strict)
 	a.accounts = &services.Accounts{
-		Store: store, SignUps: store, Links: store, Removal: store, EndKeys: store, Ways: store, Names: store,
+		Store: store, SignUps: store, Links: store, Invites: store, Removal: store, EndKeys: store, Ways: store, Names: store,
 		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
 		Passwords: strength.New(strength.Options{Context: []string{"relay"}, Breached: o.Breached}),
 	}
 	a.keys.Accounts = a.accounts
 	a.accounts.Throttle, a.accounts.Confirm = a.throttle("signin"), a.throttle("confirm")
+	a.accounts.Setup = a.newSetup()
 	// Only the life of the signature is bounded here: Devices has its own.
 	a.devices = auth.NewDevices(auth.DevicesOptions{Signer: o.Keys.Signer("devices", 365*24*time.Hour), Clock: o.Now})
 	a.trust = auth.NewTrust(auth.TrustOptions{Signer: o.Keys.Signer("trust", 31*24*time.Hour), Clock: o.Now})
@@ -158,6 +160,9 @@ func New(o Options) (*App, error) {
 	if a.handler, err = a.routes(a.limits(strict)); err != nil {
 		return nil, err
 	}
+	if err := a.announceSetup(context.Background()); err != nil {
+		return nil, err
+	}
 	ctx, stop := context.WithCancel(obs.WithLogger(context.Background(), o.Logger))
 	a.stop = stop
 	a.running.Go(func() { a.keys.Run(ctx) })
@@ -169,16 +174,6 @@ func New(o Options) (*App, error) {
 	a.keepSealed(ctx, store)
 	a.keepSwept(ctx)
 	return a, nil
-}
-
-// sessionStore keeps sessions in the database and, where the configuration says
-// so, those in use in memory for a moment.
-func (a *App) sessionStore() session.Store {
-	var store session.Store = session.NewSQLStore(a.o.DB)
-	if age := a.o.Config.SessionCache; age > 0 {
-		store = session.NewCachedStore(session.CachedOptions{Store: store, Age: age, Clock: a.o.Now})
-	}
-	return store
 }
 
 // Handler serves relay, without the default middleware that gale.Run adds.

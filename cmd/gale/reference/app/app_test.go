@@ -32,6 +32,7 @@ import (
 	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/ratelimit"
+	"github.com/galeweb/gale/session"
 )
 
 // public is where the sites are reached, as their configuration says.
@@ -57,6 +58,7 @@ type site struct {
 	log              *galetest.Log
 	proxies          []netip.Prefix
 	limits           ratelimit.Store // nil for the database's, which counts by real time
+	sessions         session.Store   // nil for the database's
 	breached         []*strength.List
 	idp              *idp.Server // nil but for tests of providers
 	often            bool        // it looks all the time for what others have changed
@@ -177,7 +179,7 @@ func (s *site) start(tb testing.TB, settings []setting) {
 		look = time.Millisecond
 	}
 	a, err := app.New(app.Options{
-		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: s.keys.ring, Mail: &s.outbox.Memory, Limits: s.limits, Breached: s.breached, Reload: s.reload, Transport: transport,
+		Config: s.config, DB: s.db, Logger: s.log.Logger(), Now: s.clock.Now, Keys: s.keys.ring, Mail: &s.outbox.Memory, Limits: s.limits, Sessions: s.sessions, Breached: s.breached, Reload: s.reload, Transport: transport,
 		RolesEvery: look, VerifyLook: look, SweepEvery: look,
 		Hasher: auth.HasherOptions{MemoryKiB: 8, Time: 1, Threads: 1, Queue: 100},
 	})
@@ -202,13 +204,28 @@ func (s *site) start(tb testing.TB, settings []setting) {
 func (s *site) signUp(name string) *galetest.Client {
 	s.t.Helper()
 	c := s.Stranger().Browser()
-	r := c.Post("/sign-up", url.Values{"name": {name}, "email": {name + "@example.com"}, "password": {password}})
+	form := url.Values{"name": {name}, "email": {name + "@example.com"}, "password": {password}}
+	if s.config.Production() {
+		form.Set("setup", s.setup())
+	}
+	r := c.Post("/sign-up", form)
 	if r.Raw.StatusCode == http.StatusOK {
 		s.confirm(c, name)
 	} else {
 		r.Status(http.StatusSeeOther)
 	}
 	return c
+}
+
+var setupInLog = regexp.MustCompile(`/sign-up\?setup=([\w-]+)`)
+
+// setup returns the token that the log has for the very first account, or "".
+func (s *site) setup() string {
+	found := setupInLog.FindStringSubmatch(s.log.Text())
+	if found == nil {
+		return ""
+	}
+	return found[1]
 }
 
 // confirm makes the account that was asked for.

@@ -103,14 +103,14 @@ func (a *App) oauthSession(r *http.Request) (galeoidc.Session, bool) {
 }
 
 // Claims implements galeoidc.Users. Apps lose the access to a user who is blocked,
-// or has no second factor and must have one. The address of the very first account was
-// not proved by a mail; its owner runs relay.
+// or has no second factor and must have one. The address of the very first account
+// counts as proved once its owner has followed a link: apps know people by it.
 func (o oauthUsers) Claims(ctx context.Context, id string) (galeoidc.Claims, error) {
 	u, err := o.a.accounts.Store.User(ctx, id)
 	if isNotFound(err) || err == nil && (u.Disabled || o.a.required.Lacks(u, true) != services.Nothing) {
 		return galeoidc.Claims{}, galeoidc.ErrNoUser
 	}
-	return galeoidc.Claims{Name: u.Name, PreferredUsername: u.Name, Email: u.Email, EmailVerified: true}, err
+	return galeoidc.Claims{Name: u.Name, PreferredUsername: u.Name, Email: u.Email, EmailVerified: !u.Unproved}, err
 }
 
 // credentials are what programs come with: API keys, and the access tokens of

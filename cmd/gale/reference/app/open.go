@@ -72,6 +72,10 @@ func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *
 			return err
 		}
 		opened = append(opened, closer)
+		if o.Sessions, closer, err = OpenSessions(cfg.SessionURL.Reveal(), cfg.HubPrefix); err != nil {
+			return err
+		}
+		opened = append(opened, closer)
 		if o.Keys, err = OpenKeys(ctx, cfg, logger, metrics); err != nil {
 			return err
 		}

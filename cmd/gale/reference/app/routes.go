@@ -12,6 +12,7 @@ import (
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/passkey"
 	"github.com/galeweb/gale/cmd/gale/reference/handlers"
+	"github.com/galeweb/gale/cmd/gale/reference/handlers/takeout"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/cmd/gale/reference/static"
@@ -34,13 +35,14 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	accounts := &handlers.Accounts{Service: a.accounts, Devices: a.devices}
 	profile := &handlers.Profile{Accounts: a.accounts, Keys: a.keys, Now: a.o.Now}
 	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices}
-	account := &handlers.Account{Accounts: a.accounts, Keys: a.keys, Devices: a.devices}
+	account := &handlers.Account{Accounts: a.accounts, Devices: a.devices}
+	export := &takeout.Handler{Accounts: a.accounts, Keys: a.keys}
 	outbox := &handlers.Outbox{Mails: a.outbox()}
 	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{Accounts: a.accounts}
 	a.factors = a.newFactors(accounts, factors)
-	accounts.Factors, accounts.Trust, factors.Factors, security.Factors, account.Factors = a.factors, a.trust, a.factors, a.factors, a.factors
+	accounts.Factors, accounts.Trust, factors.Factors, security.Factors, export.Factors = a.factors, a.trust, a.factors, a.factors, a.factors
 	elsewhere := a.newProviders(accounts)
-	accounts.Linked, security.Linked, account.Links = elsewhere.pages, elsewhere.pages, elsewhere.pages.Service.Links
+	accounts.Linked, security.Linked, export.Links = elsewhere.pages, elsewhere.pages, elsewhere.pages.Service.Links
 	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Roles: a.roles, Keys: a.keys}
 	roles := &handlers.Roles{Service: a.roles}
 	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
@@ -70,6 +72,10 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 		get("/sign-up", accounts.SignUpPage).Name("sign-up")
 		get("/sign-up/confirm", accounts.ConfirmSignUpPage).Name("sign-up.confirm")
 		post("/sign-up/confirm", accounts.ConfirmSignUp)
+		get("/invitation", accounts.InvitationPage).Name("invitation")
+		post("/invitation", accounts.AcceptInvitation)
+		get("/proof", accounts.ProofPage).Name("account.proof.confirm")
+		post("/proof", accounts.Proof)
 		get("/sign-in", accounts.SignInPage).Name("sign-in")
 		post("/sign-in", accounts.SignIn)
 		post("/sign-out", accounts.SignOut).Name("sign-out")
@@ -115,7 +121,11 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/confirm", accounts.Confirm)
 			r.Group("", func(r *router.Router) {
 				r.Use(limit.costly)
-				method(r.Get)("/profile/export", account.Export).Name("account.export")
+				method(r.Get)("/profile/export", export.Export).Name("account.export")
+			})
+			r.Group("", func(r *router.Router) {
+				r.Use(limit.mail)
+				method(r.Post)("/profile/email/proof", accounts.AskProof).Name("account.proof")
 			})
 			r.Group("", func(r *router.Router) {
 				r.Use(a.recentWithoutPassword)
@@ -168,8 +178,12 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 				post = method(r.Post)
 				post("/users/{id}", admin.Change).Name("admin.users.change")
 				post("/users/{id}/factors", admin.ResetFactors).Name("admin.users.factors")
-				// The page too: a form that is refused later would have to be filled in again.
-				method(r.Get)("/roles", roles.Show).Name("admin.roles")
+				// The pages too: a form that is refused later would have to be filled in again.
+				get := method(r.Get)
+				get("/users/invitations", admin.Invitations).Name("admin.invitations")
+				post("/users/invitations", admin.Invite).Name("admin.invitations.add")
+				post("/users/invitations/{id}/revoke", admin.RevokeInvitation).Name("admin.invitations.revoke")
+				get("/roles", roles.Show).Name("admin.roles")
 				post("/roles", roles.Add).Name("admin.roles.add")
 				post("/roles/{role}", roles.Change).Name("admin.roles.change")
 				post("/roles/{role}/factor", roles.RequireFactor).Name("admin.roles.factor")
@@ -230,7 +244,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &roles.Site, &channels.Site, &api.Site, &apps.Site, &clients.Site, &elsewhere.pages.Site} {
+	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &export.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &roles.Site, &channels.Site, &api.Site, &apps.Site, &clients.Site, &elsewhere.pages.Site} {
 		*s = site
 	}
 	return r, errors.Join(open.check(r), auth.CheckRoutes(r, a.o.Config.Production(), a.o.Logger))
@@ -250,6 +264,8 @@ func linkAddresses(r *router.Router, public string) (func(models.Purpose, string
 		models.ResetLink:    {"reset.confirm"},
 		models.NewEmailLink: {"email", "end", "new"},
 		models.OldEmailLink: {"email", "end", "old"},
+		models.ProofLink:    {"account.proof.confirm"},
+		models.InviteLink:   {"invitation"},
 	} {
 		path, err := r.URL(route[0], route[1:]...)
 		if err != nil {
@@ -273,7 +289,7 @@ func (a *App) views(r *router.Router, files *assets.Files, templates fs.FS, prov
 	}
 	return view.New(templates, view.Options{
 		URL: r.URL, HasURL: func(name string) bool { return names[name] },
-		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.lacks, a.outboxPath(), a.passkeyHint(), providers), Now: a.o.Now,
+		Static: files.URL, Nonce: middleware.Nonce, App: handlers.App(a.auth, a.lacks, a.outboxPath(), a.passkeyHint(), providers, a.accounts), Now: a.o.Now,
 		Funcs: template.FuncMap{"device": handlers.Device},
 	})
 }

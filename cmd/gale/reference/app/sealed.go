@@ -20,7 +20,7 @@ const appSecrets = "totp_authenticators.secret"
 // sealed are the tables with encrypted columns, which follow when the keys are
 // rotated. Their columns are also in the table keyring_columns, by which gale
 // secret counts. It has two tables more, which need no moving: links of mails
-// end within a day, and recovery codes, of which only a hash is known, are used
+// end within a week, and recovery codes, of which only a hash is known, are used
 // or made anew some day.
 func (a *App) sealed(store *database.Store) []*reencrypt.Table {
 	return []*reencrypt.Table{

@@ -38,7 +38,8 @@ type Config struct {
 	PresenceTTL  time.Duration `env:"PRESENCE_TTL" default:"30s" desc:"so long those who watched at a process that died are counted by the others, and a third more at most; 1s or more"`
 	TrustedNets  []string      `env:"TRUSTED_PROXIES" desc:"networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
 	LogLevel     string        `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" desc:"least level that is logged"`
-	SignUp       bool          `env:"SIGN_UP" default:"true" desc:"whether visitors may create accounts; the first account always may"`
+	SignUp       bool          `env:"SIGN_UP" default:"true" desc:"whether visitors may create accounts; the first account always may be made, and admins invite others"`
+	SessionURL   gale.Secret   `env:"SESSION_URL" default:"database:" desc:"where sessions are kept: database:, cookie: for their values encrypted in cookies, valkey://… or memcached://host:11211"`
 	SessionLife  time.Duration `env:"SESSION_LIFE" default:"720h" desc:"after this long everybody must sign in again"`
 	SessionCache time.Duration `env:"SESSION_CACHE" default:"0s" desc:"for how long a process believes a session that it has read, such as 1s for one process alone; several would miss what the others change for so long"`
 	SessionIdle  time.Duration `env:"SESSION_IDLE" default:"72h" desc:"after this long without a request a session ends"`
@@ -86,6 +87,17 @@ func (c Config) Public() string {
 	return "http://127.0.0.1:8080"
 }
 
+// local reports whether relay is reached at this machine only, as the OAuth
+// server sees it: elsewhere its address must begin with https.
+func (c Config) local() bool {
+	u, err := url.Parse(c.Public())
+	if err != nil {
+		return false
+	}
+	host := u.Hostname()
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
+}
+
 // Hasher returns the costs of password hashes, none where they are to be measured.
 func (c Config) Hasher() (costs auth.HasherOptions, err error) {
 	switch {
@@ -123,8 +135,11 @@ func (c Config) Validate() error {
 	if c.SessionIdle <= 0 || c.SessionLife < c.SessionIdle {
 		bad("SESSION_IDLE must be positive and at most SESSION_LIFE (%v)", c.SessionLife)
 	}
-	if u, err := url.Parse(c.Public()); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil {
+	if u, err := url.Parse(c.Public()); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.User != nil || u.String() != c.Public() {
 		bad("PUBLIC_URL must be like https://relay.example.com, without a path")
+	}
+	if c.Production() && c.PublicURL != "" && strings.HasPrefix(c.Public(), "http:") && !c.local() {
+		bad("PUBLIC_URL must be https://… in production: passwords, cookies and tokens of apps must not cross a network in the clear; http:// is for localhost and loopback addresses")
 	}
 	if c.SessionCache < 0 {
 		bad("SESSION_CACHE must not be negative; 0s is no cache")

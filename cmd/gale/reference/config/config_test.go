@@ -2,9 +2,13 @@ package config_test
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/galeweb/gale/auth"
+	gale "github.com/galeweb/gale/config"
+
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 )
 
@@ -23,6 +27,30 @@ func TestPublic(t *testing.T) {
 	} {
 		if got := (config.Config{PublicURL: test.publicURL, Addr: test.addr}).Public(); got != test.want {
 			t.Errorf("%+v: %s", test, got)
+		}
+	}
+}
+
+// What the start would fail at later, with the database migrated, is refused
+// here; plain HTTP is for this machine alone.
+func TestPublicOfProduction(t *testing.T) {
+	t.Parallel()
+	for public, ok := range map[string]bool{
+		"https://relay.example.com":    true,
+		"http://relay.example.com":     false,
+		"HTTPS://relay.example.com":    false,
+		"http://192.0.2.1":             false,
+		"http://localhost.example.com": false,
+		"http://127.0.0.1.nip.io":      false,
+		"http://localhost:8080":        true,
+		"http://127.0.0.1:8080":        true,
+		"http://[::1]:8080":            true,
+	} {
+		_, err := gale.Load[config.Config](gale.Options{Prefix: "RELAY_", EnvFile: os.DevNull, Environ: []string{
+			"RELAY_ENV=production", "RELAY_SMTP_URL=smtp://mail.example.com", "RELAY_SECRET_KEYS=x", "RELAY_PUBLIC_URL=" + public,
+		}})
+		if ok != (err == nil) || err != nil && !strings.Contains(err.Error(), "PUBLIC_URL must be") {
+			t.Errorf("%s: %v", public, err)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func TestProviders(t *testing.T) {
 	t.Parallel()
 	production := []string{
 		"RELAY_ENV=production", "RELAY_SMTP_URL=smtp://mail.example.com",
-		"RELAY_SECRET_KEYS=x", "RELAY_PUBLIC_URL=http://relay.example.com",
+		"RELAY_SECRET_KEYS=x", "RELAY_PUBLIC_URL=http://localhost:8080",
 	}
 	google := []string{"RELAY_GOOGLE_ID=a", "RELAY_GOOGLE_SECRET=b"}
 	oidc := []string{"RELAY_OIDC_ID=a", "RELAY_OIDC_SECRET=b"}

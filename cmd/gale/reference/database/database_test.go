@@ -95,7 +95,7 @@ func TestMigrationsLeadUpAndBack(t *testing.T) {
 		assert.NoError(t, err)
 		applied, err := m.Up(t.Context())
 		assert.NoError(t, err)
-		assert.Equal(t, len(applied), 15)
+		assert.Equal(t, len(applied), 16)
 		first := tables(t, d)
 		for range applied {
 			_, err := m.Down(t.Context())

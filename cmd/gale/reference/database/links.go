@@ -11,7 +11,7 @@ import (
 	"github.com/galeweb/gale/keyring"
 )
 
-const linkColumns = "hash, purpose, user_id, '' AS email, email AS sealed, name, created_at, expires_at"
+const linkColumns = "hash, purpose, user_id, '' AS email, email AS sealed, name, role, invited_by, created_at, expires_at"
 
 // linkRow is a link as stored.
 type linkRow struct {
@@ -44,15 +44,20 @@ func (s *Store) AddLinks(ctx context.Context, links ...models.Link) error {
 					return err
 				}
 			}
+			if l.Purpose == models.InviteLink {
+				if err := s.replaceInvitation(ctx, tx, l); err != nil {
+					return err
+				}
+			}
 		}
 		for _, l := range links {
 			sealed, index, err := s.links.seal(l.Email, linkID(l.Hash))
 			if err != nil {
 				return err
 			}
-			if _, err := tx.Exec(ctx, `INSERT INTO mail_links (hash, purpose, user_id, email_clear, email, email_index, name, created_at, expires_at)
-				VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8)`,
-				l.Hash, l.Purpose, l.UserID, sealed, index, l.Name, l.CreatedAt, l.ExpiresAt); err != nil {
+			if _, err := tx.Exec(ctx, `INSERT INTO mail_links (hash, purpose, user_id, email_clear, email, email_index, name, role, invited_by, created_at, expires_at)
+				VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9, $10)`,
+				l.Hash, l.Purpose, l.UserID, sealed, index, l.Name, l.Role, l.InvitedBy, l.CreatedAt, l.ExpiresAt); err != nil {
 				return err
 			}
 		}
@@ -135,10 +140,49 @@ func (s *Store) ChangeEmail(ctx context.Context, purpose models.Purpose, hash []
 		}
 		done = true
 		u, err = s.update(ctx, tx, l.UserID, func(u *models.User) error {
-			u.Email = l.Email
+			u.Email, u.Unproved = l.Email, false
 			return nil
 		})
 		return err
 	})
 	return u, done && err == nil, known(err, "users")
+}
+
+// replaceInvitation ends what the address was invited by before, and makes sure
+// that the role exists.
+func (s *Store) replaceInvitation(ctx context.Context, tx *db.Tx, l models.Link) error {
+	if err := roleExists(ctx, tx, l.Role); err != nil {
+		return err
+	}
+	has, args, err := s.links.is(l.Email, models.InviteLink)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "DELETE FROM mail_links WHERE purpose = $1 AND "+has, args...)
+	return err
+}
+
+// Invitations implements [services.InviteStore]. One whose address cannot be read
+// is listed without.
+func (s *Store) Invitations(ctx context.Context, now time.Time, limit int) ([]models.Link, error) {
+	rows, err := db.All[linkRow](ctx, s.db, "SELECT "+linkColumns+` FROM mail_links
+		WHERE invited_by <> '' AND purpose = $1 AND expires_at > $2 ORDER BY created_at DESC, hash LIMIT $3`, models.InviteLink, now, limit)
+	if err != nil {
+		return nil, err
+	}
+	links := make([]models.Link, len(rows))
+	for i, r := range rows {
+		r.Email, _ = s.links.open(ctx, r.Sealed, linkID(r.Hash))
+		links[i] = r.Link
+	}
+	return links, nil
+}
+
+// RevokeInvitation implements [services.InviteStore].
+func (s *Store) RevokeInvitation(ctx context.Context, hash []byte, now time.Time) error {
+	n, err := s.db.Exec(ctx, "DELETE FROM mail_links WHERE hash = $1 AND purpose = $2 AND expires_at > $3", hash, models.InviteLink, now)
+	if err == nil && n == 0 {
+		err = services.ErrNotFound
+	}
+	return err
 }

@@ -21,7 +21,7 @@ func (s *Store) DeleteUser(ctx context.Context, id string, at time.Time) error {
 		// No name begins with a tilde, so that it is free.
 		for _, statement := range []string{
 			"DELETE FROM api_keys WHERE user_id = $1",
-			"DELETE FROM mail_links WHERE user_id = $1",
+			"DELETE FROM mail_links WHERE user_id = $1 OR invited_by = $1",
 			"DELETE FROM totp_authenticators WHERE user_id = $1",
 			"DELETE FROM recovery_codes WHERE user_id = $1",
 			"DELETE FROM passkeys WHERE user_id = $1",

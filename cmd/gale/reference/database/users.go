@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/galeweb/gale/cmd/gale/reference/models"
@@ -10,7 +11,7 @@ import (
 	"github.com/galeweb/gale/keyring"
 )
 
-const userColumns = "id, name, '' AS email, email AS sealed, password_hash, role, disabled, created_at, password_changed_at, epoch, " + factorColumns
+const userColumns = "id, name, '' AS email, email AS sealed, password_hash, role, disabled, created_at, password_changed_at, epoch, unproved, " + factorColumns
 
 // userRow is a user as stored.
 type userRow struct {
@@ -32,10 +33,19 @@ func (s *Store) CreateUser(ctx context.Context, u models.User, link []byte) (mod
 			return err
 		case link != nil:
 			l, err := s.spend(ctx, tx, models.SignUpLink, link, u.CreatedAt)
+			if errors.Is(err, db.ErrNotFound) {
+				l, err = s.spend(ctx, tx, models.InviteLink, link, u.CreatedAt)
+			}
 			if err != nil {
 				return err
 			}
 			u.Email = l.Email
+			if l.Purpose == models.InviteLink {
+				u.Role = l.Role
+				if err := roleExists(ctx, tx, u.Role); err != nil {
+					return err
+				}
+			}
 		case n > 1:
 			return services.ErrNotFirst
 		}
@@ -46,7 +56,7 @@ func (s *Store) CreateUser(ctx context.Context, u models.User, link []byte) (mod
 }
 
 // join stores a new user, the nth of all, under a name for ever; the very first is
-// an admin. Mailed links to sign up with the address end. The caller holds the
+// an admin. Mailed links to sign up with the address end, and invitations. The caller holds the
 // lock of update.
 func (s *Store) join(ctx context.Context, tx *db.Tx, u models.User, n int64) (models.User, error) {
 	if n == 1 {
@@ -55,11 +65,11 @@ func (s *Store) join(ctx context.Context, tx *db.Tx, u models.User, n int64) (mo
 	if err := s.insert(ctx, tx, u); err != nil {
 		return u, err
 	}
-	has, args, err := s.links.is(u.Email, models.SignUpLink)
+	has, args, err := s.links.is(u.Email, models.SignUpLink, models.InviteLink)
 	if err != nil {
 		return u, err
 	}
-	if _, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE purpose = $1 AND "+has, args...); err != nil {
+	if _, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE purpose IN ($1, $2) AND "+has, args...); err != nil {
 		return u, err
 	}
 	return u, claim(ctx, tx, u)
@@ -74,9 +84,9 @@ func (s *Store) insert(ctx context.Context, tx *db.Tx, u models.User) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO users (id, name, email_clear, email, email_index, password_hash, role, disabled, created_at, password_changed_at, epoch)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		u.ID, u.Name, "~"+u.ID, sealed, index, u.PasswordHash, u.Role, u.Disabled, u.CreatedAt, u.PasswordChangedAt, u.Epoch)
+	_, err = tx.Exec(ctx, `INSERT INTO users (id, name, email_clear, email, email_index, password_hash, role, disabled, created_at, password_changed_at, epoch, unproved)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		u.ID, u.Name, "~"+u.ID, sealed, index, u.PasswordHash, u.Role, u.Disabled, u.CreatedAt, u.PasswordChangedAt, u.Epoch, u.Unproved)
 	return err
 }
 
@@ -161,12 +171,18 @@ func (s *Store) update(ctx context.Context, tx *db.Tx, id string, change func(*m
 		}
 	}
 	if _, err := tx.Exec(ctx, `UPDATE users SET name = $2, password_hash = $3, role = $4, disabled = $5, password_changed_at = $6,
-		epoch = $7 WHERE id = $1`, u.ID, u.Name, u.PasswordHash, u.Role, u.Disabled, u.PasswordChangedAt, u.Epoch); err != nil {
+		epoch = $7, unproved = $8 WHERE id = $1`, u.ID, u.Name, u.PasswordHash, u.Role, u.Disabled, u.PasswordChangedAt, u.Epoch, u.Unproved); err != nil {
 		return u, err
 	}
 	if u.Email != was.Email || u.PasswordChangedAt != was.PasswordChangedAt || u.Disabled {
 		// They were mailed to open the account as it was then.
 		if _, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE user_id = $1", u.ID); err != nil {
+			return u, err
+		}
+	}
+	if u.Role != was.Role || u.Disabled {
+		// Who may not invite any more has invited nobody.
+		if _, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE invited_by = $1", u.ID); err != nil {
 			return u, err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/audit"
-	"github.com/galeweb/gale/auth/oauth"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
@@ -17,10 +16,7 @@ import (
 type Account struct {
 	Site
 	Accounts *services.Accounts
-	Keys     *services.Keys
 	Devices  *auth.Devices
-	Factors  *services.Factors
-	Links    oauth.Links // to accounts elsewhere
 }
 
 type accountPage struct {

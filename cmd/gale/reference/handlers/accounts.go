@@ -26,8 +26,10 @@ type Accounts struct {
 
 // formPage is the data of a page with a form.
 type formPage struct {
-	Form  *Form
-	First bool // nobody has an account yet
+	Form   *Form
+	First  bool // nobody has an account yet
+	Setup  bool // and it is made with the token of services.Setup
+	Closed bool // visitors make none
 }
 
 // attempt says who tries a password of the account.

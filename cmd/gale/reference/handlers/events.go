@@ -56,9 +56,9 @@ type Event struct {
 	By string // the name of another who did it, or ""
 }
 
-// eventsOf leaves out where others were when they did something to the user.
+// EventsOf leaves out where others were when they did something to the user.
 // Whoever failed to be the user is nobody known, and is shown.
-func eventsOf(user string, all []audit.Entry) []Event {
+func EventsOf(user string, all []audit.Entry) []Event {
 	events := make([]Event, len(all))
 	for i, e := range all {
 		events[i] = Event{Entry: e}

@@ -16,8 +16,8 @@ import (
 	"github.com/galeweb/gale/web"
 )
 
-// stall is how long a reader of an export may take for a few packets.
-const stall = time.Minute
+// Stall is how long a reader of an export may take for a few packets.
+const Stall = time.Minute
 
 // Export streams all packets of a channel, oldest first, one JSON line each.
 func (h *Packets) Export(w http.ResponseWriter, r *http.Request) error {
@@ -48,14 +48,14 @@ func (h *Packets) Export(w http.ResponseWriter, r *http.Request) error {
 
 // unstalled moves the write deadline on while seq is read: a reader may take as
 // long as the data does, but one that stops is cut off after the time of
-// stall. (While seq runs, lines may be on their way by NDJSON's clock; deadlines
+// Stall. (While seq runs, lines may be on their way by NDJSON's clock; deadlines
 // can be moved meanwhile.)
 func unstalled(control *http.ResponseController, seq iter.Seq2[models.Packet, error]) iter.Seq2[models.Packet, error] {
 	return func(yield func(models.Packet, error) bool) {
 		var moved time.Time
 		for p, err := range seq {
-			if now := time.Now(); err == nil && now.Sub(moved) > stall/8 {
-				err, moved = control.SetWriteDeadline(now.Add(stall)), now
+			if now := time.Now(); err == nil && now.Sub(moved) > Stall/8 {
+				err, moved = control.SetWriteDeadline(now.Add(Stall)), now
 			}
 			if !yield(p, err) || err != nil {
 				return

@@ -95,7 +95,7 @@ func (f *Form) refuse(err error) bool {
 		f.refusal, _ = errors.AsType[*web.Error](Told(err))
 		f.Problem = f.refusal.Message
 	case errors.Is(err, services.ErrSignUpClosed):
-		f.Problem = "New accounts are not open here; ask an admin."
+		f.Problem = "New accounts are by invitation here; ask an admin."
 	default:
 		return false
 	}

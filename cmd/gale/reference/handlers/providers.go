@@ -178,7 +178,7 @@ func (h *Providers) newcomer(r *http.Request) (newcomer, bool) {
 type joinPage struct {
 	Form            *Form
 	Provider, Email string
-	Why             string // "", "unproved", "account" or "closed"
+	Why             string // "", "unproved", "account", "closed" or "setup"
 }
 
 // JoinPage is where who comes from a provider and is nobody here gets an account.
@@ -206,6 +206,8 @@ func (h *Providers) join(w http.ResponseWriter, r *http.Request, status int, n n
 		page.Why = "account"
 	case errors.Is(err, services.ErrSignUpClosed):
 		page.Why = "closed"
+	case errors.Is(err, services.ErrSetup):
+		page.Why = "setup"
 	case err != nil:
 		return err
 	}
@@ -233,7 +235,7 @@ func (h *Providers) Join(w http.ResponseWriter, r *http.Request) error {
 	form := newForm("name", in.Name)
 	switch {
 	case form.refuse(err):
-	case errors.Is(err, services.ErrHasAccount), errors.Is(err, services.ErrUnproved): // the page says it
+	case errors.Is(err, services.ErrHasAccount), errors.Is(err, services.ErrUnproved), errors.Is(err, services.ErrSetup): // the page says it
 	case errors.Is(err, oauth.ErrLinked): // in another tab
 		return h.to(w, r, "sign-in")
 	default:

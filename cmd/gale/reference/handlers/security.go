@@ -55,7 +55,7 @@ func (h *Security) show(w http.ResponseWriter, r *http.Request, status int, form
 	if err != nil {
 		return err
 	}
-	page.Events = eventsOf(user, events.Items)
+	page.Events = EventsOf(user, events.Items)
 	return h.Views.Render(w, r, status, "profile/security", page)
 }
 

@@ -12,11 +12,19 @@ import (
 
 // SignUpPage shows the form for a new account.
 func (h *Accounts) SignUpPage(w http.ResponseWriter, r *http.Request) error {
+	return h.signUp(w, r, http.StatusOK, newForm("setup", r.URL.Query().Get("setup")))
+}
+
+func (h *Accounts) signUp(w http.ResponseWriter, r *http.Request, status int, form *Form) error {
 	first, err := h.Service.IsNew(r.Context())
 	if err != nil {
 		return err
 	}
-	return h.Views.Render(w, r, http.StatusOK, "accounts/sign-up", formPage{newForm(), first})
+	page := formPage{Form: form, First: first, Setup: first && h.Service.Setup != nil, Closed: !first && !h.Service.Open}
+	if page.Setup {
+		private(w)
+	}
+	return h.Views.Render(w, r, status, "accounts/sign-up", page)
 }
 
 // SignUp makes the very first account and signs its owner in; to everybody else
@@ -26,10 +34,11 @@ func (h *Accounts) SignUp(w http.ResponseWriter, r *http.Request) error {
 		Name     string `form:"name"`
 		Email    string `form:"email"`
 		Password string `form:"password,verbatim"`
+		Setup    string `form:"setup"`
 	}](w, r)
-	form := newForm("name", in.Name, "email", in.Email)
+	form := newForm("name", in.Name, "email", in.Email, "setup", in.Setup)
 	if err == nil {
-		user, first, failed := h.Service.SignUp(r.Context(), in.Name, in.Email, in.Password)
+		user, first, failed := h.Service.SignUp(r.Context(), attempt(r, h.Devices, ""), in.Name, in.Email, in.Password, in.Setup)
 		switch {
 		case failed == nil && first:
 			return h.enter(w, r, user, auth.MethodPassword, true, "/")
@@ -41,11 +50,7 @@ func (h *Accounts) SignUp(w http.ResponseWriter, r *http.Request) error {
 	if !form.refuse(err) {
 		return err
 	}
-	first, err := h.Service.IsNew(r.Context())
-	if err != nil {
-		return err
-	}
-	return h.Views.Render(w, r, form.status(w), "accounts/sign-up", formPage{form, first})
+	return h.signUp(w, r, form.status(w), form)
 }
 
 // ConfirmSignUpPage is where the mail's link leads. Opening it changes nothing:

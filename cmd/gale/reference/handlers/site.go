@@ -39,6 +39,9 @@ type Shared struct {
 	PasskeyHint string
 	// Providers are those that people may sign in with.
 	Providers ProviderPages
+	// Open reports whether visitors may make accounts, and First whether nobody
+	// has one yet.
+	Open, First bool
 	// Held is true for who must set up or show a second factor first.
 	Held bool
 
@@ -50,13 +53,18 @@ func (s Shared) May(permission string) (bool, error) { return s.grants.Can(permi
 
 // App returns what every page needs of a request; it is the view's Options.App.
 // Outbox is the path of the page with the mails, or "", and passkeyHint Shared.PasskeyHint.
-func App(a *auth.Auth[models.Caller], lacks func(context.Context) services.Lack, outbox, passkeyHint string, providers ProviderPages) func(*http.Request) any {
+func App(a *auth.Auth[models.Caller], lacks func(context.Context) services.Lack, outbox, passkeyHint string, providers ProviderPages, accounts *services.Accounts) func(*http.Request) any {
 	return func(r *http.Request) any {
 		ctx := r.Context()
 		s := Shared{grants: a.Grants(ctx), Origin: "http://" + r.Host, Outbox: outbox, PasskeyHint: passkeyHint, Providers: providers, Held: lacks(ctx) != services.Nothing}
 		if middleware.IsHTTPS(r) {
 			s.Origin = "https://" + r.Host
 		}
+		first, err := accounts.IsNew(ctx) // asks the database until there is one
+		if err != nil {
+			obs.Logger(ctx).WarnContext(ctx, "it is not known whether there is an account", "err", err)
+		}
+		s.First, s.Open = first, first || accounts.Open
 		if u, ok := a.User(ctx); ok {
 			s.User = &u
 			s.Flashes = session.From(ctx).Flashes()

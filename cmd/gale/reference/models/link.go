@@ -11,6 +11,8 @@ const (
 	ResetLink    Purpose = "reset"
 	NewEmailLink Purpose = "email-new" // proves the address that an account is to have
 	OldEmailLink Purpose = "email-old" // has the change allowed at the address of before
+	ProofLink    Purpose = "proof"     // proves the address that the very first account has
+	InviteLink   Purpose = "invite"    // makes an account, at the wish of an admin
 )
 
 // Link is a link that was mailed. It works once. Only the hash of its token is
@@ -18,9 +20,11 @@ const (
 type Link struct {
 	Hash      []byte // SHA-256
 	Purpose   Purpose
-	UserID    string // "" for a sign-up
+	UserID    string // "" for a sign-up and an invitation
 	Email     string // of the new account, or that the account is to have
 	Name      string // of the new account, as wished for
+	Role      Role   // of the new account, for an invitation
+	InvitedBy string // the id of who invites, for an invitation
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }

@@ -35,6 +35,9 @@ type User struct {
 	// Epoch grows with every change of the second factors, and when the user has
 	// all browsers forgotten.
 	Epoch int64
+	// Unproved is true where no mail has proved the address: that of the very
+	// first account, until its owner follows a link.
+	Unproved bool
 
 	// RoleFactor is whether admins ask a second factor of the user's role, and
 	// HasFactor whether the user has one.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/galeweb/gale/auth"
@@ -62,6 +63,7 @@ type Accounts struct {
 	Store   UserStore
 	SignUps SignUpStore
 	Links   LinkStore
+	Invites InviteStore
 	Removal RemovalStore
 	EndKeys KeyEnder
 	Ways    WayStore
@@ -80,7 +82,11 @@ type Accounts struct {
 	May   Gate // for what admins do
 
 	Open bool // whether visitors may create accounts
-	Now  func() time.Time
+	// Setup asks who makes the very first account for a token; nil asks nobody.
+	Setup *Setup
+	Now   func() time.Time
+
+	some atomic.Bool // there is an account, for ever: the last admin must stay one
 }
 
 // SignIn returns the user whose password this is, or ErrCredentials after the

@@ -26,6 +26,26 @@ If it was not you, do nothing: there is no account until then.
 `, l.Name, link), true}
 }
 
+func invited(by models.User, l models.Link, link string) letter {
+	return letter{l.Email, "You are invited", fmt.Sprintf(`%s invites you to relay, at this mail address.
+
+Choose a name and a password to make the account; the link works once, for seven days:
+
+%s
+
+If you do not want it, do nothing: there is no account until then.
+`, by.Name, link), false}
+}
+
+func confirmEmail(u models.User, link string) letter {
+	return letter{u.Email, "Confirm the address of your account", fmt.Sprintf(`The account %s at relay has this mail address. If it is yours, confirm it within a day; the link works once:
+
+%s
+
+If it is not you, do nothing.
+`, u.Name, link), true}
+}
+
 func hasAccount(u models.User, link string) letter {
 	return letter{u.Email, "You already have an account", fmt.Sprintf(`Somebody, most likely you, wants an account at relay with this mail address.
 There is one already: you are %s. Sign in as always.

@@ -27,6 +27,9 @@ var (
 	// ErrUnproved is returned for a new account with an address that the
 	// provider has not proved, or not told.
 	ErrUnproved = errors.New("services: the provider has not proved the address")
+	// ErrSetup is returned for the very first account where that needs the token
+	// of [Setup]: it is made by the form that asks for it.
+	ErrSetup = errors.New("services: the first account needs the setup token")
 )
 
 // Providers lets people sign in with an account elsewhere. Who somebody is here
@@ -60,7 +63,7 @@ func (p *Providers) SignIn(ctx context.Context, res oauth.Result) (models.User, 
 }
 
 // MayJoin returns why there can be no new account for the identity: nil,
-// [ErrUnproved], [ErrHasAccount], or [ErrSignUpClosed]. Only of an address that
+// [ErrUnproved], [ErrHasAccount], [ErrSetup] or [ErrSignUpClosed]. Only of an address that
 // the provider has proved it tells whether it has an account.
 func (p *Providers) MayJoin(ctx context.Context, id oauth.Identity) error {
 	email := models.NormalizeEmail(id.Email)
@@ -73,14 +76,17 @@ func (p *Providers) MayJoin(ctx context.Context, id oauth.Identity) error {
 		return ErrHasAccount
 	case !errors.Is(err, ErrNotFound):
 		return err
-	case p.Accounts.Open:
-		return nil
 	}
 	first, err := p.Accounts.IsNew(ctx)
-	if err == nil && !first {
-		err = ErrSignUpClosed
+	switch {
+	case err != nil:
+		return err
+	case first && p.Accounts.Setup != nil:
+		return ErrSetup
+	case !first && !p.Accounts.Open:
+		return ErrSignUpClosed
 	}
-	return err
+	return nil
 }
 
 // Join makes an account with the address that the provider has proved, and links

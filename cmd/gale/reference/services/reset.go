@@ -89,6 +89,7 @@ func (a *Accounts) Reset(ctx context.Context, token, password string, endKeys bo
 	reset = record(reset, a.Audit, u, "password.reset", u.ID, "keys_revoked", strconv.FormatBool(endKeys))
 	u, err = a.Links.UpdateUserByLink(reset, models.ResetLink, l.Hash, a.Now().UTC(), func(u *models.User) error {
 		a.setPassword(u, hash)
+		u.Unproved = false // whose the link was has the mailbox
 		return nil
 	})
 	if err != nil {

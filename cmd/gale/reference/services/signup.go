@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 )
 
@@ -14,8 +15,10 @@ type SignUpStore interface {
 	// NameTaken reports whether somebody has or had the name.
 	NameTaken(ctx context.Context, name string) (bool, error)
 	// CreateUser stores u and returns it. With the hash of a
-	// [models.SignUpLink], that is used up, u gets its address, and all links
-	// of that kind for the address end; ErrNotFound when it does not work.
+	// [models.SignUpLink] or a [models.InviteLink], that is used up, u gets its
+	// address, and with an invitation its role; all links of these kinds for the
+	// address end. It is ErrNotFound when the link does not work, and [ErrNoRole]
+	// when the role is gone.
 	// Without one, u must be the very first, or it is [ErrNotFirst]. The very
 	// first becomes an admin whatever u.Role says. All of this holds when two
 	// sign up at once. A name or address that is taken is a [TakenError], and
@@ -31,7 +34,13 @@ var ErrNotFirst = errors.New("services: there is an account already")
 // a mail: whoever sets relay up may have no mail server yet, and a proven address
 // would not show that it is the right person who came first.
 func (a *Accounts) IsNew(ctx context.Context) (bool, error) {
+	if a.some.Load() {
+		return false, nil
+	}
 	some, err := a.Store.Users(ctx, "", 1)
+	if len(some) > 0 {
+		a.some.Store(true)
+	}
 	return err == nil && len(some) == 0, err
 }
 
@@ -40,8 +49,10 @@ func (a *Accounts) IsNew(ctx context.Context) (bool, error) {
 // password: it is chosen where the link leads, so that whoever typed another's
 // address knows no password of the account. The answer is the same when the
 // address has an account, whose owner is mailed that. Bad input is [Invalid], a
-// name that is taken a [TakenError]: names are public.
-func (a *Accounts) SignUp(ctx context.Context, name, email, password string) (u models.User, first bool, err error) {
+// name that is taken a [TakenError]: names are public. The very first account
+// also needs the token of Setup, where there is one; beyond the limits of its
+// throttle the error is an [*auth.ThrottledError].
+func (a *Accounts) SignUp(ctx context.Context, at auth.Attempt, name, email, password, setup string) (u models.User, first bool, err error) {
 	email = models.NormalizeEmail(email)
 	if first, err = a.IsNew(ctx); err != nil {
 		return u, false, err
@@ -51,12 +62,21 @@ func (a *Accounts) SignUp(ctx context.Context, name, email, password string) (u 
 	bad.check("email", models.CheckEmail(email))
 	if first {
 		bad.check("password", a.checkPassword(password, name, email))
+		if a.Setup != nil {
+			ok, err := a.Setup.check(ctx, at, setup)
+			if err != nil {
+				return u, false, err
+			}
+			if !ok {
+				bad.check("setup", "is not the token in the log of relay's start")
+			}
+		}
 	}
 	if err := bad.err(); err != nil {
 		return u, false, err
 	}
 	if first {
-		u, err = a.create(ctx, models.User{Name: name, Email: email}, password, nil)
+		u, err = a.create(ctx, models.User{Name: name, Email: email, Unproved: true}, password, nil)
 		if !errors.Is(err, ErrNotFirst) {
 			return u, err == nil, err
 		}
@@ -90,7 +110,11 @@ func (a *Accounts) mailSignUp(ctx context.Context, name, email string) error {
 // and what was wished for and is taken by now a [TakenError]; the link works on
 // then.
 func (a *Accounts) ConfirmSignUp(ctx context.Context, token, name, password string) (models.User, error) {
-	l, err := a.LinkOf(ctx, models.SignUpLink, token)
+	return a.join(ctx, models.SignUpLink, token, name, password)
+}
+
+func (a *Accounts) join(ctx context.Context, purpose models.Purpose, token, name, password string) (models.User, error) {
+	l, err := a.LinkOf(ctx, purpose, token)
 	if err != nil {
 		return models.User{}, err
 	}
@@ -100,18 +124,22 @@ func (a *Accounts) ConfirmSignUp(ctx context.Context, token, name, password stri
 	if err := bad.err(); err != nil {
 		return models.User{}, err
 	}
-	u, err := a.create(ctx, models.User{Name: name, Email: l.Email}, password, l.Hash)
+	var detail []string
+	if l.Purpose == models.InviteLink {
+		detail = []string{"invitation", inviteID(l.Hash), "role", string(l.Role)}
+	}
+	u, err := a.create(ctx, models.User{Name: name, Email: l.Email}, password, l.Hash, detail...)
 	if taken, ok := errors.AsType[*TakenError](err); ok && taken.Field == "email" {
 		return models.User{}, ErrNotFound // it has got an account otherwise
 	}
 	return u, err
 }
 
-func (a *Accounts) create(ctx context.Context, u models.User, password string, link []byte) (models.User, error) {
+func (a *Accounts) create(ctx context.Context, u models.User, password string, link []byte, detail ...string) (models.User, error) {
 	hash, err := a.Hasher.Hash(ctx, password)
 	if err != nil {
 		return models.User{}, fmt.Errorf("sign up: %w", err)
 	}
 	u.ID, u.PasswordHash, u.Role, u.CreatedAt = rand.Text(), hash, models.Viewer, a.Now().UTC()
-	return a.SignUps.CreateUser(record(ctx, a.Audit, u, "account.created", u.ID), u, link)
+	return a.SignUps.CreateUser(record(ctx, a.Audit, u, "account.created", u.ID, detail...), u, link)
 }

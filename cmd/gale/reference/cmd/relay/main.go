@@ -8,8 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"os/signal"
-	"syscall"
+	"time"
 
 	"github.com/galeweb/gale"
 	"github.com/galeweb/gale/cmd/gale/reference/app"
@@ -19,13 +18,13 @@ import (
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	if err := run(context.Background(), time.Now()); err != nil {
 		fmt.Fprintln(os.Stderr, "relay:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, began time.Time) error {
 	cfg, err := config.Load()
 	if err != nil {
 		return err
@@ -44,9 +43,6 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	o.Reload = hangup
 	service, err := app.New(o)
 	if err != nil {
 		return errors.Join(err, closeAll(ctx))
@@ -59,7 +55,7 @@ func run(ctx context.Context) error {
 		proxies = append(proxies, netip.MustParsePrefix(network)) // Validate parsed it
 	}
 	return gale.Run(ctx, service.Handler(), gale.Options{
-		Name: "relay", Env: cfg.Env, Addr: cfg.Addr, OpsAddr: cfg.OpsAddr,
+		Name: "relay", Env: cfg.Env, Began: began, Addr: cfg.Addr, OpsAddr: cfg.OpsAddr,
 		Logger: logger, Metrics: metrics, Health: health,
 		Chain:   middleware.DefaultOptions{ClientIP: middleware.ClientIPOptions{Trusted: proxies}, CrossOrigin: service.CrossOrigin()},
 		OnDrain: []func(context.Context){service.Drain},

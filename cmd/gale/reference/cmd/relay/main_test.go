@@ -225,6 +225,8 @@ func TestBadConfiguration(t *testing.T) {
 		{[]string{"RELAY_SMTP_URL=smtp://u:hunter2@mail.example.com?tls=off"}, []string{"SMTP_URL", "tls=off"}},
 		{[]string{"RELAY_SECRET_KEYS=gale1.hunter2"}, []string{"key"}},
 		{[]string{"RELAY_LIMIT_URL=mysql://u:hunter2@h"}, []string{"LIMIT_URL"}},
+		{[]string{"RELAY_SESSION_URL=mysql://u:hunter2@h"}, []string{"SESSION_URL"}},
+		{[]string{"RELAY_SESSION_URL=memcached://u:hunter2@h:1"}, []string{"SESSION_URL"}},
 		{[]string{"RELAY_LIMIT_URL=valkey://u:hunter2@h?master_sett=x"}, []string{"LIMIT_URL", "master_sett"}},
 		{[]string{"RELAY_HUB_URL=valkeys://u:hunter2@h?ca=/no/such.pem"}, []string{"/no/such.pem"}},
 		{[]string{"RELAY_PRESENCE_TTL=1ms"}, []string{"PRESENCE_TTL"}},

@@ -1,4 +1,5 @@
-package handlers
+// Package takeout gives users all that is theirs.
+package takeout
 
 import (
 	"context"
@@ -9,12 +10,23 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth/audit"
-	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/auth/oauth"
+	"github.com/galeweb/gale/cmd/gale/reference/handlers"
+	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/web"
 )
 
+// Handler answers for the account of who is signed in.
+type Handler struct {
+	handlers.Site
+	Accounts *services.Accounts
+	Keys     *services.Keys
+	Factors  *services.Factors
+	Links    oauth.Links // to accounts elsewhere
+}
+
 // Export gives users all that is theirs, as one JSON object.
-func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) Export(w http.ResponseWriter, r *http.Request) error {
 	ctx, user := r.Context(), h.Auth.MustUser(r.Context())
 	keys, err := h.Keys.Store.Keys(ctx, user.ID)
 	if err != nil {
@@ -40,31 +52,31 @@ func (h *Account) Export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := models.Takeout{
+	out := Content{
 		Name: user.Name, Email: user.Email, Role: string(user.Role), CreatedAt: user.CreatedAt,
-		Keys: []models.TakeoutKey{}, Sessions: []models.TakeoutSession{}, Channels: []models.TakeoutChannel{}, Links: []models.TakeoutLink{},
-		Apps: []models.TakeoutApp{}, Factors: []models.TakeoutFactor{}, Codes: factors.Codes,
+		Keys: []Key{}, Sessions: []Session{}, Channels: []Channel{}, Links: []Link{},
+		Apps: []App{}, Factors: []Factor{}, Codes: factors.Codes,
 	}
 	for _, a := range factors.Apps {
-		out.Factors = append(out.Factors, models.TakeoutFactor{Kind: "totp", Name: a.Name, CreatedAt: a.Created, LastUsedAt: used(a.LastUsed)})
+		out.Factors = append(out.Factors, Factor{Kind: "totp", Name: a.Name, CreatedAt: a.Created, LastUsedAt: used(a.LastUsed)})
 	}
 	for _, p := range factors.Passkeys {
-		out.Factors = append(out.Factors, models.TakeoutFactor{Kind: "passkey", Name: p.Name, CreatedAt: p.Created, LastUsedAt: used(p.LastUsed)})
+		out.Factors = append(out.Factors, Factor{Kind: "passkey", Name: p.Name, CreatedAt: p.Created, LastUsedAt: used(p.LastUsed)})
 	}
 	for _, k := range keys {
-		out.Keys = append(out.Keys, models.TakeoutKey{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt, ExpiresAt: k.ExpiresAt, Scopes: k.ScopeList()})
+		out.Keys = append(out.Keys, Key{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt, ExpiresAt: k.ExpiresAt, Scopes: k.ScopeList()})
 	}
 	for _, s := range sessions {
-		out.Sessions = append(out.Sessions, models.TakeoutSession{UserAgent: s.UserAgent, Address: s.Addr, CreatedAt: s.Created, SeenAt: s.Seen})
+		out.Sessions = append(out.Sessions, Session{UserAgent: s.UserAgent, Address: s.Addr, CreatedAt: s.Created, SeenAt: s.Seen})
 	}
 	for _, c := range channels {
-		out.Channels = append(out.Channels, models.TakeoutChannel{Name: c.Name, Title: c.Title, Public: c.Public, CreatedAt: c.CreatedAt})
+		out.Channels = append(out.Channels, Channel{Name: c.Name, Title: c.Title, Public: c.Public, CreatedAt: c.CreatedAt})
 	}
 	for _, l := range links {
-		out.Links = append(out.Links, models.TakeoutLink{Provider: l.Provider, Issuer: l.Issuer, Subject: l.Subject, Email: l.Email, LinkedAt: l.Created, UsedAt: l.Used})
+		out.Links = append(out.Links, Link{Provider: l.Provider, Issuer: l.Issuer, Subject: l.Subject, Email: l.Email, LinkedAt: l.Created, UsedAt: l.Used})
 	}
 	for _, g := range apps {
-		out.Apps = append(out.Apps, models.TakeoutApp{ID: g.ClientID, Name: g.ClientName, Scopes: g.Scopes, AllowedAt: g.Created, UsedAt: g.Used})
+		out.Apps = append(out.Apps, App{ID: g.ClientID, Name: g.ClientName, Scopes: g.Scopes, AllowedAt: g.Created, UsedAt: g.Used})
 	}
 	head, err := json.Marshal(out)
 	if err != nil {
@@ -104,16 +116,16 @@ func used(at time.Time) *time.Time {
 }
 
 // events yields the records by or about a user, the newest first.
-func (h *Account) events(ctx context.Context, user string) iter.Seq2[models.TakeoutEvent, error] {
-	return func(yield func(models.TakeoutEvent, error) bool) {
+func (h *Handler) events(ctx context.Context, user string) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
 		for filter := (audit.Filter{Of: user, Limit: 500}); ; {
 			page, err := h.Audit.List(ctx, filter)
 			if err != nil {
-				yield(models.TakeoutEvent{}, err)
+				yield(Event{}, err)
 				return
 			}
-			for _, e := range eventsOf(user, page.Items) {
-				out := models.TakeoutEvent{At: e.At, Action: e.Action, Outcome: string(e.Outcome), By: e.By, Target: e.Target, UserAgent: e.UserAgent, Detail: e.Detail}
+			for _, e := range handlers.EventsOf(user, page.Items) {
+				out := Event{At: e.At, Action: e.Action, Outcome: string(e.Outcome), By: e.By, Target: e.Target, UserAgent: e.UserAgent, Detail: e.Detail}
 				if e.Addr.IsValid() {
 					out.Address = e.Addr.String()
 				}
@@ -140,8 +152,8 @@ func writeArray[T any](w io.Writer, control *http.ResponseController, name strin
 		if err != nil {
 			return err
 		}
-		if now := time.Now(); now.Sub(moved) > stall/8 { // see unstalled
-			if err := control.SetWriteDeadline(now.Add(stall)); err != nil {
+		if now := time.Now(); now.Sub(moved) > handlers.Stall/8 { // see unstalled
+			if err := control.SetWriteDeadline(now.Add(handlers.Stall)); err != nil {
 				return err
 			}
 			moved = now

@@ -1,34 +1,34 @@
-package models
+package takeout
 
 import "time"
 
-// Takeout is what relay has of a user, but for the events and packets, which
+// Content is what relay has of a user, but for the events and packets, which
 // follow it.
-type Takeout struct {
-	Name      string           `json:"name"`
-	Email     string           `json:"email"`
-	Role      string           `json:"role"`
-	CreatedAt time.Time        `json:"created_at"`
-	Keys      []TakeoutKey     `json:"keys"`
-	Sessions  []TakeoutSession `json:"sessions"`
-	Channels  []TakeoutChannel `json:"channels"`
-	Links     []TakeoutLink    `json:"linked_accounts"`
-	Apps      []TakeoutApp     `json:"apps"`
-	Factors   []TakeoutFactor  `json:"factors"`
-	Codes     int              `json:"recovery_codes"` // that are left
+type Content struct {
+	Name      string    `json:"name"`
+	Email     string    `json:"email"`
+	Role      string    `json:"role"`
+	CreatedAt time.Time `json:"created_at"`
+	Keys      []Key     `json:"keys"`
+	Sessions  []Session `json:"sessions"`
+	Channels  []Channel `json:"channels"`
+	Links     []Link    `json:"linked_accounts"`
+	Apps      []App     `json:"apps"`
+	Factors   []Factor  `json:"factors"`
+	Codes     int       `json:"recovery_codes"` // that are left
 }
 
-// TakeoutFactor is a second factor without what proves it.
-type TakeoutFactor struct {
+// Factor is a second factor without what proves it.
+type Factor struct {
 	Kind       string     `json:"kind"` // "totp" or "passkey"
 	Name       string     `json:"name"`
 	CreatedAt  time.Time  `json:"created_at"`
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
 }
 
-// TakeoutEvent is a record of the audit log by or about the user. Where others
+// Event is a record of the audit log by or about the user. Where others
 // were when they did it is theirs.
-type TakeoutEvent struct {
+type Event struct {
 	At        time.Time         `json:"at"`
 	Action    string            `json:"action"`
 	Outcome   string            `json:"outcome"`
@@ -39,8 +39,8 @@ type TakeoutEvent struct {
 	Detail    map[string]string `json:"detail,omitempty"`
 }
 
-// TakeoutApp is an app that has access to the account.
-type TakeoutApp struct {
+// App is an app that has access to the account.
+type App struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Scopes    []string  `json:"scopes"`
@@ -48,8 +48,8 @@ type TakeoutApp struct {
 	UsedAt    time.Time `json:"used_at"`
 }
 
-// TakeoutKey is an API key without its hash.
-type TakeoutKey struct {
+// Key is an API key without its hash.
+type Key struct {
 	ID         string     `json:"id"`
 	Name       string     `json:"name"`
 	CreatedAt  time.Time  `json:"created_at"`
@@ -59,24 +59,24 @@ type TakeoutKey struct {
 	Scopes     []string   `json:"scopes"`
 }
 
-// TakeoutSession is where the user is signed in.
-type TakeoutSession struct {
+// Session is where the user is signed in.
+type Session struct {
 	UserAgent string    `json:"user_agent"`
 	Address   string    `json:"address"`
 	CreatedAt time.Time `json:"created_at"`
 	SeenAt    time.Time `json:"seen_at"`
 }
 
-// TakeoutChannel is a channel that the user has made.
-type TakeoutChannel struct {
+// Channel is a channel that the user has made.
+type Channel struct {
 	Name      string    `json:"name"`
 	Title     string    `json:"title"`
 	Public    bool      `json:"public"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// TakeoutLink is an account elsewhere that signs the user in.
-type TakeoutLink struct {
+// Link is an account elsewhere that signs the user in.
+type Link struct {
 	Provider string    `json:"provider"`
 	Issuer   string    `json:"issuer"`
 	Subject  string    `json:"subject"`

@@ -1,0 +1,115 @@
+package app_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/galetest"
+	"github.com/galeweb/gale/mail"
+)
+
+func closed(_ testing.TB, s *site) { s.config.SignUp = false }
+
+const invitedSubject = "You are invited"
+
+// invite has an admin invite an address.
+func invite(admin *galetest.Client, email, role string) *galetest.Response {
+	return admin.Post("/admin/users/invitations", url.Values{"email": {email}, "role": {role}})
+}
+
+// accept answers an invitation.
+func accept(c *galetest.Client, token, name string) *galetest.Response {
+	return c.Post("/invitation", url.Values{"token": {token}, "name": {name}, "password": {password}})
+}
+
+// Where visitors may make no accounts, no page offers it, and admins invite.
+func TestInvitations(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		visitor := s.Stranger().Browser()
+		visitor.Get("/").Status(http.StatusOK).Contains("the first account becomes the admin")
+		admin := s.signUp("ada")
+		for _, page := range []string{"/", "/sign-in", "/invitation?token=x"} {
+			if text := visitor.Get(page).Text(); strings.Contains(text, "/sign-up") || strings.Contains(text, "becomes the admin") {
+				t.Errorf("%s offers to sign up", page)
+			}
+		}
+		if text := visitor.Get("/sign-up").Status(http.StatusOK).Contains("by invitation").Text(); strings.Contains(text, "<button>") {
+			t.Error("the page to sign up has its form")
+		}
+		admin.Get("/admin/users/invitations").Status(http.StatusOK).Contains("Nobody is invited")
+		invite(admin, "no", "viewer").Status(http.StatusUnprocessableEntity).Contains("Must look like")
+		invite(admin, "ADA@example.com", "viewer").Status(http.StatusUnprocessableEntity).Contains("Has an account already")
+		invite(admin, "bob@example.com", "king").Status(http.StatusUnprocessableEntity).Contains("Does not exist")
+		invite(admin, "Bob@example.com", "operator").Status(http.StatusSeeOther)
+		old := s.token("bob@example.com", invitedSubject)
+		visitor.Get("/invitation?token=" + old).Status(http.StatusOK).Contains("bob@example.com")
+		invite(admin, "cay@example.com", "viewer").Status(http.StatusSeeOther)
+		cay := s.token("cay@example.com", invitedSubject)
+		list := admin.Get("/admin/users/invitations").Status(http.StatusOK).Contains("bob@example.com").Text()
+		// One address has one; it makes one account, with the role, and a proved address.
+		invite(admin, "bob@example.com", "operator").Status(http.StatusSeeOther)
+		m, err := s.outbox.Wait(t.Context(), func(m mail.Message) bool { return m.IsTo("bob@example.com") && !strings.Contains(m.Text, old) })
+		assert.NoError(t, err)
+		token := linkInMail.FindStringSubmatch(m.Text)[2]
+		accept(visitor, old, "bob").Status(http.StatusNotFound)
+		accept(visitor, token, "ada").Status(http.StatusUnprocessableEntity).Contains("Is taken already")
+		accept(visitor, token, "bob").Status(http.StatusSeeOther)
+		visitor.Get("/profile").Status(http.StatusOK).Contains("· operator ·")
+		accept(s.Stranger().Browser(), token, "bob2").Status(http.StatusNotFound)
+		bob, err := s.store.UserByEmail(t.Context(), "bob@example.com")
+		assert.NoError(t, err)
+		assert.Equal(t, bob.Unproved, false)
+		// What is revoked does not work, nor does it count twice.
+		id := s.match(`/admin/users/invitations/([0-9a-f]{64})/revoke`, list[strings.Index(list, "cay@example.com"):])
+		admin.Post("/admin/users/invitations/"+id+"/revoke", nil).Status(http.StatusSeeOther)
+		admin.Post("/admin/users/invitations/"+id+"/revoke", nil).Status(http.StatusNotFound)
+		accept(s.Stranger().Browser(), cay, "cay").Status(http.StatusNotFound)
+		for action, want := range map[string]int{"user.invited": 3, "invitation.revoked": 1, "account.created": 2} {
+			found := s.records(action)
+			assert.Equal(t, len(found), want)
+			for _, e := range found {
+				if strings.Contains(e.Target, "@") {
+					t.Errorf("%s tells the address", action)
+				}
+			}
+		}
+		assert.Equal(t, s.records("account.created")[1].Detail["role"], "operator")
+	}, closed)
+}
+
+// An invitation ends after a week, with the rights of who has sent it, and is no
+// other kind of link.
+func TestInvitationsEnd(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		admin := s.signUp("ada")
+		eve := s.user("eve", models.Admin)
+		evil := s.signIn("eve")
+		invite(evil, "mallory@example.com", "admin").Status(http.StatusSeeOther)
+		token := s.token("mallory@example.com", invitedSubject)
+		for _, path := range []string{"/sign-up/confirm", "/reset/confirm", "/proof"} {
+			s.Stranger().Browser().Get(path + "?token=" + token).Status(http.StatusNotFound)
+		}
+		admin.Post("/admin/users/"+eve.ID, url.Values{"role": {"viewer"}}).Status(http.StatusSeeOther)
+		accept(s.Stranger().Browser(), token, "mallory").Status(http.StatusNotFound)
+		evil.Get("/admin/users/invitations").Status(http.StatusForbidden)
+		invite(evil, "mallory@example.com", "admin").Status(http.StatusForbidden)
+
+		// Who has an account by another way needs no invitation, and gets none of its rights.
+		invite(admin, "dan@example.com", "operator").Status(http.StatusSeeOther)
+		dan := s.token("dan@example.com", invitedSubject)
+		s.signUp("dan").Get("/profile").Status(http.StatusOK).Contains("· viewer ·")
+		accept(s.Stranger().Browser(), dan, "dan2").Status(http.StatusNotFound)
+
+		invite(admin, "bob@example.com", "viewer").Status(http.StatusSeeOther)
+		bob := s.token("bob@example.com", invitedSubject)
+		s.clock.Advance(7*24*time.Hour - time.Minute)
+		s.Stranger().Browser().Get("/invitation?token=" + bob).Status(http.StatusOK)
+		s.clock.Advance(time.Minute)
+		accept(s.Stranger().Browser(), bob, "bob").Status(http.StatusNotFound)
+	})
+}
