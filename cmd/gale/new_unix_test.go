@@ -43,7 +43,9 @@ func TestNewBuilds(t *testing.T) {
 	} {
 		assert.Equal(t, goCommand(t, dir, args...), "")
 	}
-	goCommand(t, dir, "go", "test", "-short", "./...")
+	// What the other tests of app and database try is tried where they were copied
+	// from, and go vet has compiled them.
+	goCommand(t, dir, "go", "test", "-short", "-run", "TestAccess|TestMigrations|TestEnvExample|Test[A-Z][a-z]+$", "./...")
 }
 
 func TestNewRun(t *testing.T) {

@@ -39,7 +39,7 @@ func TestFirstAccountOfProduction(t *testing.T) {
 		c.Get("/sign-up").Status(http.StatusOK).Contains("by invitation")
 		form.Set("name", "eve")
 		c.Post("/sign-up", form).Status(http.StatusUnprocessableEntity).Contains("by invitation")
-	}, production, func(_ testing.TB, s *site) { s.config.SignUp = false })
+	}, production, requiredOf("off"), func(_ testing.TB, s *site) { s.config.SignUp = false })
 }
 
 // Guesses are bounded.

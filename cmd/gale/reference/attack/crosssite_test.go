@@ -99,7 +99,7 @@ func TestDisguisedRequests(t *testing.T) {
 			vic.do(http.MethodPost, "/profile/name", kind, "name=changed").is(http.StatusUnsupportedMediaType, http.StatusBadRequest)
 		}
 		// A link that changes something.
-		for _, path := range []string{"/profile/name?name=changed", "/sign-out", "/profile/delete", "/profile/name?_method=POST&name=changed", "/profile/recovery"} {
+		for _, path := range []string{"/profile/name?name=changed", "/sign-out", "/profile/delete", "/profile/name?_method=POST&name=changed", "/profile/sessions/revoke"} {
 			c := vic.with("X-HTTP-Method-Override", "POST").with("X-HTTP-Method", "POST").with("X-Method-Override", "POST")
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
 				c.do(method, path, "", "").is(http.StatusMethodNotAllowed)
