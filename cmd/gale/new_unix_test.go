@@ -43,9 +43,9 @@ func TestNewBuilds(t *testing.T) {
 	} {
 		assert.Equal(t, goCommand(t, dir, args...), "")
 	}
-	// What the other tests of app and database try is tried where they were copied
-	// from, and go vet has compiled them.
-	goCommand(t, dir, "go", "test", "-short", "-run", "TestAccess|TestMigrations|TestEnvExample|Test[A-Z][a-z]+$", "./...")
+	// go vet has compiled all tests, which run where they were copied from; those
+	// with a name of one word are enough to see that the copy works.
+	goCommand(t, dir, "go", "test", "-short", "-run", "^Test[A-Z][a-z]+$", "./...")
 }
 
 func TestNewRun(t *testing.T) {

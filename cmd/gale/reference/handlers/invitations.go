@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
@@ -76,22 +75,5 @@ func (h *Accounts) InvitationPage(w http.ResponseWriter, r *http.Request) error 
 
 // AcceptInvitation makes the account and signs its owner in.
 func (h *Accounts) AcceptInvitation(w http.ResponseWriter, r *http.Request) error {
-	private(w)
-	in, err := web.Form[struct {
-		Token    string `form:"token"`
-		Email    string `form:"email"` // for password managers; the link's counts
-		Name     string `form:"name"`
-		Password string `form:"password,verbatim"`
-	}](w, r)
-	if err == nil {
-		user, failed := h.Service.AcceptInvitation(r.Context(), in.Token, in.Name, in.Password)
-		if failed == nil {
-			return h.enter(w, r, user, auth.MethodPassword, false, "/")
-		}
-		err = failed
-	}
-	if errors.Is(err, services.ErrNotFound) {
-		return h.dead(w, r)
-	}
-	return h.again(w, r, "accounts/invitation", newForm("token", in.Token, "name", in.Name, "email", in.Email), err)
+	return h.join(w, r, "accounts/invitation", h.Service.AcceptInvitation)
 }

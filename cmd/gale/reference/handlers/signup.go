@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -71,6 +72,12 @@ func (h *Accounts) ConfirmSignUpPage(w http.ResponseWriter, r *http.Request) err
 
 // ConfirmSignUp makes the account and signs its owner in.
 func (h *Accounts) ConfirmSignUp(w http.ResponseWriter, r *http.Request) error {
+	return h.join(w, r, "accounts/sign-up-confirm", h.Service.ConfirmSignUp)
+}
+
+// join takes the form of a page that a mail's link has led to, and signs the owner
+// of the account in that it makes.
+func (h *Accounts) join(w http.ResponseWriter, r *http.Request, page string, open func(ctx context.Context, token, name, password string) (models.User, error)) error {
 	private(w)
 	in, err := web.Form[struct {
 		Token    string `form:"token"`
@@ -79,7 +86,7 @@ func (h *Accounts) ConfirmSignUp(w http.ResponseWriter, r *http.Request) error {
 		Password string `form:"password,verbatim"`
 	}](w, r)
 	if err == nil {
-		user, failed := h.Service.ConfirmSignUp(r.Context(), in.Token, in.Name, in.Password)
+		user, failed := open(r.Context(), in.Token, in.Name, in.Password)
 		if failed == nil {
 			return h.enter(w, r, user, auth.MethodPassword, false, "/")
 		}
@@ -88,5 +95,5 @@ func (h *Accounts) ConfirmSignUp(w http.ResponseWriter, r *http.Request) error {
 	if errors.Is(err, services.ErrNotFound) {
 		return h.dead(w, r)
 	}
-	return h.again(w, r, "accounts/sign-up-confirm", newForm("token", in.Token, "name", in.Name, "email", in.Email), err)
+	return h.again(w, r, page, newForm("token", in.Token, "name", in.Name, "email", in.Email), err)
 }
