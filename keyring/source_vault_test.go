@@ -1,11 +1,15 @@
 package keyring_test
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -233,11 +237,25 @@ func TestVaultOverTLS(t *testing.T) {
 	write(t, ca, "not one", 0o644)
 	_, failure = load(t, src)
 	assert.Contains(t, failure, "no certificate in PEM")
+	write(t, ca, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: strangeAuthority(t)})), 0o644)
+	_, failure = load(t, src)
+	assert.Contains(t, failure, "certificate")
 	assert.Equal(t, len(v.requests), 0)
 	write(t, ca, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})), 0o644)
 	text, failure := load(t, src)
 	assert.Equal(t, failure, "")
 	assert.Equal(t, text, "abc")
+}
+
+// strangeAuthority is one that has vouched for nobody.
+func strangeAuthority(t *testing.T) []byte {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	assert.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	assert.NoError(t, err)
+	return der
 }
 
 func TestVaultOptionsThatCannotBe(t *testing.T) {
