@@ -65,7 +65,10 @@ func (p *place) load(ctx context.Context) (keyring.Set, error) {
 // change replaces the keys by what edit makes of them. What edit says goes to
 // standard output, or, where that takes the new value, to standard error.
 func (p *place) change(cmd *cobra.Command, edit func(set keyring.Set, say io.Writer) (keyring.Set, error)) error {
-	if p.env != "" && p.file == "" && os.Getenv(p.env) == "" && os.Getenv(p.env+"_FILE") != "" {
+	if err := p.given(); err != nil {
+		return err
+	}
+	if p.env != "" && os.Getenv(p.env) == "" && os.Getenv(p.env+"_FILE") != "" && os.Getenv(p.env+"_URL") == "" {
 		return fmt.Errorf("the keys are in the file that %s_FILE names; give that by --file", p.env)
 	}
 	if p.file == "" {

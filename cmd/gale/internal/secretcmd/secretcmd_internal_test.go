@@ -285,6 +285,9 @@ func TestKeysInVault(t *testing.T) { // not parallel: it sets a variable
 		assert.Equal(t, stdout, "")
 		assert.Contains(t, failure, want)
 	}
+	t.Setenv("SECRETCMD_KEYS_FILE", b.file)
+	_, _, failure := b.gale("rotate", "--env", "SECRETCMD_KEYS")
+	assert.Contains(t, failure, "SECRETCMD_KEYS_FILE and SECRETCMD_KEYS_URL are set")
 	assert.Equal(t, b.set().String(), before.String())
 	b.alone()
 	assert.Equal(t, written.Load(), false)

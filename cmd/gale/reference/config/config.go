@@ -74,8 +74,9 @@ func (c Config) RequireFactor() string {
 // KeysCredential is the name of the credential of systemd that has the keys, or
 // "". SecretKeys has them too; it is told apart because it can be read again.
 func (c Config) KeysCredential() string {
+	const variable = "RELAY_SECRET_KEYS"
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
-	for _, name := range []string{"RELAY_SECRET_KEYS", "relay_secret_keys"} {
+	for _, name := range []string{variable, strings.ToLower(variable)} {
 		if _, err := os.Stat(filepath.Join(dir, name)); dir != "" && err == nil {
 			return name
 		}
