@@ -102,7 +102,7 @@ func (c Config) keysProblem() error {
 	}
 	switch {
 	case len(places) > 1:
-		return fmt.Errorf("%s are set, but the keys come from one place; unset all others", strings.Join(places, " and "))
+		return fmt.Errorf("%s are set, but keys come from one place; unset all but one of them", strings.Join(places, " and "))
 	case len(places) == 0 && c.Production():
 		return errors.New("SECRET_KEYS is required in production: run gale secret new --file relay.keys, and set RELAY_SECRET_KEYS_FILE to the file, or RELAY_SECRET_KEYS_URL to where it is in Vault")
 	}
