@@ -60,6 +60,14 @@ type Options struct {
 	// called once for each. Presence, [Hub.Disconnect] and [Hub.Slow] go by it.
 	// Defaults to nobody.
 	Identify func(ctx context.Context) Identity
+	// Extend, when set, is asked when the Until of a connection's Identity has
+	// come: it returns when the credential ends by now, for one that use extends,
+	// such as a session that idles out. A connection whose credential has ended is
+	// closed with code 1008; so it is for the zero time. On an error, which is
+	// logged, it is closed and its client asked to connect again. ctx has the values
+	// of the connection's request, and 10 s. A connection is asked for once a second
+	// at most, which is how late the end may come. Defaults to Until being the end.
+	Extend func(ctx context.Context) (until time.Time, err error)
 	// Authenticate, when set, has clients say who they are in their first
 	// message, for those who can send neither cookies nor headers. It returns the
 	// connection's context, made from ctx, or [ErrForbidden]; any other error is

@@ -22,7 +22,8 @@ type Identity struct {
 	// Session is the id of his session, for [Match]. It is shown to nobody.
 	Session string
 	// Until is when the connection is closed, with code 1008: the end of the
-	// credential that it came with, by the system's clock. Defaults to never.
+	// credential that it came with, by the system's clock; [Options].Extend may
+	// move it. Defaults to never.
 	Until time.Time
 	// Info is what presence tells of the connection besides the user, such as a
 	// name to show: anything that encodes as at most 1 KiB of JSON. Defaults to
@@ -56,8 +57,11 @@ func (h *Hub) admit(l link, kind transport, known bool) (*client, error) {
 		c.who = &visitor{timer: time.AfterFunc(h.o.AuthTimeout, func() { c.turnAway(hubwire.CodeUnauthenticated, ws.CodePolicy) })}
 		c.mu.Unlock()
 	case h.o.Identify != nil:
-		c.who = h.visitor(l.context())
-		c.expireLocked() // nobody else has it yet
+		who := h.visitor(l.context())
+		c.mu.Lock() // the timer wants it
+		c.who = who
+		c.expireLocked()
+		c.mu.Unlock()
 	}
 	h.clientsMu.Lock()
 	defer h.clientsMu.Unlock()
@@ -141,7 +145,42 @@ func (c *client) expireLocked() {
 	if c.who.until.IsZero() || c.ended {
 		return
 	}
-	c.who.timer = time.AfterFunc(time.Until(c.who.until), func() { c.link.close(ws.CodePolicy, "access has ended") })
+	c.who.timer = time.AfterFunc(time.Until(c.who.until), c.expire)
+}
+
+// extendEvery is how often Extend is asked for one connection at most: an
+// application whose clock is behind the system's must not be asked all the time.
+const extendEvery = time.Second
+
+// expire is called when the credential was to end.
+func (c *client) expire() {
+	if c.h.o.Extend == nil {
+		c.link.close(ws.CodePolicy, "access has ended")
+		return
+	}
+	c.h.spawn(func(context.Context) { c.extend() })
+}
+
+// extend closes the connection unless its credential has got a later end.
+func (c *client) extend() {
+	ctx, cancel := c.bounded()
+	defer cancel()
+	until, err := c.h.o.Extend(ctx)
+	switch {
+	case err != nil:
+		if c.link.context().Err() == nil {
+			c.h.logger.ErrorContext(ctx, "hub: Extend failed", "error", err)
+			c.restart() // who comes again is asked who he is
+		}
+	case !time.Now().Before(until):
+		c.link.close(ws.CodePolicy, "access has ended")
+	default:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !c.ended {
+			c.who.timer.Reset(max(time.Until(until), extendEvery))
+		}
+	}
 }
 
 // authenticated returns the context of whose token it is. An error that is not
