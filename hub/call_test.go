@@ -199,7 +199,7 @@ func TestAttackIdleStream(t *testing.T) {
 				ends := map[string]time.Time{
 					"idle": began.Add(time.Minute), // not used since
 					"busy": began.Add(2 * time.Minute),
-					"slow": began.Add(time.Minute + extendEvery),
+					"slow": began.Add(time.Minute + time.Second),
 				}
 				asked := 0
 				o := Options{
@@ -247,14 +247,14 @@ func TestAttackIdleStream(t *testing.T) {
 				time.Sleep(time.Nanosecond)
 				synctest.Wait()
 				assert.Equal(t, closed(), map[string]int{"idle": 1008, "busy": 0, "slow": 0, "err": 1012, "left": 0})
-				time.Sleep(extendEvery)
+				time.Sleep(time.Second)
 				synctest.Wait()
 				assert.Equal(t, closed(), map[string]int{"idle": 1008, "busy": 0, "slow": 1008, "err": 1012, "left": 0})
 				mu.Lock()
 				assert.Equal(t, asked, 5)
 				ends["busy"] = time.Time{} // signed out, of which nobody told
 				mu.Unlock()
-				time.Sleep(time.Minute - extendEvery - 1)
+				time.Sleep(time.Minute - time.Second - 1)
 				assert.Equal(t, clients["busy"].link.closed(), 0)
 				time.Sleep(time.Nanosecond)
 				synctest.Wait()

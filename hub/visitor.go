@@ -51,18 +51,15 @@ type visitor struct {
 func (h *Hub) admit(l link, kind transport, known bool) (*client, error) {
 	c := &client{h: h, link: l, kind: kind, known: known, number: h.numbers.Add(1)}
 	c.remotes = c.room[:0]
+	c.mu.Lock() // the timers want it
 	switch {
 	case !known:
-		c.mu.Lock() // the timer wants it
 		c.who = &visitor{timer: time.AfterFunc(h.o.AuthTimeout, func() { c.turnAway(hubwire.CodeUnauthenticated, ws.CodePolicy) })}
-		c.mu.Unlock()
 	case h.o.Identify != nil:
-		who := h.visitor(l.context())
-		c.mu.Lock() // the timer wants it
-		c.who = who
+		c.who = h.visitor(l.context())
 		c.expireLocked()
-		c.mu.Unlock()
 	}
+	c.mu.Unlock()
 	h.clientsMu.Lock()
 	defer h.clientsMu.Unlock()
 	if h.draining {
@@ -142,44 +139,27 @@ func (c *client) authenticate(r hubwire.Request, err error) {
 
 // expireLocked has the connection closed when its credential ends.
 func (c *client) expireLocked() {
-	if c.who.until.IsZero() || c.ended {
-		return
+	if !c.who.until.IsZero() && !c.ended {
+		c.who.timer = time.AfterFunc(time.Until(c.who.until), func() { c.h.spawn(c.extend) })
 	}
-	c.who.timer = time.AfterFunc(time.Until(c.who.until), c.expire)
-}
-
-// extendEvery is how often Extend is asked for one connection at most: an
-// application whose clock is behind the system's must not be asked all the time.
-const extendEvery = time.Second
-
-// expire is called when the credential was to end.
-func (c *client) expire() {
-	if c.h.o.Extend == nil {
-		c.link.close(ws.CodePolicy, "access has ended")
-		return
-	}
-	c.h.spawn(func(context.Context) { c.extend() })
 }
 
 // extend closes the connection unless its credential has got a later end.
-func (c *client) extend() {
+func (c *client) extend(context.Context) {
 	ctx, cancel := c.bounded()
 	defer cancel()
 	until, err := c.h.o.Extend(ctx)
 	switch {
-	case err != nil:
-		if c.link.context().Err() == nil {
-			c.h.logger.ErrorContext(ctx, "hub: Extend failed", "error", err)
-			c.restart() // who comes again is asked who he is
-		}
+	case err != nil && c.link.context().Err() == nil:
+		c.h.logger.ErrorContext(ctx, "hub: Extend failed", "error", err)
+		c.restart() // who comes again is asked who he is
 	case !time.Now().Before(until):
 		c.link.close(ws.CodePolicy, "access has ended")
 	default:
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if !c.ended {
-			c.who.timer.Reset(max(time.Until(until), extendEvery))
-		}
+		c.who.until = time.Now().Add(max(time.Until(until), time.Second)) // its clock may be behind
+		c.expireLocked()
 	}
 }
 

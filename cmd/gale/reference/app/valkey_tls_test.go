@@ -109,7 +109,8 @@ func TestValkeyByTLS(t *testing.T) {
 	} {
 		_, _, err := app.OpenSessions(bad.url, "tls")
 		_, _, err2 := app.OpenLimits(bad.url, "tls", nil)
-		for setting, err := range map[string]error{"SESSION_URL": err, "LIMIT_URL": err2} {
+		_, _, err3 := app.OpenBroker(ctx, bad.url, "tls", slog.New(slog.DiscardHandler))
+		for setting, err := range map[string]error{"SESSION_URL": err, "LIMIT_URL": err2, "HUB_URL": err3} {
 			if err == nil {
 				t.Errorf("%s: %s is taken", what, setting)
 				continue
