@@ -237,3 +237,23 @@ func TestOwnErrorPage(t *testing.T) {
 			Contains("ours: unauthorized_client: The client is disabled.")
 	})
 }
+
+// TestAnswersAreStoredWithTheirRecord: what a user answers, and the record of it,
+// are stored together or not at all. The other changes are in internal/alsotest.
+func TestAnswersAreStoredWithTheirRecord(t *testing.T) {
+	t.Parallel()
+	run(t, nil, func(t *testing.T, c *galetest.Client, a *app) {
+		client := a.register(t, nil)
+		session := galeoidc.Session{UserID: "ada", AuthTime: a.users.since}
+		asked := func() string { return authorize(t, c, "ada", ask(client)).Query().Get("request") }
+		first, second := asked(), asked()
+		galetest.Also(t, a.db, func(ctx context.Context) error {
+			_, err := a.server.Deny(ctx, first)
+			return err
+		})
+		galetest.Also(t, a.db, func(ctx context.Context) error {
+			_, err := a.server.Approve(ctx, second, session)
+			return err
+		})
+	})
+}
