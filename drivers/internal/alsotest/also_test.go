@@ -158,9 +158,11 @@ func factors(t *testing.T) {
 			return s.Replace(ctx, "ada", [][]byte{{1}, {2}, {3}}, now)
 		},
 		map[string]change[*recovery.SQLStore]{
-			"Replace": func(ctx context.Context, s *recovery.SQLStore) error { return s.Replace(ctx, "ada", [][]byte{{4}, {5}}, now) },
-			"Remove":  func(ctx context.Context, s *recovery.SQLStore) error { return s.Replace(ctx, "ada", nil, now) },
-			"Use":     func(ctx context.Context, s *recovery.SQLStore) error { return yes(s.Use(ctx, "ada", [][]byte{{2}})) },
+			"Replace": func(ctx context.Context, s *recovery.SQLStore) error {
+				return s.Replace(ctx, "ada", [][]byte{{4}, {5}}, now)
+			},
+			"Remove": func(ctx context.Context, s *recovery.SQLStore) error { return s.Replace(ctx, "ada", nil, now) },
+			"Use":    func(ctx context.Context, s *recovery.SQLStore) error { return yes(s.Use(ctx, "ada", [][]byte{{2}})) },
 		})
 }
 
@@ -174,9 +176,13 @@ func links(t *testing.T) {
 			return errors.Join(s.Add(ctx, link("1")), s.Add(ctx, link("2")))
 		},
 		map[string]change[*oauth.SQLStore]{
-			"Add":        func(ctx context.Context, s *oauth.SQLStore) error { return s.Add(ctx, link("3")) },
-			"Touch":      func(ctx context.Context, s *oauth.SQLStore) error { return s.Touch(ctx, "https://idp.test", "1", now.Add(1e9)) },
-			"Remove":     func(ctx context.Context, s *oauth.SQLStore) error { return s.Remove(ctx, "ada", "https://idp.test", "1", true) },
+			"Add": func(ctx context.Context, s *oauth.SQLStore) error { return s.Add(ctx, link("3")) },
+			"Touch": func(ctx context.Context, s *oauth.SQLStore) error {
+				return s.Touch(ctx, "https://idp.test", "1", now.Add(1e9))
+			},
+			"Remove": func(ctx context.Context, s *oauth.SQLStore) error {
+				return s.Remove(ctx, "ada", "https://idp.test", "1", true)
+			},
 			"RemoveUser": func(ctx context.Context, s *oauth.SQLStore) error { return s.RemoveUser(ctx, "ada") },
 		})
 }

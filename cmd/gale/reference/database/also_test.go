@@ -96,8 +96,10 @@ func TestEveryChangeIsStoredWithItsRecordOrNotAtAll(t *testing.T) {
 			ctx = s.KeepFactor(s.EndCodes(ctx, "id-bob"), "id-bob", func(models.User) bool { return false })
 			return s.passkeys.Delete(ctx, "id-bob", "AQ")
 		},
-		"link":      func(ctx context.Context, s stores) error { return s.links.Add(ctx, bobs("2")) },
-		"link away": func(ctx context.Context, s stores) error { return s.links.Remove(s.KeepWay(ctx, "id-bob"), "id-bob", elsewhere, subject, false) },
+		"link": func(ctx context.Context, s stores) error { return s.links.Add(ctx, bobs("2")) },
+		"link away": func(ctx context.Context, s stores) error {
+			return s.links.Remove(s.KeepWay(ctx, "id-bob"), "id-bob", elsewhere, subject, false)
+		},
 		"channel": func(ctx context.Context, s stores) error {
 			_, err := s.CreateChannel(ctx, models.Channel{Name: "lab", OwnerID: "id-bob", CreatedAt: start})
 			return err
