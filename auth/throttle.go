@@ -217,7 +217,11 @@ func (t *Throttle) Check(ctx context.Context, a Attempt, verify func(context.Con
 			return false, refused
 		}
 	}
-	ok, err := verify(ctx)
+	source := ratelimit.Network(a.Addr, 32, 64)
+	if known {
+		source = accountKey(a.Account)
+	}
+	ok, err := verify(sourceKey.With(ctx, source))
 	failures, right := takes[:len(takes)-len(t.o.Right)], takes[len(takes)-len(t.o.Right):]
 	switch {
 	case err != nil:

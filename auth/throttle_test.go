@@ -201,7 +201,7 @@ func TestManyAccountsFromManyAddresses(t *testing.T) {
 		}
 		assert.Equal(t, d.try(auth.Attempt{Account: "bob", Addr: home}, true).By, "total")
 		assert.Equal(t, d.try(auth.Attempt{Account: "bob", Addr: netip.MustParseAddr("2001:db8::1")}, true).By, "total") // of the account
-		assert.Equal(t, d.try(auth.Attempt{Account: "cay", Addr: home.Next()}, true).By, "total")                       // of the network
+		assert.Equal(t, d.try(auth.Attempt{Account: "cay", Addr: home.Next()}, true).By, "total")                        // of the network
 		clear(d.looked)
 		flood() // from other networks
 		assert.True(t, len(d.looked) <= 725, fmt.Sprint(len(d.looked), " accounts were tried in the next minute"))
