@@ -233,6 +233,16 @@ func oidc(t *testing.T) {
 				_, err = s.UpdateClient(ctx, seen, c)
 				return err
 			},
+			"GrantTypes": func(ctx context.Context, s *galeoidc.Store) error {
+				seen, err := s.Client(ctx, "app")
+				if err != nil {
+					return err
+				}
+				c := seen
+				c.GrantTypes = []string{galeoidc.ClientCredentials}
+				_, err = s.UpdateClient(ctx, seen, c)
+				return err
+			},
 			"RotateSecret": func(ctx context.Context, s *galeoidc.Store) error {
 				_, err := s.RotateSecret(ctx, "app", time.Hour)
 				return err
