@@ -93,7 +93,8 @@ func (a *Apps) recorded(ctx context.Context, admin models.User, action string, c
 
 // Acts reports whether it acts for users, and Refreshes whether it goes on to while
 // they are away.
-func (r RegisteredApp) Acts() bool      { return slices.Contains(r.GrantTypes, galeoidc.AuthorizationCode) }
+func (r RegisteredApp) Acts() bool { return slices.Contains(r.GrantTypes, galeoidc.AuthorizationCode) }
+
 func (r RegisteredApp) Refreshes() bool { return slices.Contains(r.GrantTypes, galeoidc.RefreshToken) }
 
 // RegisteredApp is an app, and who has registered it.
