@@ -49,7 +49,7 @@ func TestKeepWay(t *testing.T) {
 		s := database.New(d, newKeys(t).ring)
 		links, passkeys := s.LinkedAccounts(), passkey.NewSQLStore(d)
 		u, link := joiner("ada", "1")
-		u, err := s.CreateLinkedUser(t.Context(), u, link, false)
+		u, err := s.CreateLinkedUser(t.Context(), u, link, false, nil)
 		assert.NoError(t, err)
 		key := passkey.Credential{ID: "AQ", UserID: u.ID, UserHandle: []byte("h"), PublicKey: []byte("k"), Created: start}
 		unlink := func(ctx context.Context) error { return links.Remove(ctx, u.ID, link.Issuer, link.Subject, false) }
