@@ -121,7 +121,7 @@ var goOnWith = regexp.MustCompile(`href="(/sign-in/with/oidc\?next=[^"]+)"`)
 // follow opens the page of an invitation and returns where its button leads.
 func (s *site) follow(c *galetest.Client, token string) string {
 	s.t.Helper()
-	found := goOnWith.FindStringSubmatch(c.Get("/invitation?token=" + token).Status(http.StatusOK).HasHeader("Referrer-Policy", "same-origin").Text())
+	found := goOnWith.FindStringSubmatch(c.Get("/invitation?token="+token).Status(http.StatusOK).HasHeader("Referrer-Policy", "same-origin").Text())
 	if found == nil {
 		s.t.Fatal("the invitation cannot be accepted by a provider")
 	}

@@ -195,7 +195,7 @@ type joinPage struct {
 	Form            *Form
 	Provider, Email string
 	Role            models.Role // of who is invited, or ""
-	Why             string // "", "unproved", "account", "closed" or "setup"
+	Why             string      // "", "unproved", "account", "closed" or "setup"
 }
 
 // JoinPage is where who comes from a provider and is nobody here gets an account.
