@@ -158,6 +158,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/profile/passkeys/{id}/remove", factors.RemovePasskey).Name("passkeys.remove")
 			get("/profile/recovery", factors.NewCodesPage).Name("codes.new")
 			post("/profile/recovery", factors.NewCodes).Name("codes.renew")
+			post("/profile/password/remove", security.RemovePassword).Name("profile.password.remove")
 			elsewhere.linking(r)
 		})
 		r.Group("", func(r *router.Router) {

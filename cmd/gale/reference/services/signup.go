@@ -122,11 +122,7 @@ func (a *Accounts) join(ctx context.Context, purpose models.Purpose, token, name
 	if err := bad.err(); err != nil {
 		return models.User{}, err
 	}
-	var detail []string
-	if l.Purpose == models.InviteLink {
-		detail = []string{"invitation", inviteID(l.Hash), "role", string(l.Role)}
-	}
-	u, err := a.create(ctx, models.User{Name: name, Email: l.Email}, password, l.Hash, detail...)
+	u, err := a.create(ctx, models.User{Name: name, Email: l.Email}, password, l.Hash, accepted(l)...)
 	if taken, ok := errors.AsType[*TakenError](err); ok && taken.Field == "email" {
 		return models.User{}, ErrNotFound // it has got an account otherwise
 	}
