@@ -58,7 +58,15 @@ func formsOf(page, body string) (all []form) {
 				}
 			}
 		}
-		for _, i := range inputs.FindAllStringSubmatch(m[2], -1) {
+		within := inputs.FindAllStringSubmatch(m[2], -1)
+		if id := a["id"]; id != "" { // and those that say so from elsewhere in the page
+			for _, i := range inputs.FindAllStringSubmatch(body, -1) {
+				if strings.Contains(i[2], `form="`+id+`"`) {
+					within = append(within, i)
+				}
+			}
+		}
+		for _, i := range within {
 			a := attributesOf(i[2])
 			if a["name"] == "" || a["type"] == "checkbox" && f.has(a["name"]) {
 				continue

@@ -142,6 +142,7 @@ func (c *visitor) try(method, path, contentType, body string) (answer, error) {
 	if host := c.header.Get("Host"); host != "" {
 		r.Host = host
 	}
+	c.s.sends(method, path, contentType, body)
 	res, err := c.http.Do(r)
 	if err != nil {
 		return answer{}, err
@@ -153,7 +154,40 @@ func (c *visitor) try(method, path, contentType, body string) (answer, error) {
 	for _, cookie := range res.Cookies() {
 		c.s.keep(cookie, c.cookies)
 	}
+	a.note()
 	return a, err
+}
+
+// handedOut are the secrets that relay gives away, each with a word that is beside
+// it: what is shown once, what forms carry, and what an app gets.
+var handedOut = []struct {
+	beside  string
+	pattern *regexp.Regexp
+}{
+	{"pkt_", regexp.MustCompile(`(pkt_[A-Za-z0-9_]{40,})`)},
+	{`class="secret"`, regexp.MustCompile(`class="secret">([^<]+)<`)},
+	{"<code>", regexp.MustCompile(`<code>([0-9A-Z]{5}-[0-9A-Z]{5}|[A-Z2-7 ]{39})</code>`)},
+	{`name="token"`, regexp.MustCompile(`name="token" value="([\w-]{43})"`)},
+	{`_token"`, regexp.MustCompile(`_token":"([^"]+)"`)},
+	{`"state"`, regexp.MustCompile(`"state":"([^"]+)"`)},
+}
+
+// note notes the secrets of an answer, whoever has asked for what.
+func (a answer) note() {
+	for _, h := range handedOut {
+		if !strings.Contains(a.body, h.beside) {
+			continue
+		}
+		for _, m := range h.pattern.FindAllStringSubmatch(a.body, -1) {
+			a.c.s.secret(m[1])
+			a.c.s.secret(strings.ReplaceAll(m[1], " ", ""))
+		}
+	}
+	if u, err := url.Parse(a.header.Get("Location")); err == nil {
+		for _, name := range []string{"code", "token"} {
+			a.c.s.secret(u.Query().Get(name))
+		}
+	}
 }
 
 // keep puts a cookie into a jar, and says when it is not protected.
@@ -219,6 +253,11 @@ func (a answer) check() {
 			if strings.Contains(value, "127.0.0.66") {
 				t.Errorf("%.200s: the header %s is %q", a.what, name, value)
 			}
+		}
+	}
+	for _, to := range a.header["Location"] {
+		if strings.Contains(to, "evil.example") && !stays(to) {
+			t.Errorf("%.200s: leads to %q", a.what, to)
 		}
 	}
 	if signedIn(a.body) && !private(a.header) {
