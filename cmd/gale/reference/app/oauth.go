@@ -12,6 +12,7 @@ import (
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/token"
 	"github.com/galeweb/gale/cmd/gale/reference/handlers"
+	"github.com/galeweb/gale/cmd/gale/reference/handlers/admin"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/drivers/galeoidc"
@@ -198,7 +199,7 @@ func oauthPublic(r *router.Router, apps *handlers.Apps) {
 }
 
 // oauthPrivate is where users allow apps, and admins say which there are.
-func (a *App) oauthPrivate(r *router.Router, apps *handlers.Apps, clients *handlers.Clients) {
+func (a *App) oauthPrivate(r *router.Router, apps *handlers.Apps, clients *admin.Clients) {
 	r.Group("", func(r *router.Router) {
 		r.Use(a.auth.Required)
 		get, post := method(r.Get), method(r.Post)

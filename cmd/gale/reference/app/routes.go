@@ -12,6 +12,7 @@ import (
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/passkey"
 	"github.com/galeweb/gale/cmd/gale/reference/handlers"
+	"github.com/galeweb/gale/cmd/gale/reference/handlers/admin"
 	"github.com/galeweb/gale/cmd/gale/reference/handlers/takeout"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
@@ -38,16 +39,16 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	account := &handlers.Account{Accounts: a.accounts, Devices: a.devices}
 	export := &takeout.Handler{Accounts: a.accounts, Keys: a.keys}
 	outbox := &handlers.Outbox{Mails: a.outbox()}
-	factors, events := &handlers.Factors{Devices: a.devices}, &handlers.Audit{Accounts: a.accounts}
+	factors, events := &handlers.Factors{Devices: a.devices}, &admin.Audit{Accounts: a.accounts}
 	a.factors = a.newFactors(accounts, factors)
 	accounts.Factors, accounts.Trust, factors.Factors, security.Factors, export.Factors = a.factors, a.trust, a.factors, a.factors, a.factors
 	elsewhere := a.newProviders(accounts)
 	accounts.Linked, security.Linked, export.Links = elsewhere.pages, elsewhere.pages, elsewhere.pages.Service.Links
-	admin := &handlers.Admin{Accounts: a.accounts, Factors: a.factors, Roles: a.roles, Keys: a.keys}
-	roles := &handlers.Roles{Service: a.roles}
+	users := &admin.Users{Accounts: a.accounts, Factors: a.factors, Roles: a.roles, Keys: a.keys}
+	roles := &admin.Roles{Service: a.roles}
 	channels := &handlers.Channels{Service: a.channels, Packets: a.packets, Live: a.live}
 	api := &handlers.API{Service: a.channels}
-	apps, clients := &handlers.Apps{Session: a.oauthSession}, &handlers.Clients{}
+	apps, clients := &handlers.Apps{Session: a.oauthSession}, &admin.Clients{}
 	packets := &handlers.Packets{Auth: a.auth, Channels: a.channels, Service: a.packets, Rates: a.stored, Now: a.o.Now}
 
 	r, open := router.New(), a.newHeld()
@@ -171,18 +172,18 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 		r.Group("/admin", func(r *router.Router) {
 			r.Use(a.auth.Require(services.MayAdmin))
 			get, post := method(r.Get), method(r.Post)
-			get("/users", admin.Users).Name("admin.users")
-			get("/users/{id}/why", admin.Why).Name("admin.why")
+			get("/users", users.Show).Name("admin.users")
+			get("/users/{id}/why", users.Why).Name("admin.why")
 			r.Group("", func(r *router.Router) {
 				r.Use(a.auth.RequireRecent(recent))
 				post = method(r.Post)
-				post("/users/{id}", admin.Change).Name("admin.users.change")
-				post("/users/{id}/factors", admin.ResetFactors).Name("admin.users.factors")
+				post("/users/{id}", users.Change).Name("admin.users.change")
+				post("/users/{id}/factors", users.ResetFactors).Name("admin.users.factors")
 				// The pages too: a form that is refused later would have to be filled in again.
 				get := method(r.Get)
-				get("/users/invitations", admin.Invitations).Name("admin.invitations")
-				post("/users/invitations", admin.Invite).Name("admin.invitations.add")
-				post("/users/invitations/{id}/revoke", admin.RevokeInvitation).Name("admin.invitations.revoke")
+				get("/users/invitations", users.Invitations).Name("admin.invitations")
+				post("/users/invitations", users.Invite).Name("admin.invitations.add")
+				post("/users/invitations/{id}/revoke", users.RevokeInvitation).Name("admin.invitations.revoke")
 				get("/roles", roles.Show).Name("admin.roles")
 				post("/roles", roles.Add).Name("admin.roles.add")
 				post("/roles/{role}", roles.Change).Name("admin.roles.change")
@@ -244,7 +245,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &export.Site, &factors.Site, &events.Site, &outbox.Site, &admin.Site, &roles.Site, &channels.Site, &api.Site, &apps.Site, &clients.Site, &elsewhere.pages.Site} {
+	for _, s := range []*handlers.Site{&accounts.Site, &profile.Site, &security.Site, &account.Site, &export.Site, &factors.Site, &events.Site, &outbox.Site, &users.Site, &roles.Site, &channels.Site, &api.Site, &apps.Site, &clients.Site, &elsewhere.pages.Site} {
 		*s = site
 	}
 	return r, errors.Join(open.check(r), auth.CheckRoutes(r, a.o.Config.Production(), a.o.Logger))

@@ -26,7 +26,7 @@ type accountPage struct {
 
 // Show shows the page.
 func (h *Account) Show(w http.ResponseWriter, r *http.Request) error {
-	return h.Views.Render(w, r, http.StatusOK, "profile/account", accountPage{"account", newForm(), newForm()})
+	return h.Views.Render(w, r, http.StatusOK, "profile/account", accountPage{"account", NewForm(), NewForm()})
 }
 
 // ChangeEmail begins a change of address.
@@ -40,17 +40,17 @@ func (h *Account) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 		err = h.Accounts.AskEmail(ctx, user, attempt(r, h.Devices, user.Email), in.Password, in.Email)
 	}
 	if err != nil {
-		form := newForm("email", in.Email)
-		if !form.refuse(err) {
+		form := NewForm("email", in.Email)
+		if !form.Refuse(err) {
 			return err
 		}
-		return h.Views.Render(w, r, form.status(w), "profile/account", accountPage{"account", form, newForm()})
+		return h.Views.Render(w, r, form.Status(w), "profile/account", accountPage{"account", form, NewForm()})
 	}
 	if err := h.note(r, user, "email.asked", audit.OK, user.ID); err != nil {
 		return err
 	}
 	session.From(ctx).Flash("info", "We have sent a mail to both addresses; the change is made when both are answered.")
-	return h.to(w, r, "account")
+	return h.Redirect(w, r, "account")
 }
 
 // Delete deletes the account.
@@ -64,11 +64,11 @@ func (h *Account) Delete(w http.ResponseWriter, r *http.Request) error {
 		err = h.Accounts.Delete(ctx, user, attempt(r, h.Devices, user.Email), in.Name, in.Password)
 	}
 	if err != nil {
-		form := newForm("name", in.Name)
-		if !form.refuse(err) {
+		form := NewForm("name", in.Name)
+		if !form.Refuse(err) {
 			return err
 		}
-		return h.Views.Render(w, r, form.status(w), "profile/account", accountPage{"account", newForm(), form})
+		return h.Views.Render(w, r, form.Status(w), "profile/account", accountPage{"account", NewForm(), form})
 	}
 	if err := errors.Join(h.Sessions.RevokeAll(ctx, user.ID, session.From(ctx).ID()), h.Apps.End(ctx, user.ID)); err != nil {
 		return err
@@ -78,5 +78,5 @@ func (h *Account) Delete(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Auth.SignOut(ctx); err != nil { // takes the cookie back too
 		return err
 	}
-	return h.to(w, r, "home")
+	return h.Redirect(w, r, "home")
 }

@@ -86,7 +86,7 @@ func (h *Accounts) complete(w http.ResponseWriter, r *http.Request, c models.Cal
 
 // SignInPage shows the form for signing in.
 func (h *Accounts) SignInPage(w http.ResponseWriter, r *http.Request) error {
-	form := newForm("next", web.LocalPath(r.URL.Query().Get("next"), "/"))
+	form := NewForm("next", web.LocalPath(r.URL.Query().Get("next"), "/"))
 	return h.Views.Render(w, r, http.StatusOK, "accounts/sign-in", formPage{Form: form})
 }
 
@@ -99,7 +99,7 @@ func (h *Accounts) SignIn(w http.ResponseWriter, r *http.Request) error {
 		Next     string `form:"next"`
 	}](w, r)
 	next := web.LocalPath(in.Next, "/")
-	form := newForm("email", in.Email, "next", next)
+	form := NewForm("email", in.Email, "next", next)
 	if err == nil {
 		user, failed := h.Service.SignIn(r.Context(), attempt(r, h.Devices, in.Email), in.Password)
 		if failed == nil {
@@ -111,17 +111,17 @@ func (h *Accounts) SignIn(w http.ResponseWriter, r *http.Request) error {
 		err = failed
 	}
 	if in.Remember {
-		form.values["remember"] = "true"
+		form.Set("remember", "true")
 	}
 	return h.again(w, r, "accounts/sign-in", form, err)
 }
 
 // again shows a form with what is wrong with it.
 func (s *Site) again(w http.ResponseWriter, r *http.Request, page string, form *Form, err error) error {
-	if !form.refuse(err) {
+	if !form.Refuse(err) {
 		return err
 	}
-	return s.Views.Render(w, r, form.status(w), page, formPage{Form: form})
+	return s.Views.Render(w, r, form.Status(w), page, formPage{Form: form})
 }
 
 // SignOut ends the session.
@@ -133,7 +133,7 @@ func (h *Accounts) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Auth.SignOut(ctx); err != nil {
 		return err
 	}
-	return h.to(w, r, "home")
+	return h.Redirect(w, r, "home")
 }
 
 // sent says that a mail is on its way, or not: the page is the same.

@@ -38,7 +38,7 @@ func (h *Apps) SignInAgain(w http.ResponseWriter, r *http.Request) error {
 func (h *Apps) Continue(w http.ResponseWriter, r *http.Request) error {
 	next := web.LocalPath(r.URL.Query().Get("next"), "/")
 	if !strings.HasPrefix(next, "/oauth/authorize/resume?request=") {
-		return h.to(w, r, "home")
+		return h.Redirect(w, r, "home")
 	}
 	private(w)
 	return h.Views.Render(w, r, http.StatusOK, "apps/continue", struct{ Next string }{next})
@@ -129,19 +129,20 @@ func (h *Apps) Revoke(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	session.From(ctx).Flash("success", g.ClientName+" has no access any more.")
-	return h.to(w, r, "access")
+	return h.Redirect(w, r, "access")
 }
 
 // scopeWords says what scopes allow.
 func scopeWords(scopes []string) []string {
 	var out []string
 	for _, s := range scopes {
-		out = append(out, scopeWord(s))
+		out = append(out, ScopeWord(s))
 	}
 	return out
 }
 
-func scopeWord(scope string) string {
+// ScopeWord says what a scope allows.
+func ScopeWord(scope string) string {
 	switch scope {
 	case "openid":
 		return "know that it is you, by an id that stays the same"

@@ -38,7 +38,7 @@ type homePage struct {
 
 // Home lists the channels that the visitor may watch.
 func (h *Channels) Home(w http.ResponseWriter, r *http.Request) error {
-	return h.home(w, r, http.StatusOK, newForm("public", "true"))
+	return h.home(w, r, http.StatusOK, NewForm("public", "true"))
 }
 
 func (h *Channels) home(w http.ResponseWriter, r *http.Request, status int, form *Form) error {
@@ -67,13 +67,13 @@ func (h *Channels) Create(w http.ResponseWriter, r *http.Request) error {
 		c, err = h.Service.Create(r.Context(), h.Auth.MustUser(r.Context()).ID, in.Name, in.Title, in.Public)
 	}
 	if err != nil {
-		form := newForm("name", in.Name, "title", in.Title, "public", strconv.FormatBool(in.Public))
-		if !form.refuse(err) {
+		form := NewForm("name", in.Name, "title", in.Title, "public", strconv.FormatBool(in.Public))
+		if !form.Refuse(err) {
 			return err
 		}
 		return h.home(w, r, http.StatusUnprocessableEntity, form)
 	}
-	return h.to(w, r, "channel", "channel", c.Name)
+	return h.Redirect(w, r, "channel", "channel", c.Name)
 }
 
 type channelPage struct {

@@ -11,7 +11,7 @@ import (
 // ConfirmPage asks who is signed in to show once more that it is they, before
 // what cannot be undone.
 func (h *Accounts) ConfirmPage(w http.ResponseWriter, r *http.Request) error {
-	return h.confirm(w, r, http.StatusOK, newForm("next", web.LocalPath(r.URL.Query().Get("next"), "/")))
+	return h.confirm(w, r, http.StatusOK, NewForm("next", web.LocalPath(r.URL.Query().Get("next"), "/")))
 }
 
 func (h *Accounts) confirm(w http.ResponseWriter, r *http.Request, status int, form *Form) error {
@@ -66,9 +66,9 @@ func (h *Accounts) Confirm(w http.ResponseWriter, r *http.Request) error {
 		}
 		err = failed
 	}
-	form := newForm("next", next, "code", "")
-	if !form.refuse(err) {
+	form := NewForm("next", next, "code", "")
+	if !form.Refuse(err) {
 		return err
 	}
-	return h.confirm(w, r, form.status(w), form)
+	return h.confirm(w, r, form.Status(w), form)
 }

@@ -25,14 +25,14 @@ type Factors struct {
 func (h *Factors) RequiredPage(w http.ResponseWriter, r *http.Request) error {
 	lack := h.Lacks(r.Context())
 	if lack == services.Nothing {
-		return h.to(w, r, "home")
+		return h.Redirect(w, r, "home")
 	}
 	return h.Views.Render(w, r, http.StatusOK, "factors/required", struct{ SetUp bool }{lack == services.ToSetUp})
 }
 
 // NewAppPage asks for a name.
 func (h *Factors) NewAppPage(w http.ResponseWriter, r *http.Request) error {
-	return h.Views.Render(w, r, http.StatusOK, "factors/new-app", formPage{Form: newForm()})
+	return h.Views.Render(w, r, http.StatusOK, "factors/new-app", formPage{Form: NewForm()})
 }
 
 // appPage shows what the app needs, this once.
@@ -47,11 +47,11 @@ func (h *Factors) AddApp(w http.ResponseWriter, r *http.Request) error {
 		Name string `form:"name"`
 	}](w, r)
 	u := h.Auth.MustUser(r.Context()).User
-	form := newForm("name", in.Name)
+	form := NewForm("name", in.Name)
 	if err == nil {
 		e, failed := h.Factors.Apps.Enroll(r.Context(), u.ID, u.Email, in.Name)
 		if failed == nil {
-			return h.showApp(w, r, http.StatusOK, appPage{newForm(), e})
+			return h.showApp(w, r, http.StatusOK, appPage{NewForm(), e})
 		}
 		if errors.Is(failed, totp.ErrTooMany) {
 			failed = services.Invalid{{Field: "name", Detail: "cannot be added: these are many apps already, remove one first"}}
@@ -60,10 +60,10 @@ func (h *Factors) AddApp(w http.ResponseWriter, r *http.Request) error {
 		}
 		err = failed
 	}
-	if !form.refuse(err) {
+	if !form.Refuse(err) {
 		return err
 	}
-	return h.Views.Render(w, r, form.status(w), "factors/new-app", formPage{Form: form})
+	return h.Views.Render(w, r, form.Status(w), "factors/new-app", formPage{Form: form})
 }
 
 func (h *Factors) showApp(w http.ResponseWriter, r *http.Request, status int, page appPage) error {
@@ -94,18 +94,18 @@ func (h *Factors) ConfirmApp(w http.ResponseWriter, r *http.Request) error {
 		}
 		err = failed
 	}
-	form := newForm("code", "")
-	if !form.refuse(err) {
+	form := NewForm("code", "")
+	if !form.Refuse(err) {
 		return err
 	}
 	e, err := h.Factors.Apps.Resume(ctx, u.ID, u.Email, id)
 	if errors.Is(err, totp.ErrNotFound) {
-		return h.to(w, r, "apps.new")
+		return h.Redirect(w, r, "apps.new")
 	}
 	if err != nil {
 		return err
 	}
-	return h.showApp(w, r, form.status(w), appPage{form, e})
+	return h.showApp(w, r, form.Status(w), appPage{form, e})
 }
 
 // RemoveApp ends an app.
@@ -123,7 +123,7 @@ func (h *Factors) lastFactor(w http.ResponseWriter, r *http.Request, err error) 
 		return err
 	}
 	session.From(r.Context()).Flash("error", "Your role must use a second factor, and this is your last. Set another up first.")
-	return h.to(w, r, "security")
+	return h.Redirect(w, r, "security")
 }
 
 // NewPasskeyPage has the browser make a passkey.
@@ -175,7 +175,7 @@ func (h *Factors) RenamePasskey(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	return h.to(w, r, "security")
+	return h.Redirect(w, r, "security")
 }
 
 // RemovePasskey ends a passkey.

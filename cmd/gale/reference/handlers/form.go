@@ -24,8 +24,8 @@ type Field struct {
 	Optional                                                bool
 }
 
-// newForm returns a form with values, given as name and value in turn.
-func newForm(pairs ...string) *Form {
+// NewForm returns a form with values, given as name and value in turn.
+func NewForm(pairs ...string) *Form {
 	f := &Form{values: map[string]string{}, errors: map[string]string{}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		f.values[pairs[i]] = pairs[i+1]
@@ -52,12 +52,15 @@ func (f *Form) Field(name, label string, rest ...string) Field {
 // Value returns what was typed.
 func (f *Form) Value(name string) string { return f.values[name] }
 
+// Set has an input of the name show value.
+func (f *Form) Set(name, value string) { f.values[name] = value }
+
 // Error returns what is wrong with an input, or "".
 func (f *Form) Error(name string) string { return f.errors[name] }
 
-// refuse notes what err says is wrong with the input and reports whether it
+// Refuse notes what err says is wrong with the input and reports whether it
 // says so; any other error is not the visitor's to mend.
-func (f *Form) refuse(err error) bool {
+func (f *Form) Refuse(err error) bool {
 	if invalid, ok := errors.AsType[services.Invalid](err); ok {
 		for _, e := range invalid {
 			f.errors[e.Field] = capital(e.Detail)
@@ -102,8 +105,8 @@ func (f *Form) refuse(err error) bool {
 	return true
 }
 
-// status sets the headers for a form that was refused and returns its status.
-func (f *Form) status(w http.ResponseWriter) int {
+// Status sets the headers for a form that was refused and returns its status.
+func (f *Form) Status(w http.ResponseWriter) int {
 	if f.refusal == nil {
 		return http.StatusUnprocessableEntity
 	}

@@ -48,8 +48,8 @@ func (h *Profile) CreateKey(w http.ResponseWriter, r *http.Request) error {
 		plain, err = h.Keys.Create(r.Context(), user, services.KeyWish{Name: in.Name, Scopes: in.Scopes, Life: in.Life})
 	}
 	if err != nil {
-		form := newForm("name", in.Name, "scopes", "", "life", in.Life)
-		if !form.refuse(err) {
+		form := NewForm("name", in.Name, "scopes", "", "life", in.Life)
+		if !form.Refuse(err) {
 			return err
 		}
 		page := profilePage{KeyForm: form, Life: in.Life, Scopes: []keyScope{}}
@@ -82,5 +82,5 @@ func (h *Profile) RevokeKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	h.Watchers.KeyRevoked(ctx, user.ID)
 	session.From(ctx).Flash("success", "The key is revoked.")
-	return h.to(w, r, "profile")
+	return h.Redirect(w, r, "profile")
 }

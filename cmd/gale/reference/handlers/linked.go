@@ -68,7 +68,7 @@ func (h *Providers) linked(w http.ResponseWriter, r *http.Request, res oauth.Res
 		}
 		return h.after(w, r, stays, "You can sign in with "+label+" from now on. Your other sessions have ended.")
 	}
-	return h.to(w, r, "security")
+	return h.Redirect(w, r, "security")
 }
 
 // Unlink ends a link.
@@ -103,7 +103,7 @@ func (h *Providers) Unlink(w http.ResponseWriter, r *http.Request) error {
 // lastWay says why the last way to sign in stays.
 func (s *Site) lastWay(w http.ResponseWriter, r *http.Request) error {
 	session.From(r.Context()).Flash("error", "That is your only way to sign in. Set a password or add a passkey first.")
-	return s.to(w, r, "security")
+	return s.Redirect(w, r, "security")
 }
 
 // linkOf returns a link of the user.
@@ -139,7 +139,7 @@ func (h *Providers) confirmed(w http.ResponseWriter, r *http.Request, res oauth.
 		if err := h.note(r, u, "oauth.refused", audit.Refused, res.Identity.Provider); err != nil {
 			return err
 		}
-		form := newForm("next", res.Next, "code", "")
+		form := NewForm("next", res.Next, "code", "")
 		form.Problem = "That account at " + h.label(res.Identity.Provider) + " is not linked to yours."
 		return h.Accounts.confirm(w, r, http.StatusForbidden, form)
 	}

@@ -36,5 +36,5 @@ func (s *Site) after(w http.ResponseWriter, r *http.Request, stays bool, message
 		page = "sign-in"
 	}
 	session.From(r.Context()).Flash("success", message)
-	return s.to(w, r, page)
+	return s.Redirect(w, r, page)
 }

@@ -58,7 +58,7 @@ func (h *Profile) show(w http.ResponseWriter, r *http.Request, status int, page 
 	}
 	for _, form := range []**Form{&page.KeyForm, &page.NameForm} {
 		if *form == nil {
-			*form = newForm("name", "")
+			*form = NewForm("name", "")
 		}
 	}
 	if page.NameForm.Value("name") == "" {
@@ -79,12 +79,12 @@ func (h *Profile) Rename(w http.ResponseWriter, r *http.Request) error {
 		err = h.Accounts.Rename(r.Context(), h.Auth.MustUser(r.Context()).User, in.Name)
 	}
 	if err != nil {
-		form := newForm("name", in.Name)
-		if !form.refuse(err) {
+		form := NewForm("name", in.Name)
+		if !form.Refuse(err) {
 			return err
 		}
 		return h.show(w, r, http.StatusUnprocessableEntity, profilePage{NameForm: form})
 	}
 	session.From(r.Context()).Flash("success", "Others now see you as "+in.Name+".")
-	return h.to(w, r, "profile")
+	return h.Redirect(w, r, "profile")
 }

@@ -78,7 +78,7 @@ func (h *Providers) Done(w http.ResponseWriter, r *http.Request, res oauth.Resul
 			return err
 		}
 	}
-	return h.again(w, r, "accounts/sign-in", newForm("next", res.Next), err)
+	return h.again(w, r, "accounts/sign-in", NewForm("next", res.Next), err)
 }
 
 // Trip answers what oauth.Client refuses at either end of a trip: visitors on
@@ -101,7 +101,7 @@ func (h *Providers) Trip(next web.HandlerFunc) web.HandlerFunc {
 			return err
 		}
 		obs.Logger(r.Context()).WarnContext(r.Context(), "signing in with a provider failed", "err", err)
-		form := newForm("next", "/")
+		form := NewForm("next", "/")
 		form.Problem = e.Message
 		return h.Views.Render(w, r, e.Status, "accounts/sign-in", formPage{Form: form})
 	}
@@ -157,7 +157,7 @@ func (h *Providers) unknown(w http.ResponseWriter, r *http.Request, res oauth.Re
 	if err := s.Renew(r.Context()); err != nil {
 		return err
 	}
-	return h.to(w, r, "join")
+	return h.Redirect(w, r, "join")
 }
 
 func (h *Providers) newcomer(r *http.Request) (newcomer, bool) {
@@ -185,7 +185,7 @@ type joinPage struct {
 func (h *Providers) JoinPage(w http.ResponseWriter, r *http.Request) error {
 	n, ok := h.newcomer(r)
 	if !ok {
-		return h.to(w, r, "sign-up")
+		return h.Redirect(w, r, "sign-up")
 	}
 	id := n.Identity
 	name := models.SuggestUserName(id.Name)
@@ -193,7 +193,7 @@ func (h *Providers) JoinPage(w http.ResponseWriter, r *http.Request) error {
 		local, _, _ := strings.Cut(id.Email, "@")
 		name = models.SuggestUserName(local)
 	}
-	return h.join(w, r, http.StatusOK, n, newForm("name", name))
+	return h.join(w, r, http.StatusOK, n, NewForm("name", name))
 }
 
 func (h *Providers) join(w http.ResponseWriter, r *http.Request, status int, n newcomer, form *Form) error {
@@ -219,7 +219,7 @@ func (h *Providers) join(w http.ResponseWriter, r *http.Request, status int, n n
 func (h *Providers) Join(w http.ResponseWriter, r *http.Request) error {
 	n, ok := h.newcomer(r)
 	if !ok {
-		return h.to(w, r, "sign-up")
+		return h.Redirect(w, r, "sign-up")
 	}
 	in, err := web.Form[struct {
 		Name string `form:"name"`
@@ -232,16 +232,16 @@ func (h *Providers) Join(w http.ResponseWriter, r *http.Request) error {
 		}
 		err = failed
 	}
-	form := newForm("name", in.Name)
+	form := NewForm("name", in.Name)
 	switch {
-	case form.refuse(err):
+	case form.Refuse(err):
 	case errors.Is(err, services.ErrHasAccount), errors.Is(err, services.ErrUnproved), errors.Is(err, services.ErrSetup): // the page says it
 	case errors.Is(err, oauth.ErrLinked): // in another tab
-		return h.to(w, r, "sign-in")
+		return h.Redirect(w, r, "sign-in")
 	default:
 		return err
 	}
-	return h.join(w, r, form.status(w), n, form)
+	return h.join(w, r, form.Status(w), n, form)
 }
 
 // label is what people call a provider, also one that is not configured any more.

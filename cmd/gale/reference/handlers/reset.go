@@ -13,7 +13,7 @@ import (
 
 // AskResetPage shows the form for who has forgotten the password.
 func (h *Accounts) AskResetPage(w http.ResponseWriter, r *http.Request) error {
-	return h.Views.Render(w, r, http.StatusOK, "accounts/reset", formPage{Form: newForm()})
+	return h.Views.Render(w, r, http.StatusOK, "accounts/reset", formPage{Form: NewForm()})
 }
 
 // AskReset mails a link, if the address has an account.
@@ -25,7 +25,7 @@ func (h *Accounts) AskReset(w http.ResponseWriter, r *http.Request) error {
 		err = h.Service.AskReset(r.Context(), in.Email)
 	}
 	if err != nil {
-		return h.again(w, r, "accounts/reset", newForm("email", in.Email), err)
+		return h.again(w, r, "accounts/reset", NewForm("email", in.Email), err)
 	}
 	return h.sent(w, r, in.Email)
 }
@@ -41,7 +41,7 @@ func (h *Accounts) ResetPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.Views.Render(w, r, http.StatusOK, "accounts/reset-confirm", formPage{Form: newForm("token", token, "email", l.Email, "keys", "true")})
+	return h.Views.Render(w, r, http.StatusOK, "accounts/reset-confirm", formPage{Form: NewForm("token", token, "email", l.Email, "keys", "true")})
 }
 
 // Reset sets the password, ends the user's sessions and begins one.
@@ -68,9 +68,9 @@ func (h *Accounts) Reset(w http.ResponseWriter, r *http.Request) error {
 	if errors.Is(err, services.ErrNotFound) {
 		return h.dead(w, r)
 	}
-	form := newForm("token", in.Token, "email", in.Email)
+	form := NewForm("token", in.Token, "email", in.Email)
 	if in.Keys {
-		form.values["keys"] = "true"
+		form.Set("keys", "true")
 	}
 	return h.again(w, r, "accounts/reset-confirm", form, err)
 }

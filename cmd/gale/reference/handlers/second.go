@@ -33,9 +33,9 @@ func (h *Accounts) toSecond(w http.ResponseWriter, r *http.Request, next string)
 func (h *Accounts) SecondPage(w http.ResponseWriter, r *http.Request) error {
 	c, _, ok := h.Auth.Pending(r.Context())
 	if !ok {
-		return h.to(w, r, "sign-in")
+		return h.Redirect(w, r, "sign-in")
 	}
-	form := newForm("next", web.LocalPath(r.URL.Query().Get("next"), "/"))
+	form := NewForm("next", web.LocalPath(r.URL.Query().Get("next"), "/"))
 	return h.second(w, r, http.StatusOK, c, form)
 }
 
@@ -51,7 +51,7 @@ func (h *Accounts) second(w http.ResponseWriter, r *http.Request, status int, c 
 func (h *Accounts) Second(w http.ResponseWriter, r *http.Request) error {
 	c, _, ok := h.Auth.Pending(r.Context())
 	if !ok {
-		return h.to(w, r, "sign-in")
+		return h.Redirect(w, r, "sign-in")
 	}
 	in, err := web.Form[struct {
 		Code  string `form:"code"`
@@ -77,11 +77,11 @@ func (h *Accounts) Second(w http.ResponseWriter, r *http.Request) error {
 		}
 		err = failed
 	}
-	form := newForm("next", next, "code", "")
-	if !form.refuse(err) {
+	form := NewForm("next", next, "code", "")
+	if !form.Refuse(err) {
 		return err
 	}
-	return h.second(w, r, form.status(w), c, form)
+	return h.second(w, r, form.Status(w), c, form)
 }
 
 // from says who tries a code of u.

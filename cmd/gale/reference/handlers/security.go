@@ -35,7 +35,7 @@ const recentEvents = 15
 
 // Show shows the sessions and the form for a new password.
 func (h *Security) Show(w http.ResponseWriter, r *http.Request) error {
-	return h.show(w, r, http.StatusOK, newForm())
+	return h.show(w, r, http.StatusOK, NewForm())
 }
 
 func (h *Security) show(w http.ResponseWriter, r *http.Request, status int, form *Form) error {
@@ -71,11 +71,11 @@ func (h *Security) ChangePassword(w http.ResponseWriter, r *http.Request) error 
 		err = h.Accounts.ChangePassword(ctx, user, attempt(r, h.Devices, user.Email), in.Old, in.Password)
 	}
 	if err != nil {
-		form := newForm()
-		if !form.refuse(err) {
+		form := NewForm()
+		if !form.Refuse(err) {
 			return err
 		}
-		return h.show(w, r, form.status(w), form)
+		return h.show(w, r, form.Status(w), form)
 	}
 	stays, err := h.endOthers(ctx, user.ID)
 	if err := errors.Join(err, h.Apps.End(ctx, user.ID)); err != nil {
@@ -95,7 +95,7 @@ func (h *Security) RevokeSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	session.From(ctx).Flash("success", "That session has ended.")
-	return h.to(w, r, "security")
+	return h.Redirect(w, r, "security")
 }
 
 // RevokeOthers signs the user out everywhere else.

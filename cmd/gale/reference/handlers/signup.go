@@ -13,7 +13,7 @@ import (
 
 // SignUpPage shows the form for a new account.
 func (h *Accounts) SignUpPage(w http.ResponseWriter, r *http.Request) error {
-	return h.signUp(w, r, http.StatusOK, newForm("setup", r.URL.Query().Get("setup")))
+	return h.signUp(w, r, http.StatusOK, NewForm("setup", r.URL.Query().Get("setup")))
 }
 
 func (h *Accounts) signUp(w http.ResponseWriter, r *http.Request, status int, form *Form) error {
@@ -37,7 +37,7 @@ func (h *Accounts) SignUp(w http.ResponseWriter, r *http.Request) error {
 		Password string `form:"password,verbatim"`
 		Setup    string `form:"setup"`
 	}](w, r)
-	form := newForm("name", in.Name, "email", in.Email, "setup", in.Setup)
+	form := NewForm("name", in.Name, "email", in.Email, "setup", in.Setup)
 	if err == nil {
 		user, first, failed := h.Service.SignUp(r.Context(), attempt(r, h.Devices, ""), in.Name, in.Email, in.Password, in.Setup)
 		switch {
@@ -48,10 +48,10 @@ func (h *Accounts) SignUp(w http.ResponseWriter, r *http.Request) error {
 		}
 		err = failed
 	}
-	if !form.refuse(err) {
+	if !form.Refuse(err) {
 		return err
 	}
-	return h.signUp(w, r, form.status(w), form)
+	return h.signUp(w, r, form.Status(w), form)
 }
 
 // ConfirmSignUpPage is where the mail's link leads. Opening it changes nothing:
@@ -66,7 +66,7 @@ func (h *Accounts) ConfirmSignUpPage(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	form := newForm("token", token, "name", l.Name, "email", l.Email)
+	form := NewForm("token", token, "name", l.Name, "email", l.Email)
 	return h.Views.Render(w, r, http.StatusOK, "accounts/sign-up-confirm", formPage{Form: form})
 }
 
@@ -95,5 +95,5 @@ func (h *Accounts) join(w http.ResponseWriter, r *http.Request, page string, ope
 	if errors.Is(err, services.ErrNotFound) {
 		return h.dead(w, r)
 	}
-	return h.again(w, r, page, newForm("token", in.Token, "name", in.Name, "email", in.Email), err)
+	return h.again(w, r, page, NewForm("token", in.Token, "name", in.Name, "email", in.Email), err)
 }

@@ -73,8 +73,8 @@ func App(a *auth.Auth[models.Caller], lacks func(context.Context) services.Lack,
 	}
 }
 
-// to redirects to a named route after a form was taken.
-func (s *Site) to(w http.ResponseWriter, r *http.Request, name string, pairs ...string) error {
+// Redirect goes to a named route after a form was taken.
+func (s *Site) Redirect(w http.ResponseWriter, r *http.Request, name string, pairs ...string) error {
 	u, err := s.URL(name, pairs...)
 	if err != nil {
 		return err

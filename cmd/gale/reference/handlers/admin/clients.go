@@ -1,4 +1,4 @@
-package handlers
+package admin
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/galeweb/gale/cmd/gale/reference/handlers"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/drivers/galeoidc"
@@ -15,7 +16,7 @@ import (
 )
 
 // Clients is where admins say which apps may ask users for access.
-type Clients struct{ Site }
+type Clients struct{ handlers.Site }
 
 // clientScope is one that an app can have.
 type clientScope struct {
@@ -50,20 +51,20 @@ func (h *Clients) show(w http.ResponseWriter, r *http.Request, status int, made 
 
 // New shows the form for an app.
 func (h *Clients) New(w http.ResponseWriter, r *http.Request) error {
-	return h.form(w, r, http.StatusOK, newForm("users", "on"), nil)
+	return h.form(w, r, http.StatusOK, handlers.NewForm("users", "on"), nil)
 }
 
-func (h *Clients) form(w http.ResponseWriter, r *http.Request, status int, form *Form, chosen []string) error {
+func (h *Clients) form(w http.ResponseWriter, r *http.Request, status int, form *handlers.Form, chosen []string) error {
 	return h.Views.Render(w, r, status, "admin/client", struct {
 		Tab    string
-		Form   *Form
+		Form   *handlers.Form
 		Scopes []clientScope
 	}{"apps", form, clientScopes(chosen)})
 }
 
 func clientScopes(chosen []string) (all []clientScope) {
 	for _, s := range services.AppScopes() {
-		all = append(all, clientScope{s, scopeWord(s), slices.Contains(chosen, s)})
+		all = append(all, clientScope{s, handlers.ScopeWord(s), slices.Contains(chosen, s)})
 	}
 	return all
 }
@@ -92,17 +93,17 @@ func (h *Clients) Create(w http.ResponseWriter, r *http.Request) error {
 		})
 	}
 	if err != nil {
-		form := newForm("name", in.Name, "kind", in.Kind, "redirects", in.Redirects, "scopes", "")
+		form := handlers.NewForm("name", in.Name, "kind", in.Kind, "redirects", in.Redirects, "scopes", "")
 		for name, on := range map[string]bool{"users": in.Users, "refresh": in.Refresh, "self": in.Self, "asks": in.Asks} {
-			form.values[name] = ""
+			form.Set(name, "")
 			if on {
-				form.values[name] = "on"
+				form.Set(name, "on")
 			}
 		}
-		if !form.refuse(err) {
+		if !form.Refuse(err) {
 			return err
 		}
-		return h.form(w, r, form.status(w), form, in.Scopes)
+		return h.form(w, r, form.Status(w), form, in.Scopes)
 	}
 	return h.show(w, r, http.StatusCreated, clientSecret{Name: c.Name, ID: c.ID, Secret: secret})
 }
@@ -124,15 +125,15 @@ func (h *Clients) Edit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	form := newForm("name", app.Name, "redirects", strings.Join(app.RedirectURIs, "\n"))
+	form := handlers.NewForm("name", app.Name, "redirects", strings.Join(app.RedirectURIs, "\n"))
 	return h.edit(w, r, http.StatusOK, app, form, app.Scopes)
 }
 
-func (h *Clients) edit(w http.ResponseWriter, r *http.Request, status int, app services.RegisteredApp, form *Form, chosen []string) error {
+func (h *Clients) edit(w http.ResponseWriter, r *http.Request, status int, app services.RegisteredApp, form *handlers.Form, chosen []string) error {
 	return h.Views.Render(w, r, status, "admin/client-edit", struct {
 		Tab    string
 		App    services.RegisteredApp
-		Form   *Form
+		Form   *handlers.Form
 		Scopes []clientScope
 	}{"apps", app, form, clientScopes(chosen)})
 }
@@ -152,20 +153,20 @@ func (h *Clients) Change(w http.ResponseWriter, r *http.Request) error {
 		c, err = h.Apps.Change(ctx, u, id, services.AppWish{Name: in.Name, Redirects: lines(in.Redirects), Scopes: in.Scopes, Seen: in.Seen})
 	}
 	if err != nil {
-		form := newForm("name", in.Name, "redirects", in.Redirects, "scopes", "")
+		form := handlers.NewForm("name", in.Name, "redirects", in.Redirects, "scopes", "")
 		if errors.Is(err, galeoidc.ErrChanged) {
 			form.Problem = "Somebody has changed this app since you opened the page. The list shows what it is now; save again to have it as it is here."
-		} else if !form.refuse(err) {
+		} else if !form.Refuse(err) {
 			return err
 		}
 		app, err := h.Apps.App(ctx, u, id)
 		if err != nil {
 			return err
 		}
-		return h.edit(w, r, form.status(w), app, form, in.Scopes)
+		return h.edit(w, r, form.Status(w), app, form, in.Scopes)
 	}
 	session.From(ctx).Flash("success", c.Name+" is saved.")
-	return h.to(w, r, "clients")
+	return h.Redirect(w, r, "clients")
 }
 
 // Rotate gives an app a new secret and shows it, this once.
@@ -205,5 +206,5 @@ func (h *Clients) stop(w http.ResponseWriter, r *http.Request, change func(conte
 		return err
 	}
 	session.From(ctx).Flash("success", c.Name+done)
-	return h.to(w, r, "clients")
+	return h.Redirect(w, r, "clients")
 }

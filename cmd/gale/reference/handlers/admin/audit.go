@@ -1,4 +1,4 @@
-package handlers
+package admin
 
 import (
 	"maps"
@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth/audit"
+	"github.com/galeweb/gale/cmd/gale/reference/handlers"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/web"
 )
 
 // Audit is the page on which admins see what mattered for security.
 type Audit struct {
-	Site
+	handlers.Site
 	Accounts *services.Accounts
 }
 
@@ -64,7 +65,7 @@ func (h *Audit) Verify(w http.ResponseWriter, r *http.Request) error {
 	if found := h.Audit.Check(r.Context()); found.Err != nil {
 		return found.Err
 	}
-	return h.to(w, r, "admin.audit")
+	return h.Redirect(w, r, "admin.audit")
 }
 
 // Export sends all records of the filter as lines of JSON, the oldest first.

@@ -1,4 +1,4 @@
-package handlers
+package admin
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/galeweb/gale/auth/roles"
+	"github.com/galeweb/gale/cmd/gale/reference/handlers"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
@@ -15,7 +16,7 @@ import (
 
 // Roles is where admins say what each role may do.
 type Roles struct {
-	Site
+	handlers.Site
 	Service *services.Roles
 }
 
@@ -23,7 +24,7 @@ type rolesPage struct {
 	Tab         string
 	Permissions []services.Permission
 	Roles       []roleRow
-	Form        *Form // of a new role
+	Form        *handlers.Form // of a new role
 	New         []roleCell
 }
 
@@ -82,12 +83,12 @@ func cells(role services.Role, checked []string) (row []roleCell) {
 
 // Show lists the roles.
 func (h *Roles) Show(w http.ResponseWriter, r *http.Request) error {
-	return h.show(w, r, http.StatusOK, newForm("name", ""), nil, nil)
+	return h.show(w, r, http.StatusOK, handlers.NewForm("name", ""), nil, nil)
 }
 
 // show shows the page; edit alters the row of the role that was sent, and chosen
 // is what was chosen for a new one.
-func (h *Roles) show(w http.ResponseWriter, r *http.Request, status int, form *Form, chosen []string, edit func(*roleRow)) error {
+func (h *Roles) show(w http.ResponseWriter, r *http.Request, status int, form *handlers.Form, chosen []string, edit func(*roleRow)) error {
 	list, err := h.Service.List(r.Context())
 	if err != nil {
 		return err
@@ -114,16 +115,16 @@ func (h *Roles) Add(w http.ResponseWriter, r *http.Request) error {
 		err = h.Service.Add(ctx, h.Auth.MustUser(ctx).User, in.Name, in.Permissions)
 	}
 	if err != nil {
-		form := newForm("name", in.Name, "permissions", "")
+		form := handlers.NewForm("name", in.Name, "permissions", "")
 		if problem := refusedRole(err); problem != "" {
 			form.Problem = problem
-		} else if !form.refuse(err) {
+		} else if !form.Refuse(err) {
 			return err
 		}
 		return h.show(w, r, http.StatusUnprocessableEntity, form, in.Permissions, nil)
 	}
 	session.From(ctx).Flash("success", "There is a new role, "+in.Name+".")
-	return h.to(w, r, "admin.roles")
+	return h.Redirect(w, r, "admin.roles")
 }
 
 // Change gives a role other permissions.
@@ -156,7 +157,7 @@ func (h *Roles) RequireFactor(w http.ResponseWriter, r *http.Request) error {
 		message = "The role " + name + " does not ask for a second factor."
 	}
 	session.From(ctx).Flash("success", message)
-	return h.to(w, r, "admin.roles")
+	return h.Redirect(w, r, "admin.roles")
 }
 
 // Reset makes a role what the code says.
@@ -178,19 +179,19 @@ func (h *Roles) Remove(w http.ResponseWriter, r *http.Request) error {
 func (h *Roles) changed(w http.ResponseWriter, r *http.Request, err error, message string, keep func(*roleRow)) error {
 	if err == nil {
 		session.From(r.Context()).Flash("success", message)
-		return h.to(w, r, "admin.roles")
+		return h.Redirect(w, r, "admin.roles")
 	}
-	form, status := newForm("permissions", ""), http.StatusConflict
+	form, status := handlers.NewForm("permissions", ""), http.StatusConflict
 	problem := refusedRole(err)
 	if problem == "" {
-		if !form.refuse(err) {
+		if !form.Refuse(err) {
 			return err
 		}
 		if problem, status = form.Problem, http.StatusUnprocessableEntity; problem == "" {
 			problem = "The permissions " + form.Error("permissions") + "."
 		}
 	}
-	return h.show(w, r, status, newForm("name", ""), nil, func(row *roleRow) {
+	return h.show(w, r, status, handlers.NewForm("name", ""), nil, func(row *roleRow) {
 		row.Problem = problem
 		if errors.Is(err, roles.ErrConflict) {
 			row.Now = words(row.Permissions)

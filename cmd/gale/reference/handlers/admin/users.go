@@ -1,19 +1,20 @@
-package handlers
+package admin
 
 import (
 	"errors"
 	"net/http"
 	"slices"
 
+	"github.com/galeweb/gale/cmd/gale/reference/handlers"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
 )
 
-// Admin is where admins manage users.
-type Admin struct {
-	Site
+// Users is where admins manage users, and invite others.
+type Users struct {
+	handlers.Site
 	Accounts *services.Accounts
 	Factors  *services.Factors
 	Roles    *services.Roles
@@ -32,12 +33,12 @@ type usersPage struct {
 	Problem     string
 }
 
-// Users lists users by name.
-func (h *Admin) Users(w http.ResponseWriter, r *http.Request) error {
-	return h.users(w, r, http.StatusOK, usersPage{After: r.URL.Query().Get("after")})
+// Show lists users by name.
+func (h *Users) Show(w http.ResponseWriter, r *http.Request) error {
+	return h.show(w, r, http.StatusOK, usersPage{After: r.URL.Query().Get("after")})
 }
 
-func (h *Admin) users(w http.ResponseWriter, r *http.Request, status int, page usersPage) error {
+func (h *Users) show(w http.ResponseWriter, r *http.Request, status int, page usersPage) error {
 	users, err := h.Accounts.Store.Users(r.Context(), page.After, usersPerPage+1)
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func (h *Admin) users(w http.ResponseWriter, r *http.Request, status int, page u
 
 // Change sets the role of a user and whether the account is disabled; one that
 // is loses its sessions.
-func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
+func (h *Users) Change(w http.ResponseWriter, r *http.Request) error {
 	in, err := web.Form[struct {
 		Role     string `form:"role"`
 		Disabled bool   `form:"disabled"`
@@ -79,10 +80,10 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 	ctx, id := r.Context(), r.PathValue("id")
 	user, err := h.Accounts.Change(ctx, h.Auth.MustUser(ctx).User, id, models.Role(in.Role), in.Disabled)
 	if _, invalid := errors.AsType[services.Invalid](err); invalid {
-		return h.users(w, r, http.StatusUnprocessableEntity, usersPage{After: in.After, Refused: id, Problem: "That role does not exist, or not any more."})
+		return h.show(w, r, http.StatusUnprocessableEntity, usersPage{After: in.After, Refused: id, Problem: "That role does not exist, or not any more."})
 	}
 	if errors.Is(err, services.ErrLastAdmin) {
-		return h.users(w, r, http.StatusConflict, usersPage{After: in.After, Refused: id, Problem: "The last admin must stay one."})
+		return h.show(w, r, http.StatusConflict, usersPage{After: in.After, Refused: id, Problem: "The last admin must stay one."})
 	}
 	if err != nil {
 		return err
@@ -95,12 +96,12 @@ func (h *Admin) Change(w http.ResponseWriter, r *http.Request) error {
 	}
 	h.Watchers.RoleChanged(ctx, user.ID)
 	session.From(ctx).Flash("success", "Saved "+user.Name+".")
-	return h.to(w, r, "admin.users")
+	return h.Redirect(w, r, "admin.users")
 }
 
 // ResetFactors takes the second factors of a user away who has lost them, and
 // ends the user's sessions.
-func (h *Admin) ResetFactors(w http.ResponseWriter, r *http.Request) error {
+func (h *Users) ResetFactors(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	user, err := h.Factors.Reset(ctx, h.Auth.MustUser(ctx).User, r.PathValue("id"))
 	if err != nil {
@@ -111,5 +112,5 @@ func (h *Admin) ResetFactors(w http.ResponseWriter, r *http.Request) error {
 	}
 	h.Watchers.RoleChanged(ctx, user.ID) // keys too may have to wait for another factor
 	session.From(ctx).Flash("success", user.Name+" has no second factor any more, and can set up another.")
-	return h.to(w, r, "admin.users")
+	return h.Redirect(w, r, "admin.users")
 }

@@ -1,4 +1,4 @@
-package handlers
+package admin
 
 import (
 	"net/http"
@@ -29,7 +29,7 @@ type whyAnswer struct {
 }
 
 // Why explains what a user, or one of the user's API keys, may do.
-func (h *Admin) Why(w http.ResponseWriter, r *http.Request) error {
+func (h *Users) Why(w http.ResponseWriter, r *http.Request) error {
 	ctx, query := r.Context(), r.URL.Query()
 	user, err := h.Accounts.Store.User(ctx, r.PathValue("id"))
 	if err != nil {
