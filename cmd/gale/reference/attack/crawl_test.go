@@ -165,7 +165,8 @@ func (c *visitor) crawl() found {
 			continue
 		}
 		for _, f := range formsOf(path, a.body) {
-			if _, seen := all.forms[f.route()]; !seen {
+			// Of two pages with a form for a route, that which asks for more.
+			if other, seen := all.forms[f.route()]; !seen || len(f.fields) > len(other.fields) {
 				all.forms[f.route()] = f
 			}
 		}

@@ -242,6 +242,9 @@ func (a answer) check() {
 	if strings.HasPrefix(kind, "text/html") && (strings.Contains(a.body, markup) || strings.Contains(a.body, attribute)) {
 		t.Errorf("%.200s: what was sent stands in the page as it is\n%.300s", a.what, a.body[max(0, strings.Index(a.body, mark)-150):])
 	}
+	if strings.HasPrefix(kind, "text/") && !strings.Contains(strings.ToLower(kind), "charset=utf-8") {
+		t.Errorf("%.200s: %d is %s, without a charset", a.what, a.status, kind)
+	}
 	if kind == "" && a.body != "" {
 		t.Errorf("%.200s: %d with a body without a type", a.what, a.status)
 	}
@@ -260,7 +263,10 @@ func (a answer) check() {
 			t.Errorf("%.200s: leads to %q", a.what, to)
 		}
 	}
-	if signedIn(a.body) && !private(a.header) {
+	method, path, _ := strings.Cut(a.what, " ")
+	route := routeOf(method, path)
+	own := !everybody[route] && !ofPrograms[route] && strings.Contains(route, " ") // of somebody, down to the disk of the browser
+	if signedIn(a.body) && !private(a.header) || own && a.status == http.StatusOK && a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%.200s: a page of somebody who is signed in may be kept by caches: %v", a.what, a.header["Cache-Control"])
 	}
 }
