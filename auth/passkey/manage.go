@@ -2,6 +2,7 @@ package passkey
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 )
@@ -22,6 +23,9 @@ func (p *Passkeys) Rename(ctx context.Context, user, id, name string) error {
 	name, err := cleanName(name)
 	if err != nil {
 		return err
+	}
+	if !isID(id) {
+		return fmt.Errorf("passkey: rename a credential: %w", ErrNotFound)
 	}
 	for range maxTries {
 		c, err := p.o.Store.ByID(ctx, id)
@@ -44,8 +48,19 @@ func (p *Passkeys) Rename(ctx context.Context, user, id, name string) error {
 // way in is for the application to look at. Sessions stay; see
 // session.Manager.RevokeAll.
 func (p *Passkeys) Delete(ctx context.Context, user, id string) error {
-	if err := p.o.Store.Delete(ctx, user, id); err != nil {
+	err := ErrNotFound
+	if isID(id) {
+		err = p.o.Store.Delete(ctx, user, id)
+	}
+	if err != nil {
 		return fmt.Errorf("passkey: delete a credential: %w", err)
 	}
 	return nil
+}
+
+// isID reports whether a text from an address can be the id of a credential: what
+// is none need not be one that a database can be asked for.
+func isID(text string) bool {
+	_, err := base64.RawURLEncoding.DecodeString(text)
+	return err == nil
 }

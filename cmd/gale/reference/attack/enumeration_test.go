@@ -46,6 +46,9 @@ func TestEnumeration(t *testing.T) {
 		vic, gone, protected := s.person("known"), s.person("disabled"), s.person("protected")
 		s.setRole(gone, "")
 		protected.enroll()
+		if in := (&person{s.visitor(), gone.name, gone.email}); in.signIn(password).status == http.StatusSeeOther || in.isIn() {
+			t.Error("a disabled account lets its owner in")
+		}
 		eve := s.person("eve")
 		emails := []string{named("nobody") + "@example.com", vic.email, gone.email, protected.email}
 		for what, ask := range map[string]func(email string) answer{
