@@ -2,9 +2,9 @@ package passkey
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // List returns the credentials of a user, the oldest first.
@@ -58,9 +58,10 @@ func (p *Passkeys) Delete(ctx context.Context, user, id string) error {
 	return nil
 }
 
-// isID reports whether a text from an address can be the id of a credential: what
-// is none need not be one that a database can be asked for.
+// isID reports whether a text from an address can be the id of a credential, which
+// is base64url: what else there is no database need be able to compare.
 func isID(text string) bool {
-	_, err := base64.RawURLEncoding.DecodeString(text)
-	return err == nil
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-' && r != '_'
+	})
 }
