@@ -53,12 +53,14 @@ func TestCrossSitePosts(t *testing.T) {
 			}
 			method, path := request(pattern)
 			for _, headers := range foreign {
-				for kind, body := range map[string]string{"application/x-www-form-urlencoded": "name=changed", "application/json": "{}"} {
-					if a := vic.sentBy(headers).do(method, path, kind, body); a.status != http.StatusForbidden {
-						t.Errorf("%s from %v: %d", pattern, headers, a.status)
-					}
-					n++
+				kind, body := "application/x-www-form-urlencoded", "name=changed"
+				if strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/passkeys/") {
+					kind, body = "application/json", "{}"
 				}
+				if a := vic.sentBy(headers).do(method, path, kind, body); a.status != http.StatusForbidden {
+					t.Errorf("%s from %v: %d", pattern, headers, a.status)
+				}
+				n++
 			}
 		}
 		if n < 50*len(foreign) {
