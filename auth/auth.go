@@ -114,7 +114,8 @@ type Auth[U any] struct {
 
 // principal is who makes the request, as far as is known.
 type principal[U any] struct {
-	mu sync.Mutex
+	node ctxkey.Node[*principal[U]]
+	mu   sync.Mutex
 	identity[U]
 	pending *pending[U]
 }
@@ -205,6 +206,10 @@ func (a *Auth[U]) identity(ctx context.Context) identity[U] {
 	if !ok {
 		return identity[U]{}
 	}
+	return p.who()
+}
+
+func (p *principal[U]) who() identity[U] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.identity

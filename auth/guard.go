@@ -47,8 +47,7 @@ func (a *Auth[U]) Require(permissions ...string) func(http.Handler) http.Handler
 
 func (a *Auth[U]) require(next http.Handler, permissions []string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		a.principal(r.Context(), "a guard")
-		id := a.identity(r.Context())
+		id := a.principal(r.Context(), "a guard").who()
 		if !id.known {
 			a.demandSignIn(w, r)
 			return

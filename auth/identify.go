@@ -37,7 +37,7 @@ func (a *Auth[U]) Identify(next http.Handler) http.Handler {
 			return
 		}
 		p := &principal[U]{}
-		ctx = a.key.With(ctx, p)
+		ctx = a.key.Put(ctx, &p.node, p)
 		r = r.WithContext(ctx)
 		if err := a.identify(ctx, r, p); err != nil {
 			web.Fail(w, r, err)

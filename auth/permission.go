@@ -36,15 +36,20 @@ func resolve(permissions map[string][]string) (known map[string]bool, granted ma
 // rights are what a user may do.
 type rights struct {
 	known   map[string]bool
-	roles   []map[string]bool // what each role grants; shared, so only read
+	role    map[string]bool   // what the first role grants; shared, so only read
+	more    []map[string]bool // and the others: most users have one
 	scopes  []string
 	limited bool // to scopes
 }
 
 func (a *Auth[U]) rights(u U) rights {
 	r := rights{known: a.known}
-	for _, role := range a.o.Roles(u) {
-		r.roles = append(r.roles, a.permissionsOf(role))
+	for i, role := range a.o.Roles(u) {
+		if i == 0 {
+			r.role = a.permissionsOf(role)
+		} else {
+			r.more = append(r.more, a.permissionsOf(role))
+		}
 	}
 	if a.o.Scopes != nil {
 		r.scopes, r.limited = a.o.Scopes(u)
@@ -60,8 +65,8 @@ func (a *Auth[U]) permissionsOf(role string) map[string]bool {
 }
 
 func (r rights) allow(permission string) bool {
-	return r.within(permission) &&
-		slices.ContainsFunc(r.roles, func(role map[string]bool) bool { return role[permission] })
+	return r.within(permission) && (r.role[permission] ||
+		slices.ContainsFunc(r.more, func(role map[string]bool) bool { return role[permission] }))
 }
 
 // within reports whether neither a spelling nor a scope forbids permission.

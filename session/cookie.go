@@ -33,28 +33,48 @@ func hashToken(token string) (h Hash, ok bool) {
 	if len(token) != tokenLen {
 		return Hash{}, false
 	}
-	b, err := tokenEncoding.DecodeString(token)
-	if err != nil || len(b) != 32 {
+	var text [tokenLen]byte // on the stack, as b is
+	copy(text[:], token)
+	var b [32]byte
+	if n, err := tokenEncoding.Decode(b[:], text[:]); err != nil || n != len(b) {
 		return Hash{}, false
 	}
 	// A fast hash is enough: nobody can try 2^256 tokens.
-	return sha256.Sum256([]byte(token)), true
+	return sha256.Sum256(text[:]), true
 }
 
 // cookieHash returns the hash of the token that the request brings. A request
 // with two session cookies has one that somebody planted, and nothing says which
 // (RFC 6265, section 4.2.2): it gets neither.
 func (s *Session) cookieHash() (h Hash, ok bool) {
-	cookies := s.r.CookiesNamed(s.m.o.Cookie)
-	if len(cookies) != 1 {
+	token, ok := onlyCookie(s.r.Header["Cookie"], s.m.o.Cookie)
+	if !ok {
 		return Hash{}, false
 	}
-	token := cookies[0].Value
 	if s.sealed != nil {
 		token, s.sealed.in, _ = strings.Cut(token, ".")
 		s.sealed.token = token
 	}
 	return hashToken(token)
+}
+
+// onlyCookie returns the value of the one cookie with a name in the lines of
+// that header. It is http.Request.CookiesNamed without its memory; what no token
+// can be is left for hashToken to find.
+func onlyCookie(lines []string, name string) (value string, ok bool) {
+	for _, line := range lines {
+		for part := range strings.SplitSeq(line, ";") {
+			n, v, _ := strings.Cut(strings.Trim(part, " \t"), "=")
+			if strings.Trim(n, " \t") != name {
+				continue
+			}
+			if ok {
+				return "", false
+			}
+			value, ok = v, true
+		}
+	}
+	return value, ok
 }
 
 // setCookie sends value, or removes the cookie when value is "". It lasts as

@@ -56,11 +56,12 @@ func (m *Manager) Attach(w http.ResponseWriter, r *http.Request) (_ http.Respons
 	if m.sealed {
 		s.sealed = &sealedCookie{}
 	}
-	ww.OnHeader(s.beforeHeader)
-	return w, sessionKey.With(ctx, s), s.done
+	done = s.done
+	ww.OnHeader(done)
+	return w, sessionKey.Put(ctx, &s.node, s), done
 }
 
-// done comes after the handler.
+// done comes just before the header, and again after the handler.
 func (s *Session) done() {
 	if s.w.Written() {
 		s.afterHeader()
@@ -131,7 +132,7 @@ func (s *Session) settle() error {
 
 func (s *Session) header() {
 	h := s.w.Header()
-	addVary(h, "Cookie")
+	s.addVary(h)
 	switch {
 	case s.token != "":
 		end := s.rec.Created.Add(s.m.o.Lifetime).Sub(s.m.now())
@@ -148,7 +149,8 @@ func (s *Session) header() {
 		s.m.setCookie(s.w, s.r, "", 0)
 		h.Set("Cache-Control", "no-store")
 	case s.rec.Version > 0 && h.Get("Cache-Control") == "":
-		h.Set("Cache-Control", "private, no-cache")
+		s.lines[1] = "private, no-cache"
+		h["Cache-Control"] = s.lines[1:2:2]
 	}
 	s.token, s.clear = "", false
 }
@@ -169,13 +171,18 @@ func (s *Session) afterHeader() {
 	}
 }
 
-func addVary(h http.Header, name string) {
-	for _, line := range h.Values("Vary") {
+// addVary has the response vary by Cookie.
+func (s *Session) addVary(h http.Header) {
+	lines := h["Vary"]
+	for _, line := range lines {
 		for field := range strings.SplitSeq(line, ",") {
-			if field = strings.TrimSpace(field); field == "*" || strings.EqualFold(field, name) {
+			if field = strings.TrimSpace(field); field == "*" || strings.EqualFold(field, "Cookie") {
 				return
 			}
 		}
 	}
-	h.Add("Vary", name)
+	if lines == nil {
+		lines = s.lines[0:0:1]
+	}
+	h["Vary"] = append(lines, "Cookie")
 }

@@ -31,9 +31,10 @@ var sessionKey = ctxkey.New[*Session]("session.Session")
 // value or sign-in on. It is safe for concurrent use, as long as the request
 // lasts.
 type Session struct {
-	m *Manager
-	w *web.Writer
-	r *http.Request
+	m    *Manager
+	w    *web.Writer
+	r    *http.Request
+	node ctxkey.Node[*Session]
 
 	mu     sync.Mutex
 	sent   bool // the response header has gone
@@ -50,11 +51,12 @@ type state struct {
 	stored  data   // what rec.Data holds
 	current data   // stored with changes
 	changes changes
-	touch   bool     // Seen is to be written
-	token   string   // cookie to be sent
-	clear   bool     // cookie to be removed
-	renewed []Record // whose token was replaced; Options.Renewed is yet to be told
-	bound   string   // stamp for the next token
+	touch   bool      // Seen is to be written
+	token   string    // cookie to be sent
+	clear   bool      // cookie to be removed
+	renewed []Record  // whose token was replaced; Options.Renewed is yet to be told
+	bound   string    // stamp for the next token
+	lines   [2]string // room for the lines of two response headers
 }
 
 // storing returns ctx for calls of the store, which may need the cookie.

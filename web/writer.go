@@ -25,6 +25,7 @@ type Writer struct {
 	replaced bool // a hook answered, the handler's own response is dropped
 	broken   error
 	onHeader []func()
+	few      [2]func()    // room for onHeader: more are rare
 	body     *limitedBody // see LimitBody
 }
 
@@ -70,6 +71,9 @@ func (w *Writer) Written() bool { return w.status != 0 || w.hijacked }
 // and when it is called by such an f. After a hijack no f is called.
 func (w *Writer) OnHeader(f func()) {
 	if !w.Written() {
+		if w.onHeader == nil {
+			w.onHeader = w.few[:0]
+		}
 		w.onHeader = append(w.onHeader, f)
 	}
 }
@@ -100,7 +104,7 @@ func (w *Writer) WriteHeader(status int) {
 
 func (w *Writer) runOnHeader() {
 	hooks := w.onHeader
-	w.onHeader = nil // before they run: one may send a response of its own
+	w.onHeader = []func(){} // before they run: one may send a response of its own
 	for i := len(hooks) - 1; i >= 0; i-- {
 		hooks[i]()
 	}

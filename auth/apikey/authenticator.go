@@ -111,22 +111,26 @@ func (a *Authenticator[U]) ForgetAll() {
 	}
 }
 
-func (a *Authenticator[U]) find(ctx context.Context, id string) (Record, U, error) {
-	if a.found == nil {
-		return a.o.Find(ctx, id)
-	}
-	o, err := a.found.Get(id, func() (o owned[U], err error) {
-		o.rec, o.owner, err = a.o.Find(ctx, id)
+// find looks the key up. What is mistyped costs no look-up.
+func (a *Authenticator[U]) find(ctx context.Context, id, plain string) (o owned[U], err error) {
+	ask := func() (o owned[U], err error) {
+		if err = checkText(a.o.Prefix, plain); err == nil {
+			o.rec, o.owner, err = a.o.Find(ctx, id)
+		}
 		return o, err
-	})
-	return o.rec, o.owner, err
+	}
+	if a.found == nil {
+		return ask()
+	}
+	return a.found.Get(id, ask)
 }
 
 // proves reports whether the key is the one that r is the record of, in a time
 // that does not depend on how far it is.
-func (a *Authenticator[U]) proves(r Record, k Key) bool {
-	current := subtle.ConstantTimeCompare(r.Hash, k.Hash)
-	previous := subtle.ConstantTimeCompare(r.Previous, k.Hash)
+func (a *Authenticator[U]) proves(r Record, plain string) bool {
+	h := hash(plain)
+	current := subtle.ConstantTimeCompare(r.Hash, h[:])
+	previous := subtle.ConstantTimeCompare(r.Previous, h[:])
 	return current == 1 || previous == 1 && a.o.Clock().Before(r.PreviousUntil)
 }
 
@@ -140,36 +144,38 @@ func (a *Authenticator[U]) Authenticate(ctx context.Context, r *http.Request) (u
 	if err != nil || !found {
 		return u, false, err
 	}
-	k, err := Parse(a.o.Prefix, plain)
+	id, err := parseID(a.o.Prefix, plain)
 	if err != nil {
 		return u, false, refused("invalid_key", "The API key is not valid.", err)
 	}
-	rec, owner, err := a.find(ctx, k.ID)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return u, false, fmt.Errorf("apikey: find %s: %w", k.ID, err)
-	}
-	if err != nil || !a.proves(rec, k) {
-		return u, false, refused("invalid_key", "The API key is not valid.", errors.Join(errors.New("apikey: no such key: "+k.ID), err))
+	o, err := a.find(ctx, id, plain)
+	rec := o.rec
+	switch {
+	case errors.Is(err, ErrMalformed):
+		return u, false, refused("invalid_key", "The API key is not valid.", err)
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return u, false, fmt.Errorf("apikey: find %s: %w", id, err)
+	case err != nil || !a.proves(rec, plain):
+		return u, false, refused("invalid_key", "The API key is not valid.", errors.Join(errors.New("apikey: no such key: "+id), err))
 	}
 	if rec.Revoked {
-		return u, false, refused("revoked_key", "The API key has been revoked.", errors.New("apikey: revoked: "+k.ID))
+		return u, false, refused("revoked_key", "The API key has been revoked.", errors.New("apikey: revoked: "+id))
 	}
 	if !rec.Expires.IsZero() && !a.o.Clock().Before(rec.Expires) {
-		return u, false, refused("expired_key", "The API key has expired.", errors.New("apikey: expired: "+k.ID))
+		return u, false, refused("expired_key", "The API key has expired.", errors.New("apikey: expired: "+id))
 	}
 	if a.o.Used != nil {
-		if err := a.o.Used(ctx, k.ID); err != nil {
-			obs.Logger(ctx).WarnContext(ctx, "apikey: last use not written down", "key", k.ID, "error", err)
+		if err := a.o.Used(ctx, id); err != nil {
+			obs.Logger(ctx).WarnContext(ctx, "apikey: last use not written down", "key", id, "error", err)
 		}
 	}
-	return owner, true, nil
+	return o.owner, true, nil
 }
 
 // credential returns what r brings. Two credentials are refused: proxies and
 // servers disagree on which of them counts.
 func (a *Authenticator[U]) credential(r *http.Request) (plain string, found bool, err error) {
-	own := r.Header.Values("X-Api-Key")
-	authz := r.Header.Values("Authorization")
+	own, authz := r.Header["X-Api-Key"], r.Header["Authorization"]
 	var bearer string
 	bearers := 0
 	for _, v := range authz {

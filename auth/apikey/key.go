@@ -20,6 +20,7 @@ const (
 	secretLen = 43 // 256 bits
 	sumLen    = 6  // CRC-32 in base 62
 	maxPrefix = 16
+	maxLen    = maxPrefix + 1 + idLen + 1 + secretLen + sumLen
 )
 
 // Key is an API key. Plain is shown to its owner once; the application stores
@@ -63,31 +64,56 @@ func generate(prefix, id string) Key {
 }
 
 func newKey(plain, id string) Key {
-	// A fast hash is enough for 256 random bits, and lets each request be
-	// checked without the cost of a password.
-	sum := sha256.Sum256([]byte(plain))
+	sum := hash(plain)
 	return Key{Plain: plain, ID: id, Hash: sum[:]}
+}
+
+// hash returns the hash of a whole key. A fast one is enough for 256 random bits,
+// and lets each request be checked without the cost of a password.
+func hash(plain string) [sha256.Size]byte {
+	var text [maxLen]byte // on the stack
+	return sha256.Sum256(append(text[:0], plain...))
 }
 
 // Parse reads a key with the prefix and returns [ErrMalformed] when its form
 // or checksum is wrong, so that typing errors and guesses cost no look-up. It
 // says nothing about whether the key exists. The error does not show s.
 func Parse(prefix, s string) (Key, error) {
-	rest, ok := strings.CutPrefix(s, prefix+"_")
-	if !ok {
-		return Key{}, fmt.Errorf("%w: does not begin with %q", ErrMalformed, prefix+"_")
+	id, err := parseID(prefix, s)
+	if err == nil {
+		err = checkText(prefix, s)
 	}
-	if len(rest) != idLen+1+secretLen+sumLen || rest[idLen] != '_' {
-		return Key{}, fmt.Errorf("%w: wrong length", ErrMalformed)
-	}
-	id, secret := rest[:idLen], rest[idLen+1:]
-	if !isBase62(id) || !isBase62(secret) {
-		return Key{}, fmt.Errorf("%w: unknown character", ErrMalformed)
-	}
-	if body, sum := s[:len(s)-sumLen], s[len(s)-sumLen:]; checksum(body) != [sumLen]byte([]byte(sum)) {
-		return Key{}, fmt.Errorf("%w: wrong checksum", ErrMalformed)
+	if err != nil {
+		return Key{}, err
 	}
 	return newKey(s, id), nil
+}
+
+// parseID returns the id of a key that has the right parts.
+func parseID(prefix, s string) (id string, err error) {
+	rest, ok := strings.CutPrefix(s, prefix+"_")
+	if !ok {
+		return "", fmt.Errorf("%w: does not begin with %q", ErrMalformed, prefix+"_")
+	}
+	if len(rest) != idLen+1+secretLen+sumLen || rest[idLen] != '_' {
+		return "", fmt.Errorf("%w: wrong length", ErrMalformed)
+	}
+	if id = rest[:idLen]; !isBase62(id) {
+		return "", fmt.Errorf("%w: unknown character", ErrMalformed)
+	}
+	return id, nil
+}
+
+// checkText finds typing errors in a key that has the right parts. Who knows the
+// key's hash needs it not.
+func checkText(prefix, s string) error {
+	if secret := s[len(prefix)+1+idLen+1:]; !isBase62(secret) {
+		return fmt.Errorf("%w: unknown character", ErrMalformed)
+	}
+	if body, sum := s[:len(s)-sumLen], s[len(s)-sumLen:]; checksum(body) != [sumLen]byte([]byte(sum)) {
+		return fmt.Errorf("%w: wrong checksum", ErrMalformed)
+	}
+	return nil
 }
 
 // String returns the ID.
@@ -134,7 +160,11 @@ func random(n int) string {
 
 // checksum finds typing errors; it is no defence, anyone can compute it.
 func checksum(s string) (out [sumLen]byte) {
-	sum := crc32.ChecksumIEEE([]byte(s))
+	sum := ^uint32(0)
+	for i := range len(s) { // crc32.ChecksumIEEE without a copy of s on the heap
+		sum = crc32.IEEETable[byte(sum)^s[i]] ^ sum>>8
+	}
+	sum = ^sum
 	for i := range out {
 		out[sumLen-1-i] = base62[sum%62]
 		sum /= 62

@@ -31,5 +31,27 @@ func (k Key[T]) Value(ctx context.Context) (v T, ok bool) {
 	return v, ok
 }
 
+// Node is a context that carries one value, for a struct that each request has
+// anyway: a context inside of it needs no memory of its own. [Key.Put] fills it.
+type Node[T any] struct {
+	context.Context
+	id *identity
+	v  T
+}
+
+// Value is that of the contexts around, but for the key of the node.
+func (n *Node[T]) Value(key any) any {
+	if key == n.id {
+		return n.v
+	}
+	return n.Context.Value(key)
+}
+
+// Put is [Key.With] in the memory of n, which nobody may have used before.
+func (k Key[T]) Put(ctx context.Context, n *Node[T], v T) context.Context {
+	n.Context, n.id, n.v = ctx, k.id, v
+	return n
+}
+
 // String returns the name given to [New].
 func (k Key[T]) String() string { return k.id.name }

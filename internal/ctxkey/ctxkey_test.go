@@ -27,3 +27,26 @@ func TestKeysOfOneNameDiffer(t *testing.T) {
 		t.Errorf("String = %q, want n", a)
 	}
 }
+
+func TestNode(t *testing.T) {
+	t.Parallel()
+	k, outer := ctxkey.New[*int]("n"), ctxkey.New[string]("outer")
+	var of struct {
+		node ctxkey.Node[*int]
+		n    int
+	}
+	around, cancel := context.WithCancel(outer.With(t.Context(), "there"))
+	ctx := k.Put(around, &of.node, &of.n)
+	if v, ok := k.Value(ctx); !ok || v != &of.n {
+		t.Errorf("Value = %p, %v; want %p", v, ok, &of.n)
+	}
+	if v, _ := outer.Value(ctx); v != "there" {
+		t.Errorf("the value of the context around = %q", v)
+	}
+	below, stop := context.WithCancel(ctx)
+	defer stop()
+	cancel()
+	if below.Err() == nil {
+		t.Error("the end of the context around did not go through")
+	}
+}
