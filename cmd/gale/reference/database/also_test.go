@@ -50,7 +50,7 @@ func TestEveryChangeIsStoredWithItsRecordOrNotAtAll(t *testing.T) {
 		"sign-up by invitation": func(ctx context.Context, s stores) error { return join(ctx, s, models.InviteLink) },
 		"sign-up by provider": func(ctx context.Context, s stores) error {
 			u, link := joiner("eve", "2")
-			_, err := s.CreateLinkedUser(ctx, u, link, false)
+			_, err := s.CreateLinkedUser(ctx, u, link, false, nil)
 			return err
 		},
 		"user": func(ctx context.Context, s stores) error {
