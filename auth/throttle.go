@@ -78,14 +78,16 @@ type Throttle struct {
 
 // Attempt is an attempt at a secret.
 type Attempt struct {
-	// Account is the account's id or what was typed for its name, whether
-	// there is such an account or not. Case, width and outer spaces do not
-	// matter.
+	// Account is what was typed for the account's name, whether there is such
+	// an account or not, or where one is known its id. Case and outer spaces do
+	// not matter, nor does width in up to 1,024 bytes between those spaces.
 	Account string
 	// Addr is the client's address, of middleware.ClientAddr.
 	Addr netip.Addr
-	// Device is the browser, of [Devices.Known]. The zero value is one that is
-	// not known.
+	// Device is the browser, of [Devices.Known] for the same Account: one that is
+	// known for another is not known. So the name by which an account is remembered
+	// is its name for each Throttle that is to know its browsers, also for one of
+	// Codes. The zero value is one that is not known.
 	Device Device
 }
 
@@ -262,6 +264,9 @@ func (t *Throttle) takes(ctx context.Context, a Attempt) (takes []ratelimit.Take
 // accountKey returns what stands for an account in stores and cookies: neither
 // the name itself nor anything of a length that a client chooses.
 func accountKey(account string) string {
+	// First, since whoever looks the account up does no less: two names that
+	// find one account must count as one, however much is around them.
+	account = strings.ToLower(strings.TrimSpace(account))
 	if len(account) <= maxPasswordBytes { // else it is nobody's, and not worth the work
 		account = strings.ToLower(strings.TrimSpace(norm.NFKC.String(account)))
 	}

@@ -335,3 +335,36 @@ func TestFloods(t *testing.T) {
 		s.Stranger().Get("/static/none.css").Status(http.StatusNotFound) // is not counted
 	}, func(_ testing.TB, s *site) { s.config.LimitAddr, s.config.LimitKey = 120, 20 })
 }
+
+// The attack: the same key in other words, with another secret, and an app with
+// one token after the other. Each has the limit of one.
+func TestTheLimitOfAKey(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.furnish()
+		ada := s.signIn("ada")
+		limited := func(of string, authorization func(i int) string) {
+			var passed int
+			for i := range 15 {
+				switch status := s.Stranger().With("Authorization", authorization(i)).Get(closedPath).Raw.StatusCode; status {
+				case http.StatusOK:
+					passed++
+				case http.StatusTooManyRequests:
+				default:
+					t.Errorf("%s: %d", of, status)
+				}
+			}
+			assert.Equal(t, passed, 5)
+		}
+		plain, id := s.key(ada, "meter")
+		limited("a key", func(i int) string { return []string{"Bearer ", "bearer "}[i%2] + strings.Repeat(" ", i/2) + plain })
+		s.Stranger().With("X-Api-Key", plain).Get(closedPath).Status(http.StatusTooManyRequests)
+		renewed := keyOnPage.FindString(ada.Post("/profile/keys/"+id+"/rotate", nil).Text())
+		s.Stranger().Bearer(renewed).Get(closedPath).Status(http.StatusTooManyRequests)
+		other, _ := s.key(ada, "another")
+		s.Stranger().Bearer(other).Get(closedPath).Status(http.StatusOK)
+
+		app := s.register(ada)
+		limited("an app", func(int) string { return "Bearer " + s.given(s.own(app)).Access })
+		s.Stranger().Bearer(s.given(s.own(s.register(ada))).Access).Get(closedPath).Status(http.StatusOK)
+	}, countedByClock, func(_ testing.TB, s *site) { s.config.LimitKey = 5 })
+}
