@@ -10,9 +10,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/ratelimit"
 )
@@ -313,6 +315,68 @@ func TestMailBomb(t *testing.T) {
 			assert.Equal(t, slices.Index(got, http.StatusTooManyRequests), 29) // one was the sign-up
 		})
 	})
+}
+
+// The attack: letters that are no help are sent to an address until its owner is
+// sent no other.
+func TestOtherMailDoesNotBlockResets(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		bob := s.signUp("bob")
+		for range 6 {
+			bob.Post("/profile/email", url.Values{"email": {"ada@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
+		}
+		count := func(subject string) (n int) {
+			for _, m := range s.outbox.Messages() {
+				if m.IsTo("ada@example.com") && m.Subject == subject {
+					n++
+				}
+			}
+			return n
+		}
+		const taken = "This mail address has an account"
+		until(t, func() bool { return count(taken) == 5 })
+		s.Stranger().Browser().Post("/reset", url.Values{"email": {"ada@example.com"}}).Status(http.StatusOK)
+		token := s.token("ada@example.com", resetSubject)
+		s.Stranger().Browser().Get("/reset/confirm?token=" + token).Status(http.StatusOK)
+		assert.Equal(t, count(taken), 5) // and no more of those
+	})
+}
+
+// The attack: one account takes all the good names, which nobody else ever gets.
+func TestNamesAreNotSquatted(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		eve := s.signUp("eve")
+		rename := func(name string) int {
+			return eve.Post("/profile/name", url.Values{"name": {name}}).Raw.StatusCode
+		}
+		rename("Not a name") // costs nothing, and what stays as it is does not either
+		for range 5 {
+			assert.Equal(t, rename("eve"), http.StatusSeeOther)
+		}
+		var got []int
+		for i := range 6 {
+			got = append(got, rename(fmt.Sprint("name", i)))
+		}
+		assert.Equal(t, got, []int{303, 303, 303, 422, 422, 422})
+		eve.Post("/profile/name", url.Values{"name": {"name5"}}).Status(http.StatusUnprocessableEntity).Contains("30 days")
+		assert.Equal(t, rename("eve"), http.StatusUnprocessableEntity) // a name of before is a change too
+		s.signUp("name5")                                               // is free
+		for month := range 6 {
+			s.clock.Advance(31 * 24 * time.Hour)
+			eve = s.signIn("eve")
+			for i := range 3 {
+				rename(fmt.Sprint("month", month, "-", i))
+			}
+		}
+		n, err := db.Get[int64](t.Context(), s.db, "SELECT COUNT(*) FROM user_names WHERE name <> 'name5'")
+		assert.NoError(t, err)
+		assert.Equal(t, n, 10)
+		s.clock.Advance(31 * 24 * time.Hour)
+		eve = s.signIn("eve")
+		eve.Post("/profile/name", url.Values{"name": {"another"}}).Status(http.StatusUnprocessableEntity).Contains("at most 10")
+		assert.Equal(t, rename("eve"), http.StatusSeeOther) // her own
+	}, countedByClock)
 }
 
 func TestFloods(t *testing.T) {
