@@ -56,7 +56,10 @@ type ThrottleOptions struct {
 	// TrustedSince returns when the account's password was last changed, or the
 	// zero time: browsers that were known before are not any more, so that one
 	// who lost the password cannot guess the next with a bag of old cookies.
-	// It is asked only about attempts from known browsers. Optional.
+	// With Codes it should not be before the account's first second factor was set
+	// up either: browsers from before it are known by the password alone, and who
+	// has that could make any number of them. It is asked only about attempts from
+	// known browsers. Optional.
 	TrustedSince func(ctx context.Context, account string) (time.Time, error)
 	// Metrics takes the metrics of [ratelimit.Options]. Optional.
 	Metrics prometheus.Registerer

@@ -361,7 +361,7 @@ func TestNamesAreNotSquatted(t *testing.T) {
 		assert.Equal(t, got, []int{303, 303, 303, 422, 422, 422})
 		eve.Post("/profile/name", url.Values{"name": {"name5"}}).Status(http.StatusUnprocessableEntity).Contains("30 days")
 		assert.Equal(t, rename("eve"), http.StatusUnprocessableEntity) // a name of before is a change too
-		s.signUp("name5")                                               // is free
+		s.signUp("name5")                                              // is free
 		for month := range 6 {
 			s.clock.Advance(31 * 24 * time.Hour)
 			eve = s.signIn("eve")

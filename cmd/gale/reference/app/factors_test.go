@@ -174,6 +174,7 @@ func TestGuessesAtCodesLeaveTheOwnersBrowser(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {
 		owner := s.signUp("ada")
 		early := s.signIn("ada") // of who has had the password since before there was a second factor
+		s.clock.Advance(time.Minute)
 		app := s.enroll(owner)
 		again := func(c *galetest.Client) {
 			c.Post("/sign-out", nil).Status(http.StatusSeeOther)
@@ -205,9 +206,10 @@ func TestGuessesAtCodesLeaveTheOwnersBrowser(t *testing.T) {
 // The attack: junk from strangers fills the audit log, and pushes out what counts.
 func TestJunkOfPasskeysDoesNotFillTheLog(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {
+		const body = `{"state":"junk","credential":{"id":"eA","type":"public-key","response":{"clientDataJSON":"eA","authenticatorData":"eA","signature":"eA"}}}`
 		junk := func(from string) {
 			for range 40 {
-				s.Stranger().With("X-Forwarded-For", from).Post("/passkeys/sign-in/finish", "{}")
+				s.Stranger().With("X-Forwarded-For", from).Post("/passkeys/sign-in/finish", body).Status(http.StatusUnauthorized)
 			}
 		}
 		junk("198.51.100.7")
