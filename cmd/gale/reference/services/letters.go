@@ -79,7 +79,7 @@ If you cannot sign in any more, set one here, within an hour; the link works onc
 
 Where the account has a second factor, relay asks for it after that, or for a recovery code.
 If it was not you, do nothing: the account stays without a password.
-`, u.Name, link), true}
+`, u.Name, link), byReset}
 	}
 	return letter{u.Email, "Set a new password", fmt.Sprintf(`Somebody, most likely you, wants a new password for the account %s at relay.
 
