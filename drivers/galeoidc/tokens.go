@@ -187,14 +187,26 @@ func (s *Server) access(ctx context.Context, token string) (accessClaims, Claims
 	if revoked {
 		return a, Claims{}, errToken
 	}
-	if _, err := s.o.Store.working(ctx, a.ClientID); err != nil {
+	client, err := s.o.Store.working(ctx, a.ClientID)
+	if err != nil {
 		return a, Claims{}, gone(err)
 	}
-	if !strings.Contains(a.ID, ".") {
-		return a, Claims{}, nil // of the client itself
+	if !strings.Contains(a.ID, ".") { // of the client itself
+		return a, Claims{}, gone(s.vouched(ctx, client.CreatedBy))
 	}
 	c, err := s.o.Users.Claims(ctx, a.Subject)
 	return a, c, gone(err)
+}
+
+// vouched returns [ErrNoUser] when the user who registered a client is gone or
+// blocked: what the client does for itself ends then, which would else be a way
+// to stay for who was thrown out.
+func (s *Server) vouched(ctx context.Context, createdBy string) error {
+	if createdBy == "" {
+		return nil
+	}
+	_, err := s.o.Users.Claims(ctx, createdBy)
+	return err
 }
 
 // gone turns the absence of a client or user, or that it is disabled, into an
