@@ -187,12 +187,11 @@ func (s *Server) access(ctx context.Context, token string) (accessClaims, Claims
 	if revoked {
 		return a, Claims{}, errToken
 	}
-	client, err := s.o.Store.working(ctx, a.ClientID)
-	if err != nil {
-		return a, Claims{}, gone(err)
-	}
 	if !strings.Contains(a.ID, ".") { // of the client itself
-		return a, Claims{}, gone(s.vouched(ctx, client.CreatedBy))
+		return a, Claims{}, gone(s.itself(ctx, a.ClientID))
+	}
+	if _, err := s.o.Store.working(ctx, a.ClientID); err != nil {
+		return a, Claims{}, gone(err)
 	}
 	c, err := s.o.Users.Claims(ctx, a.Subject)
 	return a, c, gone(err)
@@ -207,6 +206,18 @@ func (s *Server) vouched(ctx context.Context, createdBy string) error {
 	}
 	_, err := s.o.Users.Claims(ctx, createdBy)
 	return err
+}
+
+// itself reports whether access tokens that a client has got for itself work.
+func (s *Server) itself(ctx context.Context, id string) error {
+	r, err := s.o.Store.working(ctx, id)
+	if err == nil && !r.client().grants(ClientCredentials) {
+		err = ErrDisabled
+	}
+	if err != nil {
+		return err
+	}
+	return s.vouched(ctx, r.CreatedBy)
 }
 
 // gone turns the absence of a client or user, or that it is disabled, into an

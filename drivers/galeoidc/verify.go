@@ -42,11 +42,7 @@ func (s *Server) Denied(ctx context.Context, c token.Claims) (bool, error) {
 	if err != nil || revoked || strings.Contains(c.ID, ".") {
 		return revoked, err // a family works as long as its client does
 	}
-	client, err := s.o.Store.working(ctx, c.ClientID)
-	if err == nil {
-		err = s.vouched(ctx, client.CreatedBy)
-	}
-	if err = gone(err); errors.Is(err, errToken) {
+	if err = gone(s.itself(ctx, c.ClientID)); errors.Is(err, errToken) {
 		return true, nil
 	}
 	return false, err
