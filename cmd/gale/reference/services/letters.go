@@ -171,6 +171,24 @@ If that was not you, revoke it on your profile and set a new password.
 `, KeyPrefix, id, u.Name), ""}
 }
 
+func appRegistered(u models.User, c galeoidc.Client) letter {
+	as := ""
+	if self(c) {
+		as = "\nIt acts for itself with your rights."
+	}
+	return letter{u.Email, "You have registered an app", fmt.Sprintf(`The app "%s", with the id %s, was registered by your account %s at relay.%s
+It may: %s
+
+If that was not you, disable it on the page of apps and set a new password.
+`, c.Name, c.ID, u.Name, as, strings.Join(c.Scopes, ", ")), false}
+}
+
+func appRotated(u models.User, c galeoidc.Client) letter {
+	return letter{u.Email, "An app has a new secret", fmt.Sprintf(`The app "%s", with the id %s, was given a new secret by your account %s at relay.
+If that was not you, disable it on the page of apps and set a new password.
+`, c.Name, c.ID, u.Name), false}
+}
+
 func userChanged(u models.User, what string) letter {
 	return letter{u.Email, "An admin has changed your account", fmt.Sprintf(`Your account %s at relay %s.
 If you did not expect that, ask an admin.

@@ -63,7 +63,8 @@ type KeyEnder interface {
 // Reset sets a new password by a link, ends all other links of the user and, with
 // endKeys, the user's API keys, which whoever had the old password may have made,
 // and mails the user that it did. It returns ErrNotFound for a link that does not
-// work. The caller ends the user's sessions and the access of apps.
+// work. The caller ends the user's sessions and the access of apps, with endKeys
+// also of those that act as the user ([Apps.DisableOwn]).
 func (a *Accounts) Reset(ctx context.Context, token, password string, endKeys bool) (models.User, error) {
 	l, err := a.LinkOf(ctx, models.ResetLink, token)
 	if err != nil {
