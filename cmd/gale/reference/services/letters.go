@@ -180,13 +180,13 @@ func appRegistered(u models.User, c galeoidc.Client) letter {
 It may: %s
 
 If that was not you, disable it on the page of apps and set a new password.
-`, c.Name, c.ID, u.Name, as, strings.Join(c.Scopes, ", ")), false}
+`, c.Name, c.ID, u.Name, as, strings.Join(c.Scopes, ", ")), ""}
 }
 
 func appRotated(u models.User, c galeoidc.Client) letter {
 	return letter{u.Email, "An app has a new secret", fmt.Sprintf(`The app "%s", with the id %s, was given a new secret by your account %s at relay.
 If that was not you, disable it on the page of apps and set a new password.
-`, c.Name, c.ID, u.Name), false}
+`, c.Name, c.ID, u.Name), ""}
 }
 
 func userChanged(u models.User, what string) letter {
