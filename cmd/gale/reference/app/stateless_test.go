@@ -49,7 +49,7 @@ func runPair(t *testing.T, server string, open func(testing.TB) (a, b *db.DB)) {
 			pair[count.Add(1)%2].handler.ServeHTTP(w, r)
 		})
 	}, func(t *testing.T, c *galetest.Client) {
-		alternate(t, &site{Client: c, t: t, store: pair[0].store})
+		alternate(t, &site{Client: c, t: t, store: pair[0].store, log: pair[0].log})
 	})
 }
 
