@@ -42,7 +42,7 @@ func (s *Store) CreateUser(ctx context.Context, u models.User, link []byte) (mod
 			u.Email = l.Email
 			if l.Purpose == models.InviteLink {
 				u.Role = l.Role
-				if err := roleExists(ctx, tx, u.Role); err != nil {
+				if err := stillInvited(ctx, tx, l); err != nil {
 					return err
 				}
 			}
