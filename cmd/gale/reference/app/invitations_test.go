@@ -94,7 +94,7 @@ func TestInvitationsEnd(t *testing.T) {
 		for _, path := range []string{"/sign-up/confirm", "/reset/confirm", "/proof"} {
 			s.Stranger().Browser().Get(path + "?token=" + token).Status(http.StatusNotFound)
 		}
-		admin.Post("/admin/users/"+eve.ID, url.Values{"role": {"viewer"}}).Status(http.StatusSeeOther)
+		s.give(admin, eve, "viewer").Status(http.StatusSeeOther)
 		accept(s.Stranger().Browser(), token, "mallory").Status(http.StatusNotFound)
 		evil.Get("/admin/users/invitations").Status(http.StatusForbidden)
 		invite(evil, "mallory@example.com", "admin").Status(http.StatusForbidden)
