@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,6 +181,85 @@ func TestIdentityUntil(t *testing.T) {
 				synctest.Wait()
 				assert.Equal(t, [2]int{stays.link.closed(), leaves.link.closed()}, [2]int{1008, 0})
 				drain(t, h, stays)
+			})
+		})
+	}
+}
+
+// TestAttackIdleStream: nobody keeps a session by watching, and who uses it goes on
+// watching.
+func TestAttackIdleStream(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]bool{"by the request": false, "by the first message": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var mu sync.Mutex
+				ends := map[string]time.Time{
+					"idle": began.Add(time.Minute), // not used since
+					"busy": began.Add(2 * time.Minute),
+					"slow": began.Add(time.Minute + time.Second),
+				}
+				asked := 0
+				o := Options{
+					Identify: func(ctx context.Context) Identity {
+						id := identify(ctx)
+						id.Until = began.Add(time.Minute)
+						return id
+					},
+					Extend: func(ctx context.Context) (time.Time, error) {
+						mu.Lock()
+						defer mu.Unlock()
+						asked++
+						user := ctx.Value(userKey{}).(string)
+						switch {
+						case user == "err":
+							return time.Time{}, errors.New("the database is down")
+						case user == "slow" && time.Now().Before(ends[user]): // its clock is behind
+							return time.Now().Add(1), nil
+						}
+						return ends[user], nil
+					},
+					Logger: slog.New(slog.DiscardHandler), DrainOver: -1,
+				}
+				if first {
+					o.Authenticate = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
+				}
+				h := New(o)
+				clients := map[string]*fakeClient{}
+				for _, user := range []string{"idle", "busy", "slow", "err", "left"} {
+					clients[user] = newFakeClient(t, h, as(t, user))
+					if first {
+						clients[user].say("{'type':'auth','token':'x'}")
+					}
+				}
+				clients["left"].end()
+				closed := func() map[string]int {
+					codes := map[string]int{}
+					for user, c := range clients {
+						codes[user] = c.link.closed()
+					}
+					return codes
+				}
+				time.Sleep(time.Minute - 1)
+				assert.Equal(t, closed(), map[string]int{"idle": 0, "busy": 0, "slow": 0, "err": 0, "left": 0})
+				time.Sleep(time.Nanosecond)
+				synctest.Wait()
+				assert.Equal(t, closed(), map[string]int{"idle": 1008, "busy": 0, "slow": 0, "err": 1012, "left": 0})
+				time.Sleep(time.Second)
+				synctest.Wait()
+				assert.Equal(t, closed(), map[string]int{"idle": 1008, "busy": 0, "slow": 1008, "err": 1012, "left": 0})
+				mu.Lock()
+				assert.Equal(t, asked, 5)
+				ends["busy"] = time.Time{} // signed out, of which nobody told
+				mu.Unlock()
+				time.Sleep(time.Minute - time.Second - 1)
+				assert.Equal(t, clients["busy"].link.closed(), 0)
+				time.Sleep(time.Nanosecond)
+				synctest.Wait()
+				assert.Equal(t, clients["busy"].link.closed(), 1008)
+				drain(t, h, clients["idle"], clients["busy"], clients["slow"], clients["err"])
 			})
 		})
 	}

@@ -60,6 +60,12 @@ type Options struct {
 	// called once for each. Presence, [Hub.Disconnect] and [Hub.Slow] go by it.
 	// Defaults to nobody.
 	Identify func(ctx context.Context) Identity
+	// Extend is asked when the Until of an Identity has come: it returns when the
+	// credential ends by now, for one that use extends, such as a session that
+	// idles out. A time that has passed closes the connection with code 1008; on an
+	// error, which is logged, its client is asked to connect again. ctx is that of
+	// Authorize. Asked once a second at most. Defaults to Until being the end.
+	Extend func(ctx context.Context) (until time.Time, err error)
 	// Authenticate, when set, has clients say who they are in their first
 	// message, for those who can send neither cookies nor headers. It returns the
 	// connection's context, made from ctx, or [ErrForbidden]; any other error is
@@ -138,6 +144,9 @@ func New(o Options) *Hub {
 	o.Heartbeat = cmp.Or(o.Heartbeat, 25*time.Second)
 	o.PresenceTTL = cmp.Or(o.PresenceTTL, presenceTTL)
 	o.MaxMessage = cmp.Or(o.MaxMessage, 64<<10)
+	if o.Extend == nil {
+		o.Extend = func(context.Context) (time.Time, error) { return time.Time{}, nil }
+	}
 	if o.PresenceTTL < time.Second {
 		panic(fmt.Sprintf("hub: PresenceTTL is %v; give it a second or more", o.PresenceTTL))
 	}

@@ -22,7 +22,8 @@ type Identity struct {
 	// Session is the id of his session, for [Match]. It is shown to nobody.
 	Session string
 	// Until is when the connection is closed, with code 1008: the end of the
-	// credential that it came with, by the system's clock. Defaults to never.
+	// credential that it came with, by the system's clock; [Options].Extend may
+	// move it. Defaults to never.
 	Until time.Time
 	// Info is what presence tells of the connection besides the user, such as a
 	// name to show: anything that encodes as at most 1 KiB of JSON. Defaults to
@@ -50,15 +51,15 @@ type visitor struct {
 func (h *Hub) admit(l link, kind transport, known bool) (*client, error) {
 	c := &client{h: h, link: l, kind: kind, known: known, number: h.numbers.Add(1)}
 	c.remotes = c.room[:0]
+	c.mu.Lock() // the timers want it
 	switch {
 	case !known:
-		c.mu.Lock() // the timer wants it
 		c.who = &visitor{timer: time.AfterFunc(h.o.AuthTimeout, func() { c.turnAway(hubwire.CodeUnauthenticated, ws.CodePolicy) })}
-		c.mu.Unlock()
 	case h.o.Identify != nil:
 		c.who = h.visitor(l.context())
-		c.expireLocked() // nobody else has it yet
+		c.expireLocked()
 	}
+	c.mu.Unlock()
 	h.clientsMu.Lock()
 	defer h.clientsMu.Unlock()
 	if h.draining {
@@ -138,10 +139,28 @@ func (c *client) authenticate(r hubwire.Request, err error) {
 
 // expireLocked has the connection closed when its credential ends.
 func (c *client) expireLocked() {
-	if c.who.until.IsZero() || c.ended {
-		return
+	if !c.who.until.IsZero() && !c.ended {
+		c.who.timer = time.AfterFunc(time.Until(c.who.until), func() { c.h.spawn(c.extend) })
 	}
-	c.who.timer = time.AfterFunc(time.Until(c.who.until), func() { c.link.close(ws.CodePolicy, "access has ended") })
+}
+
+// extend closes the connection unless its credential has got a later end.
+func (c *client) extend(context.Context) {
+	ctx, cancel := c.bounded()
+	defer cancel()
+	until, err := c.h.o.Extend(ctx)
+	switch {
+	case err != nil && c.link.context().Err() == nil:
+		c.h.logger.ErrorContext(ctx, "hub: Extend failed", "error", err)
+		c.restart() // who comes again is asked who he is
+	case !time.Now().Before(until):
+		c.link.close(ws.CodePolicy, "access has ended")
+	default:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.who.until = time.Now().Add(max(time.Until(until), time.Second)) // its clock may be behind
+		c.expireLocked()
+	}
 }
 
 // authenticated returns the context of whose token it is. An error that is not

@@ -24,7 +24,7 @@
 // # Keys
 //
 // A [Set] is one secret of one line, see [ParseSet]; it comes from a [Source]:
-// [Text], [Env], [File], [Credential], [NewVault]. Each key has 256 random bits,
+// [Text], [Env], [File], [Credential], [VaultURL], [NewVault]. Each key has 256 random bits,
 // from which HKDF-SHA256 derives one key for each use and context. A context is
 // a constant of the program that names what the values are for. Rotation lets
 // the new key begin some minutes later, when every instance has it.

@@ -30,7 +30,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements [prometheus.Collector].
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	failing := 0.0
-	if c.ring.failing.Load() {
+	if c.ring.loop.Failing() {
 		failing = 1
 	}
 	ch <- prometheus.MustNewConstMetric(c.failing, prometheus.GaugeValue, failing)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/galeweb/gale/internal/reload"
 )
 
 // Options configure a [Ring].
@@ -42,7 +44,7 @@ type Ring struct {
 	o       Options
 	snap    atomic.Pointer[snapshot]
 	loading chan struct{} // holds one token while nobody loads
-	failing atomic.Bool
+	loop    reload.Loop
 	unknown atomic.Int64
 }
 
@@ -69,7 +71,7 @@ func Open(ctx context.Context, o Options) (*Ring, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	r := &Ring{o: o, loading: make(chan struct{}, 1)}
+	r := &Ring{o: o, loading: make(chan struct{}, 1), loop: reload.Loop{Name: "keyring", What: "keys"}}
 	r.loading <- struct{}{}
 	if _, err := r.load(ctx); err != nil {
 		return nil, err
@@ -87,39 +89,18 @@ func (r *Ring) Set() Set { return r.snap.Load().set }
 
 // Run looks for new keys until ctx is done, and then returns nil. A load that
 // fails leaves the keys as they are, is logged once, and is tried again.
-func (r *Ring) Run(ctx context.Context) error {
-	tick := time.NewTicker(r.o.Interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			// Reload logs it and shows it in the metrics; there is nobody to return it to.
-			_ = r.Reload(ctx)
-		}
-	}
-}
+func (r *Ring) Run(ctx context.Context) error { return r.loop.Run(ctx, r.o.Interval, r.Reload) }
 
 // Reload loads the keys now, for a signal handler or an admin's button. When
 // it fails the keys stay as they are.
 func (r *Ring) Reload(ctx context.Context) error {
 	before := r.snap.Load()
 	after, err := r.load(ctx)
-	switch {
-	case err != nil:
-		// A shutdown is no failure of the source.
-		if ctx.Err() == nil && !r.failing.Swap(true) {
-			r.o.Logger.ErrorContext(ctx, "keyring: reload failed; the keys stay as they are", "err", err)
-		}
-		return err
-	case r.failing.Swap(false):
-		r.o.Logger.InfoContext(ctx, "keyring: reload works again")
-	}
-	if after != before {
+	r.loop.Note(ctx, r.o.Logger, err)
+	if err == nil && after != before {
 		r.o.Logger.InfoContext(ctx, "keyring: keys reloaded", "keys", after.set)
 	}
-	return nil
+	return err
 }
 
 // load reads the source once and puts what it has in place.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/galeweb/gale/config"
 )
@@ -36,28 +37,50 @@ func Text(text config.Secret) Source {
 	})
 }
 
-// Env is the environment variable, or the file that the variable with _FILE
-// behind its name names, which is then a [File]; both at once are an error.
+// Env is the environment variable, or, with _FILE behind its name, the variable
+// that names the file, which is then a [File], or, with _URL behind it, the one
+// that has the address of a secret, see [VaultURL]. More than one of them is an
+// error.
 func Env(name string) Source {
 	if name == "" {
 		panic("keyring: Env without a name, such as \"RELAY_KEYS\"")
 	}
 	return SourceFunc(func(ctx context.Context) ([]byte, string, error) {
-		value, path := os.Getenv(name), os.Getenv(name+"_FILE")
-		switch {
-		case value != "" && path != "":
-			return nil, "", fmt.Errorf("%s is set, and so is %s_FILE; unset one of them", name, name)
-		case path != "":
-			text, version, err := File(path).Load(ctx)
-			if err != nil {
-				return nil, "", fmt.Errorf("%s_FILE: %w", name, err)
+		var set []string
+		for _, n := range []string{name, name + "_FILE", name + "_URL"} {
+			if os.Getenv(n) != "" {
+				set = append(set, n)
 			}
-			return text, version, nil
-		case value == "":
-			return nil, "", fmt.Errorf("%s is not set; gale secret new makes a value", name)
 		}
-		return versioned([]byte(value))
+		switch {
+		case len(set) == 0:
+			return nil, "", fmt.Errorf("%s is not set; gale secret new makes a value", name)
+		case len(set) > 1:
+			return nil, "", fmt.Errorf("%s are set; unset all but one of them", strings.Join(set, " and "))
+		}
+		text, version, err := loadVariable(ctx, name, set[0])
+		if err != nil {
+			return nil, "", fmt.Errorf("%s: %w", set[0], err)
+		}
+		return text, version, nil
 	})
+}
+
+// loadVariable loads from what the variable holds, by its ending.
+func loadVariable(ctx context.Context, name, variable string) ([]byte, string, error) {
+	value := os.Getenv(variable)
+	switch variable {
+	case name:
+		return versioned([]byte(value))
+	case name + "_FILE":
+		return File(value).Load(ctx)
+	default:
+		vault, err := VaultURL(value)
+		if err != nil {
+			return nil, "", err
+		}
+		return vault.Load(ctx)
+	}
 }
 
 // Credential is a credential of systemd (LoadCredential=, or encrypted with

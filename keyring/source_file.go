@@ -20,25 +20,35 @@ func File(path string) Source {
 		panic("keyring: File without a path")
 	}
 	return SourceFunc(func(context.Context) ([]byte, string, error) {
-		text, mode, err := readFile(path)
+		text, err := readSecretFile(path)
 		if err != nil {
-			return nil, "", err
-		}
-		// Windows has access lists, of which the mode says nothing.
-		const forbidden = 0o027
-		if runtime.GOOS != "windows" && mode.Perm()&forbidden != 0 {
-			return nil, "", fmt.Errorf("the file of keys has mode %#o, with which others can read or change it; chmod 600", mode.Perm())
+			return nil, "", fmt.Errorf("the file of keys: %w", err)
 		}
 		return versioned(text)
 	})
 }
 
+// readSecretFile returns the text of a file that others can neither read nor
+// change.
+func readSecretFile(path string) ([]byte, error) {
+	text, mode, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	// Windows has access lists, of which the mode says nothing.
+	const forbidden = 0o027
+	if runtime.GOOS != "windows" && mode.Perm()&forbidden != 0 {
+		return nil, fmt.Errorf("it has mode %#o, with which others can read or change it; chmod 600", mode.Perm())
+	}
+	return text, nil
+}
+
 // readFile returns the text and the mode of the same file. Errors do not name
-// the path: somebody may have put the keys there.
+// the path: somebody may have put the secret there.
 func readFile(path string) (text []byte, mode fs.FileMode, err error) {
 	defer func() {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
-			err = fmt.Errorf("the file of keys: %w", e.Err)
+			err = e.Err
 		}
 	}()
 	file, err := os.Open(path)
@@ -51,7 +61,7 @@ func readFile(path string) (text []byte, mode fs.FileMode, err error) {
 		return nil, 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, 0, errors.New("the file of keys is not a regular file")
+		return nil, 0, errors.New("it is not a regular file")
 	}
 	text, err = io.ReadAll(io.LimitReader(file, maxText+1))
 	if err != nil {

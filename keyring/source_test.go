@@ -1,18 +1,12 @@
 package keyring_test
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/galeweb/gale/config"
 	"github.com/galeweb/gale/internal/assert"
@@ -55,7 +49,7 @@ func TestEnv(t *testing.T) { // not parallel: it sets variables
 	assert.Equal(t, text, "from the variable")
 	t.Setenv("KEYRING_TEST_KEYS_FILE", path)
 	_, failure = load(t, src)
-	assert.Contains(t, failure, "unset one of them")
+	assert.Contains(t, failure, "unset all but one of them")
 	t.Setenv("KEYRING_TEST_KEYS", "")
 	text, _ = load(t, src)
 	assert.Equal(t, text, "from the file")
@@ -63,6 +57,19 @@ func TestEnv(t *testing.T) { // not parallel: it sets variables
 	_, failure = load(t, src)
 	assert.Contains(t, failure, "KEYRING_TEST_KEYS_FILE: the file of keys: ")
 	assert.True(t, !strings.Contains(failure, "hunter2"), "the error shows the path")
+
+	_, address := serveVault(t, "from the vault")
+	write(t, path, "s.token", 0o600)
+	t.Setenv("KEYRING_TEST_KEYS_URL", address+"/v1/secret/data/relay?token_file="+path)
+	_, failure = load(t, src)
+	assert.Contains(t, failure, "KEYRING_TEST_KEYS_FILE and KEYRING_TEST_KEYS_URL are set")
+	t.Setenv("KEYRING_TEST_KEYS_FILE", "")
+	text, _ = load(t, src)
+	assert.Equal(t, text, "from the vault")
+	t.Setenv("KEYRING_TEST_KEYS_URL", "https://vault.example.com/v1/secret/data/relay?token=hunter2")
+	_, failure = load(t, src)
+	assert.Contains(t, failure, "KEYRING_TEST_KEYS_URL: vault: the address has a token")
+	assert.True(t, !strings.Contains(failure, "hunter2"), "the error shows the token")
 }
 
 func TestCredential(t *testing.T) { // not parallel: it sets a variable
@@ -122,145 +129,4 @@ func TestOddFilesAreRefused(t *testing.T) {
 	write(t, path, strings.Repeat(" ", 10<<20), 0o600)
 	_, err := keyring.Open(t.Context(), keyring.Options{Source: keyring.File(path)})
 	assert.Contains(t, err.Error(), "more than 65536 bytes")
-}
-
-// vault is a KV version 2 engine as far as the source uses one.
-type vault struct {
-	token, answer string
-	status        int
-	requests      []*http.Request
-}
-
-func (v *vault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v.requests = append(v.requests, r)
-	if r.Header.Get("X-Vault-Token") != v.token || r.Header.Get("X-Vault-Request") != "true" {
-		w.WriteHeader(http.StatusForbidden)
-		return
-	}
-	if v.status/100 == 3 {
-		w.Header().Set("Location", "/stolen")
-	}
-	w.WriteHeader(v.status)
-	_, _ = io.WriteString(w, v.answer)
-}
-
-func serveVault(t *testing.T, answer string) (*vault, string) {
-	t.Helper()
-	v := &vault{token: "s.token", answer: answer, status: http.StatusOK}
-	server := httptest.NewServer(v)
-	t.Cleanup(server.Close)
-	return v, server.URL
-}
-
-const vaultAnswer = `{"data":{"data":{"keys":"abc","n":7},"metadata":{"version":3}}}`
-
-func TestVault(t *testing.T) {
-	t.Parallel()
-	v, address := serveVault(t, vaultAnswer)
-	src := keyring.NewVault(keyring.VaultOptions{
-		Address: address, Path: "/relay/prod/", Token: config.NewSecret("s.token"), Namespace: "team",
-	})
-	text, version, err := src.Load(t.Context())
-	assert.NoError(t, err)
-	assert.Equal(t, string(text), "abc")
-	assert.Equal(t, version, "3")
-	assert.Equal(t, v.requests[0].URL.Path, "/v1/secret/data/relay/prod")
-	assert.Equal(t, v.requests[0].Header.Get("X-Vault-Namespace"), "team")
-
-	path := filepath.Join(t.TempDir(), "token")
-	src = keyring.NewVault(keyring.VaultOptions{Address: address + "/base/", Mount: "kv/", Path: "relay", Field: "n", TokenFile: path})
-	_, failure := load(t, src)
-	assert.Contains(t, failure, "vault: token: ")
-	write(t, path, "old\n", 0o600)
-	_, failure = load(t, src)
-	assert.Equal(t, failure, "vault: the server answers Forbidden")
-	write(t, path, "s.token\n", 0o600) // as an agent renews it
-	_, failure = load(t, src)
-	assert.Equal(t, failure, `vault: the secret has no text in the field "n"`)
-	assert.Equal(t, v.requests[2].URL.Path, "/base/v1/kv/data/relay")
-	write(t, path, "a\r\nX-Evil: 1", 0o600)
-	_, failure = load(t, src)
-	assert.Contains(t, failure, "characters that no token has")
-}
-
-func TestVaultAnswersThatAreRefused(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		status       int
-		answer, want string
-	}{
-		"redirect":    {http.StatusTemporaryRedirect, vaultAnswer, "answers Temporary Redirect"},
-		"not found":   {http.StatusNotFound, `{"errors":["hunter2"]}`, "answers Not Found"},
-		"not JSON":    {http.StatusOK, "hunter2", "not that of a KV version 2 engine"},
-		"version 1":   {http.StatusOK, `{"data":{"keys":"hunter2"}}`, `no text in the field "keys"`},
-		"wrong type":  {http.StatusOK, `{"data":{"data":["hunter2"]}}`, "not that of a KV version 2 engine"},
-		"no field":    {http.StatusOK, `{"data":{"data":{"key":"hunter2"}}}`, `no text in the field "keys"`},
-		"deleted":     {http.StatusOK, `{"data":{"data":null,"metadata":{"version":4}}}`, `no text in the field "keys"`},
-		"too much":    {http.StatusOK, strings.Repeat(" ", 1<<20) + vaultAnswer, "more than 262144 bytes"},
-		"two answers": {http.StatusOK, vaultAnswer + "hunter2", "not that of a KV version 2 engine"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			v, address := serveVault(t, test.answer)
-			v.status = test.status
-			src := keyring.NewVault(keyring.VaultOptions{Address: address, Path: "relay", Token: config.NewSecret("s.token")})
-			_, failure := load(t, src)
-			assert.Contains(t, failure, test.want)
-			assert.True(t, !strings.Contains(failure, "hunter2"), "the error shows the answer")
-			assert.Equal(t, len(v.requests), 1) // the token went nowhere else
-		})
-	}
-}
-
-func TestVaultThatDoesNotAnswerIsGivenUp(t *testing.T) {
-	t.Parallel()
-	release := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
-	t.Cleanup(server.Close)
-	t.Cleanup(func() { close(release) })
-	src := keyring.NewVault(keyring.VaultOptions{
-		Address: server.URL, Path: "relay", Token: config.NewSecret("s.token"), Timeout: time.Millisecond,
-	})
-	_, failure := load(t, src)
-	assert.Contains(t, failure, "vault: ")
-	assert.True(t, !strings.Contains(failure, "s.token"), "the error shows the token")
-}
-
-func TestVaultOverTLS(t *testing.T) {
-	t.Parallel()
-	server := httptest.NewTLSServer(&vault{token: "s.token", answer: vaultAnswer, status: http.StatusOK})
-	t.Cleanup(server.Close)
-	server.Config.ErrorLog = nil
-	o := keyring.VaultOptions{Address: server.URL, Path: "relay", Token: config.NewSecret("s.token")}
-	roots := x509.NewCertPool()
-	roots.AddCert(server.Certificate())
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
-	t.Cleanup(transport.CloseIdleConnections)
-	o.Transport = transport
-	text, failure := load(t, keyring.NewVault(o))
-	assert.Equal(t, failure, "")
-	assert.Equal(t, text, "abc")
-}
-
-func TestVaultOptionsThatCannotBe(t *testing.T) {
-	t.Parallel()
-	token := config.NewSecret("s.token")
-	for name, o := range map[string]keyring.VaultOptions{
-		"no address": {Path: "x", Token: token},
-		"plain http": {Address: "http://vault.example.com:8200", Path: "x", Token: token},
-		"other":      {Address: "ftp://127.0.0.1", Path: "x", Token: token},
-		"user":       {Address: "https://me:pw@vault.example.com", Path: "x", Token: token},
-		"no path":    {Address: "https://vault.example.com", Path: "/", Token: token},
-		"no token":   {Address: "https://vault.example.com", Path: "x"},
-		"two tokens": {Address: "https://vault.example.com", Path: "x", Token: token, TokenFile: "y"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			message, _ := assert.Panics(t, func() { keyring.NewVault(o) }).(string)
-			assert.Contains(t, message, "keyring: VaultOptions")
-			assert.True(t, !strings.Contains(message, "pw"), "the message shows the address")
-		})
-	}
-	keyring.NewVault(keyring.VaultOptions{Address: "http://[::1]:8100", Path: "x", Token: token})
-	keyring.NewVault(keyring.VaultOptions{Address: "http://localhost:8100", Path: "x", Token: token})
 }

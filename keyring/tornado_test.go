@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -41,7 +42,8 @@ func tornadoKeys(versions ...int) map[int]config.Secret {
 	return keys
 }
 
-// The vectors were made by Tornado 6.6.dev1.
+// The vectors were made by Tornado 6.6.dev1, but that whose secret is not of
+// ASCII, which is by a program written from the description.
 func TestTornadoVectors(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -53,12 +55,14 @@ func TestTornadoVectors(t *testing.T) {
 		{name: "user", value: "", signed: "2|1:0|10:1700000000|4:user|0:|b180ac9fd527f9c4ad19b68bd2ba4085d1387981a75989fef644a090e88b31c6"},
 		{name: "sid", value: "\xfa\xfb\xfc\xfd\xfe\xff", signed: "2|1:0|10:1700000000|3:sid|8:+vv8/f7/|aac20187ddb6a1c757edd753af04b5339b02514883e886adc5a3ca3182a310bd"},
 		{name: "session_id", value: strings.Repeat("a", 40), signed: "2|1:0|10:1700000000|10:session_id|56:YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYQ==|7af3a90549df0f740e2a74d3d9a77c66c996e4f943469a7e44fc2ac73ceed2df"},
+		{o: keyring.TornadoOptions{Secret: config.NewSecret("schlüssel-ж")}, name: "a|1:b", value: "\x00|\xff", signed: "2|1:0|10:1700000000|5:a|1:b|4:AHz/|593f4252dc14c5de54605e4924b3866954d3d2f356e7bd41b907bd1d3c7b4f81"},
 		{o: keyring.TornadoOptions{Keys: tornadoKeys(3), KeyVersion: 3}, name: "user", value: "alice", signed: tornadoAlice3},
 	} {
 		tornado := tornadoAt(tornadoTime, test.o)
 		signed, err := tornado.Sign(test.name, []byte(test.value))
 		assert.NoError(t, err)
 		assert.Equal(t, signed, test.signed)
+		assert.Equal(t, (&http.Cookie{Name: "c", Value: signed}).String(), "c="+signed) // bare, which Tornado reads
 		value, err := tornado.Verify(test.name, test.signed)
 		assert.NoError(t, err)
 		assert.Equal(t, string(value), test.value)
@@ -145,10 +149,7 @@ func TestTornadoExpiry(t *testing.T) {
 func TestTornadoKeyVersions(t *testing.T) {
 	t.Parallel()
 	// With one secret the version is not looked at: this one says 7.
-	body := "2|1:7|10:1700000000|4:user|8:YWxpY2U=|"
-	h := hmac.New(sha256.New, []byte(tornadoSecret))
-	h.Write([]byte(body))
-	seven := body + hex.EncodeToString(h.Sum(nil))
+	seven := signV2("2|1:7|10:1700000000|4:user|8:YWxpY2U=|")
 	_, err := tornadoAt(tornadoTime, keyring.TornadoOptions{}).Verify("user", seven)
 	assert.NoError(t, err)
 
@@ -162,8 +163,50 @@ func TestTornadoKeyVersions(t *testing.T) {
 		_, err = both.Verify("user", unknown)
 		assert.ErrorIs(t, err, keyring.ErrUnknownKey)
 	}
-	_, err = both.Verify("user", strings.Replace(tornadoAlice3, "1:3", "1:4", 1)) // one key's value as another's
-	assert.ErrorIs(t, err, keyring.ErrInvalid)
+	for _, signed := range []string{
+		strings.Replace(tornadoAlice3, "1:3", "1:4", 1), // one key's value as another's
+		tornadoV1, // which names no key
+	} {
+		_, err = both.Verify("user", signed)
+		assert.ErrorIs(t, err, keyring.ErrInvalid)
+	}
+}
+
+// signV2 signs what a server would not have written.
+func signV2(body string) string {
+	h := hmac.New(sha256.New, []byte(tornadoSecret))
+	h.Write([]byte(body))
+	return body + hex.EncodeToString(h.Sum(nil))
+}
+
+// A signature does not make up for the form: each value has one.
+func TestTornadoSignedAndMalformed(t *testing.T) {
+	t.Parallel()
+	tornado := tornadoAt(tornadoTime, keyring.TornadoOptions{})
+	const good = "2|1:0|10:1700000000|4:user|8:YWxpY2U=|"
+	assert.Equal(t, signV2(good), tornadoAlice)
+	for name, body := range map[string]string{
+		"a zero before the time":    "2|1:0|11:01700000000|4:user|8:YWxpY2U=|",
+		"a zero before the version": "2|2:00|10:1700000000|4:user|8:YWxpY2U=|",
+		"a zero before a length":    "2|1:0|10:1700000000|04:user|8:YWxpY2U=|",
+		"a negative time":           "2|1:0|11:-1700000000|4:user|8:YWxpY2U=|",
+		"a fraction":                "2|1:0|12:1700000000.5|4:user|8:YWxpY2U=|",
+		"no time":                   "2|1:0|0:|4:user|8:YWxpY2U=|",
+		"no version":                "2|0:|10:1700000000|4:user|8:YWxpY2U=|",
+		"the URL's alphabet":        "2|1:0|10:1700000000|4:user|8:-vv8_f7_|",
+		"no padding":                "2|1:0|10:1700000000|4:user|7:YWxpY2U|",
+		"a field less":              "2|1:0|10:1700000000|12:YWxpY2VhbGlj|",
+		"a field more":              good + "1:x|",
+		"no bar at the end":         good[:len(good)-1],
+		"a name by characters":      "2|1:0|10:1700000000|1:ж|8:YWxpY2U=|", // as Tornado counts it
+	} {
+		for _, asked := range []string{"user", "ж"} {
+			_, err := tornado.Verify(asked, signV2(body))
+			if !errors.Is(err, keyring.ErrInvalid) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
 }
 
 func TestTornadoForgeries(t *testing.T) {
@@ -234,6 +277,9 @@ func TestTornadoCookies(t *testing.T) {
 		assert.Equal(t, value, "bob") // the newer, wherever it stands
 	}
 	_, err = get("a=b")
+	assert.ErrorIs(t, err, http.ErrNoCookie)
+	// Tornado undoes octal escapes, which it writes in no signed value.
+	_, err = get(`user="` + strings.Replace(tornadoAlice, "|", `\174`, 1) + `"`)
 	assert.ErrorIs(t, err, http.ErrNoCookie)
 	_, err = get("user=x; user=y")
 	assert.ErrorIs(t, err, keyring.ErrInvalid)

@@ -55,6 +55,12 @@ func app(m *session.Manager) http.Handler {
 	handle("/out", func(s *session.Session, r *http.Request, _ http.ResponseWriter) error {
 		return s.SignOut(r.Context())
 	})
+	unattended := session.Unattended(mux)
+	mux.Handle("/unattended/", http.StripPrefix("/unattended", unattended))
+	mux.Handle("/loaded/", http.StripPrefix("/loaded", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session.From(r.Context()) // as a guard around it does
+		unattended.ServeHTTP(w, r)
+	})))
 	return m.Middleware(mux)
 }
 

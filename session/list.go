@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -69,9 +68,22 @@ func (m *Manager) RevokeAll(ctx context.Context, user, except string) error {
 // Open reports whether the session of user that is called id is still open, for
 // what it has opened besides requests.
 func (m *Manager) Open(ctx context.Context, user, id string) (bool, error) {
+	end, err := m.Expires(ctx, user, id)
+	return m.now().Before(end), err
+}
+
+// Expires returns when the session of user that is called id ends unless it is
+// used, which may have passed; the zero time when there is no such session. What a
+// session has opened besides requests, such as a WebSocket, ends with it when
+// whoever holds that asks again at the time that was returned.
+func (m *Manager) Expires(ctx context.Context, user, id string) (time.Time, error) {
 	recs, err := m.byUser(ctx, user)
-	now := m.now()
-	return slices.ContainsFunc(recs, func(r Record) bool { return r.ID == id && now.Before(m.expires(&r)) }), err
+	for _, r := range recs {
+		if r.ID == id {
+			return m.expires(&r), nil
+		}
+	}
+	return time.Time{}, err
 }
 
 func (m *Manager) byUser(ctx context.Context, user string) ([]Record, error) {

@@ -36,9 +36,10 @@ type Session struct {
 	r    *http.Request
 	node ctxkey.Node[*Session]
 
-	mu     sync.Mutex
-	sent   bool // the response header has gone
-	*state      // nil until somebody asks: most requests of programs never do
+	mu         sync.Mutex
+	sent       bool // the response header has gone
+	unattended bool // the request is no use of it
+	*state          // nil until somebody asks: most requests of programs never do
 
 	sealed *sealedCookie // with a CookieStore only
 }
@@ -104,7 +105,7 @@ func (s *Session) load(ctx context.Context) {
 		return
 	}
 	s.adopt(rec)
-	s.touch = now.Sub(rec.Seen) >= s.m.o.TouchEvery
+	s.touch = !s.unattended && now.Sub(rec.Seen) >= s.m.o.TouchEvery
 }
 
 // adopt makes rec, as the store has it, the state of s.
@@ -160,6 +161,17 @@ func (s *Session) Created() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.rec.Created
+}
+
+// Expires returns when the session ends unless it is used; the zero time before it
+// is stored. For what lives longer than the request, ask [Manager.Expires] then.
+func (s *Session) Expires() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rec.Version == 0 {
+		return time.Time{}
+	}
+	return s.m.expires(&s.rec)
 }
 
 // Stamp returns the stamp of the session as it is stored, or "".

@@ -111,15 +111,18 @@ func (a *Authenticator[U]) ForgetAll() {
 	}
 }
 
-func (a *Authenticator[U]) find(ctx context.Context, id string) (Record, U, error) {
-	if a.found == nil {
-		return a.o.Find(ctx, id)
-	}
-	o, err := a.found.Get(id, func() (o owned[U], err error) {
-		o.rec, o.owner, err = a.o.Find(ctx, id)
+// find looks the key up. What is mistyped costs no look-up.
+func (a *Authenticator[U]) find(ctx context.Context, id, plain string) (o owned[U], err error) {
+	ask := func() (o owned[U], err error) {
+		if err = checkText(a.o.Prefix, plain); err == nil {
+			o.rec, o.owner, err = a.o.Find(ctx, id)
+		}
 		return o, err
-	})
-	return o.rec, o.owner, err
+	}
+	if a.found == nil {
+		return ask()
+	}
+	return a.found.Get(id, ask)
 }
 
 // proves reports whether the key is the one that r is the record of, in a time
@@ -141,15 +144,18 @@ func (a *Authenticator[U]) Authenticate(ctx context.Context, r *http.Request) (u
 	if err != nil || !found {
 		return u, false, err
 	}
-	id, err := parse(a.o.Prefix, plain)
+	id, err := parseID(a.o.Prefix, plain)
 	if err != nil {
 		return u, false, refused("invalid_key", "The API key is not valid.", err)
 	}
-	rec, owner, err := a.find(ctx, id)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	o, err := a.find(ctx, id, plain)
+	rec := o.rec
+	switch {
+	case errors.Is(err, ErrMalformed):
+		return u, false, refused("invalid_key", "The API key is not valid.", err)
+	case err != nil && !errors.Is(err, ErrNotFound):
 		return u, false, fmt.Errorf("apikey: find %s: %w", id, err)
-	}
-	if err != nil || !a.proves(rec, plain) {
+	case err != nil || !a.proves(rec, plain):
 		return u, false, refused("invalid_key", "The API key is not valid.", errors.Join(errors.New("apikey: no such key: "+id), err))
 	}
 	if rec.Revoked {
@@ -163,7 +169,7 @@ func (a *Authenticator[U]) Authenticate(ctx context.Context, r *http.Request) (u
 			obs.Logger(ctx).WarnContext(ctx, "apikey: last use not written down", "key", id, "error", err)
 		}
 	}
-	return owner, true, nil
+	return o.owner, true, nil
 }
 
 // credential returns what r brings. Two credentials are refused: proxies and

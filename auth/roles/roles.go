@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/galeweb/gale/internal/reload"
 	"github.com/galeweb/gale/obs"
 )
 
@@ -99,8 +100,8 @@ type Roles struct {
 	// mu is held from reading the store until snap is replaced: of two loads
 	// the slower must not bring old rights back. No wait for it is longer than
 	// storeTimeout.
-	mu      sync.Mutex
-	failing atomic.Bool
+	mu   sync.Mutex
+	loop reload.Loop
 }
 
 // snapshot is never changed.
@@ -122,7 +123,7 @@ func Open(ctx context.Context, o Options) (*Roles, error) {
 		panic("roles: Options.Interval is negative; leave it 0 for the default of 10 s")
 	}
 	o.Interval = cmp.Or(o.Interval, 10*time.Second)
-	r := &Roles{o: o, known: map[string]bool{}}
+	r := &Roles{o: o, known: map[string]bool{}, loop: reload.Loop{Name: "roles", What: "roles"}}
 	for _, perms := range o.Permissions {
 		for _, perm := range perms {
 			if perm != all {
@@ -166,30 +167,13 @@ func (r *Roles) List() []Role {
 // Run looks for changes of other instances until ctx is done, and then returns
 // nil. A failure leaves the roles as they are, is logged once, and is tried
 // again.
-func (r *Roles) Run(ctx context.Context) error {
-	tick := time.NewTicker(r.o.Interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			// Reload logs it; there is nobody to return it to.
-			_ = r.Reload(ctx)
-		}
-	}
-}
+func (r *Roles) Run(ctx context.Context) error { return r.loop.Run(ctx, r.o.Interval, r.Reload) }
 
 // Reload asks the store now whether anything has changed. When it fails the
 // roles stay as they are.
 func (r *Roles) Reload(ctx context.Context) error {
 	changed, err := r.refresh(ctx)
-	switch {
-	case err != nil && ctx.Err() == nil && !r.failing.Swap(true):
-		obs.Logger(ctx).ErrorContext(ctx, "roles: reload failed; the roles stay as they are", "err", err)
-	case err == nil && r.failing.Swap(false):
-		obs.Logger(ctx).InfoContext(ctx, "roles: reload works again")
-	}
+	r.loop.Note(ctx, obs.Logger(ctx), err)
 	if changed {
 		r.tell(ctx)
 	}

@@ -31,6 +31,9 @@ func main() {
 		load.Obey(os.Stdin, os.Stdout)
 		return
 	}
+	if slices.Equal(os.Args[1:], []string{spinArg}) {
+		spin()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var b bench

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"log"
+	"os"
 	"path/filepath"
 
+	"github.com/galeweb/gale/bench/internal/launch"
 	"github.com/galeweb/gale/bench/internal/load"
 	"github.com/galeweb/gale/bench/internal/stats"
 )
@@ -12,23 +14,31 @@ import (
 // mostP99 is how much sign-ins may lengthen the p99 of another route.
 const mostP99 = 2
 
-// others is what the other route saw, by round, in ms.
+// fewSignIns is how many a second a busy site has: 18,000 an hour.
+const fewSignIns = 5
+
+// others is what the other route saw, its p99 in ms by round.
 type others struct {
-	quiet, busy []float64
-	signIns     []float64 // a second
+	quiet     []float64 // nobody signs in
+	few       []float64 // fewSignIns do
+	many      []float64 // as many as can
+	elsewhere []float64 // nobody, but a process beside the server takes a core
+	signIns   []float64 // a second, of many
 }
 
-func (o others) ratio() stats.Spread {
-	ratios := make([]float64, len(o.quiet))
-	for i := range ratios {
-		ratios[i] = o.busy[i] / o.quiet[i]
+// ratios returns those of some to quiet.
+func (o others) ratios(some []float64) stats.Spread {
+	all := make([]float64, len(o.quiet))
+	for i := range all {
+		all[i] = some[i] / o.quiet[i]
 	}
-	return stats.SpreadOf(ratios)
+	return stats.SpreadOf(all)
 }
 
-// signIns measures a quick route, paced, while nobody signs in and while as many
-// sign in as can. The server has both cores, as it would where it is deployed;
-// the load takes a little of one.
+// signIns measures a quick route, paced, while nobody signs in, while some do and
+// while as many as can. The server has both cores, as it would where it is
+// deployed; the load takes a little of one. What the kernel does to the route
+// when a core is taken, by whomever, is measured too.
 func (b *bench) signIns(ctx context.Context) (o others, err error) {
 	s, err := b.start(ctx, nil)
 	if err != nil {
@@ -42,21 +52,56 @@ func (b *bench) signIns(ctx context.Context) (o others, err error) {
 	defer l.Kill()
 	quick := load.Stream{Request: way{}.request("/bare"), Body: hello, Connections: 32, Rate: 1000}
 	hash := load.Stream{Request: way{}.request("/hash"), Body: hello, Connections: 8}
+	few := hash
+	few.Rate = fewSignIns
+	measure := func(to *[]float64, also ...load.Stream) (load.Result, error) {
+		r, err := l.Order(load.Order{Run: &load.Spec{
+			Addr: s.addr, PID: s.PID(), WarmUp: b.warmUp, Measured: 4 * b.measured, Streams: append([]load.Stream{quick}, also...),
+		}})
+		if err == nil {
+			*to = append(*to, float64(r.Streams[0].P99.Microseconds())/1000)
+		}
+		return r, err
+	}
 	for n := range b.rounds {
-		spec := load.Spec{Addr: s.addr, PID: s.PID(), WarmUp: b.warmUp, Measured: 2 * b.measured, Streams: []load.Stream{quick}}
-		quiet, err := l.Order(load.Order{Run: &spec})
+		if _, err := measure(&o.quiet); err != nil {
+			return o, err
+		}
+		if _, err := measure(&o.few, few); err != nil {
+			return o, err
+		}
+		r, err := measure(&o.many, hash)
 		if err != nil {
 			return o, err
 		}
-		spec.Streams = append(spec.Streams, hash)
-		busy, err := l.Order(load.Order{Run: &spec})
-		if err != nil {
+		o.signIns = append(o.signIns, float64(r.Streams[1].Requests)/r.Time.Seconds())
+		if err := b.beside(ctx, func() error { _, err := measure(&o.elsewhere); return err }); err != nil {
 			return o, err
 		}
-		ms := func(r load.Result) float64 { return float64(r.Streams[0].P99.Microseconds()) / 1000 }
-		o.quiet, o.busy = append(o.quiet, ms(quiet)), append(o.busy, ms(busy))
-		o.signIns = append(o.signIns, float64(busy.Streams[1].Requests)/busy.Time.Seconds())
-		log.Printf("round %d, p99 of another route: %.2f ms, %.2f with sign-ins", n+1, ms(quiet), ms(busy))
+		log.Printf("round %d, p99 of another route: %.2f ms, %.2f with a few sign-ins, %.2f with many, %.2f beside a process that takes a core",
+			n+1, o.quiet[n], o.few[n], o.many[n], o.elsewhere[n])
 	}
 	return o, nil
+}
+
+// spinArg has this program do nothing but take a core.
+const spinArg = "spin"
+
+func spin() {
+	for {
+	}
+}
+
+// beside calls f while another process takes a core.
+func (b *bench) beside(ctx context.Context, f func() error) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	p, err := launch.Start(ctx, launch.Command{Binary: self, Args: []string{spinArg}, Log: filepath.Join(b.temp, "spin.log")})
+	if err != nil {
+		return err
+	}
+	defer p.Kill()
+	return f()
 }

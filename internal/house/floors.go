@@ -12,7 +12,7 @@ import (
 var floors = [][]string{
 	{ // the cellar
 		"internal/accept", "internal/assert", "internal/backoff", "internal/believed", "internal/brief", "internal/certfile", "internal/connlimit", "internal/ctxkey", "internal/handover", "internal/handshakes", "internal/house", "internal/http1", "internal/latest", "internal/loop",
-		"internal/memnet", "internal/origin", "internal/owed", "internal/overload", "internal/predictor", "internal/roster", "internal/serverlog", "internal/stdbody", "internal/tlsrecord", "internal/topicname",
+		"internal/memnet", "internal/origin", "internal/owed", "internal/overload", "internal/predictor", "internal/reload", "internal/roster", "internal/serverlog", "internal/stdbody", "internal/tlsrecord", "internal/topicname",
 		"internal/upgrade", "internal/waitbody", "internal/wsframe",
 	},
 	{"internal/exchange", "internal/hubwire"}, // on the cellar, below the engine

@@ -16,22 +16,42 @@ import (
 )
 
 var (
-	errBothPlaces = errors.New("give one of --file and --env")
-	errNoPlace    = errors.New("where are the keys? Give --file or --env")
+	errManyPlaces = errors.New("give one of --file, --env and --url")
+	errNoPlace    = errors.New("where are the keys? Give --file, --env or --url")
 )
 
 // place is where the keys are.
-type place struct{ file, env string }
+type place struct{ file, env, url string }
+
+// given returns an error when more than one place was.
+func (p *place) given() error {
+	n := 0
+	for _, s := range []string{p.file, p.env, p.url} {
+		if s != "" {
+			n++
+		}
+	}
+	if n > 1 {
+		return errManyPlaces
+	}
+	return nil
+}
 
 func (p *place) load(ctx context.Context) (keyring.Set, error) {
+	if err := p.given(); err != nil {
+		return keyring.Set{}, err
+	}
 	var src keyring.Source
 	switch {
-	case p.file != "" && p.env != "":
-		return keyring.Set{}, errBothPlaces
 	case p.file != "":
 		src = keyring.File(p.file)
 	case p.env != "":
 		src = keyring.Env(p.env)
+	case p.url != "":
+		var err error
+		if src, err = keyring.VaultURL(p.url); err != nil {
+			return keyring.Set{}, err
+		}
 	default:
 		return keyring.Set{}, errNoPlace
 	}
@@ -45,22 +65,16 @@ func (p *place) load(ctx context.Context) (keyring.Set, error) {
 // change replaces the keys by what edit makes of them. What edit says goes to
 // standard output, or, where that takes the new value, to standard error.
 func (p *place) change(cmd *cobra.Command, edit func(set keyring.Set, say io.Writer) (keyring.Set, error)) error {
-	if p.env != "" && p.file == "" && os.Getenv(p.env) == "" && os.Getenv(p.env+"_FILE") != "" {
+	if err := p.given(); err != nil {
+		return err
+	}
+	if p.env != "" && os.Getenv(p.env) == "" && os.Getenv(p.env+"_FILE") != "" && os.Getenv(p.env+"_URL") == "" {
 		return fmt.Errorf("the keys are in the file that %s_FILE names; give that by --file", p.env)
 	}
-	var said bytes.Buffer
 	if p.file == "" {
-		set, err := p.load(cmd.Context())
-		if err != nil {
-			return err
-		}
-		if set, err = edit(set, &said); err != nil {
-			return err
-		}
-		_, _ = said.WriteTo(cmd.ErrOrStderr())
-		fmt.Fprintf(cmd.OutOrStdout(), "%s=%s\n", p.env, set.Text().Reveal())
-		return nil
+		return p.show(cmd, edit)
 	}
+	var said bytes.Buffer
 	err := replaceFile(p.file, func() (keyring.Set, error) {
 		set, err := p.load(cmd.Context())
 		if err != nil {
@@ -74,6 +88,28 @@ func (p *place) change(cmd *cobra.Command, edit func(set keyring.Set, say io.Wri
 	_, _ = said.WriteTo(cmd.OutOrStdout())
 	return nil
 }
+
+// show prints the new value of what the command cannot write itself.
+func (p *place) show(cmd *cobra.Command, edit func(set keyring.Set, say io.Writer) (keyring.Set, error)) error {
+	set, err := p.load(cmd.Context())
+	if err != nil {
+		return err
+	}
+	var said bytes.Buffer
+	if set, err = edit(set, &said); err != nil {
+		return err
+	}
+	_, _ = said.WriteTo(cmd.ErrOrStderr())
+	if p.url != "" || os.Getenv(p.env) == "" { // then the address is in NAME_URL
+		fmt.Fprintln(cmd.ErrOrStderr(), notStored)
+		fmt.Fprintln(cmd.OutOrStdout(), set.Text().Reveal())
+		return nil
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s=%s\n", p.env, set.Text().Reveal())
+	return nil
+}
+
+const notStored = "Nothing was stored: on standard output is the new value, for you to write into the same field of the secret."
 
 const header = "# Keys of the service. Secret. gale secret status, rotate and retire work on this file.\n"
 

@@ -121,7 +121,11 @@ func (r *retirement) refuses(set keyring.Set, st keyring.Status) (why string, ab
 			return "may have values under it; give --database, or its ID and --force", false
 		}
 		if st.Values > 0 {
-			return fmt.Sprintf("has %d values under it (%s); let the application move them (nothing can move what is only a hash, such as recovery codes: users make new ones), or give its ID and --force and lose them", st.Values, r.places(st.ID)), false
+			hashes := ""
+			if st.Purpose == keyring.Indexing {
+				hashes = " (but for what is only a hash, such as recovery codes, which end when users make new ones)"
+			}
+			return fmt.Sprintf("has %d values under it (%s); let the application move them%s, or give its ID and --force and lose them", st.Values, r.places(st.ID), hashes), false
 		}
 		return "", false
 	default:

@@ -22,8 +22,11 @@ func command(now func() time.Time) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secret",
 		Short: "Make, rotate, show and retire the keys of a service",
-		Long: `secret works on the keys of a service (package keyring): in a file, or in the
-value of an environment variable, whose new value it prints.
+		Long: `secret works on the keys of a service (package keyring): in a file, in the
+value of an environment variable, or in a secret of Vault or OpenBao. It writes
+files only; of a variable and a secret it prints the new value, which you store.
+Keys in a credential of systemd are in the file that LoadCredential= names; one
+of LoadCredentialEncrypted= takes systemd-creds decrypt before, and encrypt after.
 
 A rotation adds a key, which makes the new values from its time on; what older
 keys made stays valid, so that nobody is logged out, until they are retired.`,
@@ -31,7 +34,12 @@ keys made stays valid, so that nobody is logged out, until they are retired.`,
   gale secret rotate --file keys
   gale secret status --file keys --database sqlite:app.db
   gale secret retire --file keys --database sqlite:app.db
-  RELAY_KEYS=… gale secret rotate --env RELAY_KEYS`,
+  RELAY_KEYS=… gale secret rotate --env RELAY_KEYS
+
+  url="https://vault.example.com:8200/v1/secret/data/relay?token_file=$HOME/.vault-token"
+  gale secret status --url "$url"
+  new=$(gale secret rotate --url "$url") &&
+    printf %s "$new" | vault kv patch -mount=secret relay keys=-`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fmt.Errorf("there is no command %q; %s --help lists them", args[0], cmd.CommandPath())
@@ -42,6 +50,7 @@ keys made stays valid, so that nobody is logged out, until they are retired.`,
 	}
 	cmd.PersistentFlags().StringVar(&p.file, "file", "", "the file that has the keys")
 	cmd.PersistentFlags().StringVar(&p.env, "env", "", "the environment variable that has the keys, such as RELAY_KEYS")
+	cmd.PersistentFlags().StringVar(&p.url, "url", "", "the address of the secret that has the keys, of which rotate and retire print the new value\n(see keyring.VaultURL)")
 	cmd.AddCommand(newCommand(&p, now), rotateCommand(&p, now), statusCommand(&p, now), retireCommand(&p, now))
 	return cmd
 }
@@ -55,17 +64,21 @@ func newCommand(p *place, now func() time.Time) *cobra.Command {
 file that only its owner can read, with --env it prints NAME=value, and without
 either the value alone.`,
 		Example: `  gale secret new --file keys
-  gale secret new --env RELAY_KEYS >> .env`,
+  gale secret new --env RELAY_KEYS >> .env
+  new=$(gale secret new) && printf %s "$new" | vault kv put -mount=secret relay keys=-`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			purposes, err := parsePurposes(names)
 			if err != nil {
 				return err
 			}
+			if err := p.given(); err != nil {
+				return err
+			}
 			set := keyring.NewSet(now(), purposes...)
 			switch {
-			case p.file != "" && p.env != "":
-				return errBothPlaces
+			case p.url != "":
+				return errNewAtURL
 			case p.file != "":
 				if err := createFile(p.file, set); err != nil {
 					return err
@@ -82,6 +95,8 @@ either the value alone.`,
 	purposeFlag(cmd, &names, "purposes that get a key: sign, encrypt, token, index (default all)")
 	return cmd
 }
+
+var errNewAtURL = errors.New("new does not write secrets of Vault; without --url it prints the value: new=$(gale secret new) && printf %s \"$new\" | vault kv put -mount=secret relay keys=-")
 
 func rotateCommand(p *place, now func() time.Time) *cobra.Command {
 	var (

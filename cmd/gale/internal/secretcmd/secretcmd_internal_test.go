@@ -2,11 +2,16 @@ package secretcmd
 
 import (
 	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -198,14 +203,14 @@ func TestPlacesThatCannotBe(t *testing.T) {
 	b := setup(t)
 	for _, verb := range []string{"rotate", "status", "retire"} {
 		_, _, failure := b.gale(verb)
-		assert.Contains(t, failure, "Give --file or --env")
+		assert.Contains(t, failure, "Give --file, --env or --url")
 		_, _, failure = b.gale(verb, "--file", b.file)
 		assert.Contains(t, failure, "no such file")
 	}
 	b.ok("new")
 	for _, verb := range []string{"new", "status"} {
 		_, _, failure := b.gale(verb, "--file", b.file, "--env", "X")
-		assert.Contains(t, failure, "one of --file and --env")
+		assert.Contains(t, failure, "one of --file, --env and --url")
 	}
 	assert.NoError(t, os.WriteFile(b.file+".new", nil, 0o600))
 	_, _, failure := b.gale("rotate", "--file", b.file)
@@ -229,6 +234,63 @@ func TestPlacesThatCannotBe(t *testing.T) {
 		assert.Equal(t, failure, "")
 		assert.Equal(t, len(b.set().Keys()), before+2) // the link stays
 	}
+}
+
+// A secret of Vault is read, and what becomes of it printed: the command writes
+// neither to Vault nor anywhere else.
+func TestKeysInVault(t *testing.T) { // not parallel: it sets a variable
+	b := setup(t)
+	b.ok("new", "--purpose", "sign")
+	before := b.set()
+	var written atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			written.Store(true)
+		}
+		if r.Header.Get("X-Vault-Token") != "hvs.token" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		_, _ = fmt.Fprintf(w, `{"data":{"data":{"keys":%q},"metadata":{"version":1}}}`, before.Text().Reveal())
+	}))
+	t.Cleanup(server.Close)
+	token := filepath.Join(b.dir, "token")
+	assert.NoError(t, os.WriteFile(token, []byte("hvs.token"), 0o600))
+	address := server.URL + "/v1/secret/data/relay?token_file=" + url.QueryEscape(token)
+	t.Setenv("SECRETCMD_KEYS_URL", address)
+	for _, place := range [][]string{{"--url", address}, {"--env", "SECRETCMD_KEYS"}} {
+		stdout, _, failure := b.gale(append(place, "status")...)
+		assert.Equal(t, failure, "")
+		assert.Contains(t, stdout, b.current(keyring.Signing))
+		stdout, stderr, failure := b.gale(append(place, "rotate")...)
+		assert.Equal(t, failure, "")
+		assert.Contains(t, stderr, "Added sign key ")
+		assert.Contains(t, stderr, "Nothing was stored")
+		after, err := keyring.ParseSet([]byte(stdout))
+		assert.NoError(t, err)
+		assert.Equal(t, len(after.Keys()), 2)
+		assert.Equal(t, strings.HasPrefix(stdout, before.Text().Reveal()+","), true)
+		stdout, _, failure = b.gale(append(place, "retire", b.current(keyring.Signing))...)
+		assert.Equal(t, stdout, "") // which may go straight into a secret
+		assert.Contains(t, failure, "rotate first")
+	}
+	for want, args := range map[string][]string{
+		"give one of":            {"rotate", "--url", address, "--file", b.file},
+		"give one of --file":     {"new", "--url", address, "--env", "SECRETCMD_KEYS"},
+		"new does not write":     {"new", "--url", address},
+		"no such file":           {"rotate", "--url", address + "x"},
+		"the address has no tok": {"rotate", "--url", server.URL + "/v1/secret/data/relay"},
+	} {
+		stdout, _, failure := b.gale(args...)
+		assert.Equal(t, stdout, "")
+		assert.Contains(t, failure, want)
+	}
+	t.Setenv("SECRETCMD_KEYS_FILE", b.file)
+	_, _, failure := b.gale("rotate", "--env", "SECRETCMD_KEYS")
+	assert.Contains(t, failure, "SECRETCMD_KEYS_FILE and SECRETCMD_KEYS_URL are set")
+	assert.Equal(t, b.set().String(), before.String())
+	b.alone()
+	assert.Equal(t, written.Load(), false)
 }
 
 func TestStatusIsATable(t *testing.T) {

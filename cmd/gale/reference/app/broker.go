@@ -22,13 +22,13 @@ func OpenBroker(ctx context.Context, url, prefix string, logger *slog.Logger) (h
 	case "nats", "tls":
 		b, err := galenats.Open(ctx, url, galenats.Options{Prefix: prefix, Logger: logger})
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("HUB_URL: %w", err)
 		}
 		return b, b.Close, nil
 	case "valkey", "valkeys", "redis", "rediss":
 		b, err := galevalkey.Open(ctx, url, galevalkey.Options{Prefix: prefix, Logger: logger})
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("HUB_URL: %w", err)
 		}
 		return b, b.Close, nil
 	}

@@ -20,24 +20,43 @@ import (
 // production does not allow, they are in a file beside the database, made at
 // the first start.
 func OpenKeys(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *obs.Metrics) (*keyring.Ring, error) {
-	var source keyring.Source
-	switch {
-	case cfg.KeysFile() != "":
-		source = keyring.File(cfg.KeysFile())
-	case !cfg.SecretKeys.IsZero():
-		source = keyring.Text(cfg.SecretKeys)
-	case cfg.Production():
-		return nil, errors.New("there are no keys; run gale secret new --file relay.keys, and set RELAY_SECRET_KEYS_FILE to the file")
-	default:
-		file := filepath.Join(dataFolder(cfg.DatabaseURL.Reveal()), "relay.keys")
-		if err := makeKeys(file); err != nil {
-			return nil, fmt.Errorf("keys for development: %w", err)
-		}
-		source = keyring.File(file)
+	place, source, err := keySource(cfg)
+	if err != nil {
+		return nil, err
 	}
-	return keyring.Open(ctx, keyring.Options{
+	keys, err := keyring.Open(ctx, keyring.Options{
 		Source: source, Require: []keyring.Purpose{keyring.Signing, keyring.Encryption, keyring.Tokens, keyring.Indexing}, Logger: logger, Metrics: metrics.Registry(),
 	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", place, err)
+	}
+	return keys, nil
+}
+
+// keySource is the one place that Validate has left, and its name. All but a
+// variable are read again when keys are rotated.
+func keySource(cfg config.Config) (place string, source keyring.Source, err error) {
+	switch {
+	case !cfg.KeysURL.IsZero():
+		source, err = keyring.VaultURL(cfg.KeysURL.Reveal())
+		return "SECRET_KEYS_URL", source, err
+	case cfg.KeysFile != "":
+		return "SECRET_KEYS_FILE", keyring.File(cfg.KeysFile), nil
+	case cfg.KeysCredential() != "":
+		return "SECRET_KEYS", keyring.Credential(cfg.KeysCredential()), nil
+	case !cfg.SecretKeys.IsZero():
+		return "SECRET_KEYS", keyring.Text(cfg.SecretKeys), nil
+	case cfg.Production():
+		return "", nil, errors.New("there are no keys; run gale secret new --file relay.keys, and set RELAY_SECRET_KEYS_FILE to the file")
+	}
+	file := filepath.Join(dataFolder(cfg.DatabaseURL.Reveal()), "relay.keys")
+	switch err := makeKeys(file); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil, fmt.Errorf("the folder %s, where the database and its keys are to be, does not exist", filepath.Dir(file))
+	case err != nil:
+		return "", nil, fmt.Errorf("keys for development: %w", err)
+	}
+	return file, keyring.File(file), nil
 }
 
 // dataFolder is where an SQLite database is, and the working folder else.

@@ -1,8 +1,10 @@
 package app_test
 
 import (
+	"bufio"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +31,28 @@ func watch(c *galetest.Client, channel string) (*galetest.Socket, message) {
 	var m message
 	socket.JSON(&m)
 	return socket, m
+}
+
+// eventStream is one of server-sent events.
+type eventStream struct{ lines *bufio.Scanner }
+
+// events follows a channel by server-sent events.
+func events(c *galetest.Client, channel string) eventStream {
+	sub := `[{"type":"subscribe","topic":"packets/` + channel + `"}]`
+	r := c.NewRequest(http.MethodGet, "/live?transport=sse&sub="+url.QueryEscape(sub), nil)
+	return eventStream{bufio.NewScanner(c.Stream(r).Body)}
+}
+
+// next returns the data of the next event, or "" when the stream has ended.
+func (e eventStream) next(t *testing.T) string {
+	t.Helper()
+	for e.lines.Scan() {
+		if data, ok := strings.CutPrefix(e.lines.Text(), "data: "); ok {
+			return data
+		}
+	}
+	assert.NoError(t, e.lines.Err())
+	return ""
 }
 
 // next returns the next n packets.
@@ -87,27 +111,55 @@ func TestWhoMayWatch(t *testing.T) {
 	})
 }
 
-// A live connection ends with the key or the session that it came with.
-func TestLiveEndsWithItsCredential(t *testing.T) {
+// TestAttackLiveKeepsItsCredential: a connection ends with the key or the session
+// that it came with, and to watch does not keep the session.
+func TestAttackLiveKeepsItsCredential(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {
 		s.furnish()
+		const nearly = 300 * time.Millisecond
+		open := func(c *galetest.Client) *galetest.Socket {
+			t.Helper()
+			socket, m := watch(c, "closed")
+			assert.Equal(t, m.Type, "subscribed")
+			return socket
+		}
 		owner := s.signIn("ada")
 		plain, _ := s.scoped(owner, "short", "30 days", "packets.read")
-		program := s.Stranger().Bearer(plain)
-		s.clock.Advance(30*24*time.Hour - 300*time.Millisecond)
-		byKey, m := watch(program, "closed")
-		assert.Equal(t, m.Type, "subscribed")
+		s.clock.Advance(30*24*time.Hour - nearly)
+		byKey := open(s.Stranger().Bearer(plain))
+		s.clock.Advance(nearly)
 		byKey.Closed(1008)
 
 		owner = s.signIn("ada")
-		for left := s.config.SessionLife; left > s.config.SessionIdle/2; left -= s.config.SessionIdle / 2 {
-			s.clock.Advance(s.config.SessionIdle / 2)
-			owner.Get("/profile").Status(http.StatusOK) // or it would end for want of use
+		use := func(life time.Duration) {
+			for ; life > s.config.SessionIdle/2; life -= s.config.SessionIdle / 2 {
+				s.clock.Advance(s.config.SessionIdle / 2)
+				owner.Get("/profile").Status(http.StatusOK)
+			}
 		}
-		s.clock.Advance(s.config.SessionIdle/2 - 300*time.Millisecond)
-		bySession, m := watch(owner, "closed")
-		assert.Equal(t, m.Type, "subscribed")
-		bySession.Closed(1008)
+		use(s.config.SessionLife)
+		s.clock.Advance(s.config.SessionIdle/2 - nearly)
+		old := open(owner)
+		s.clock.Advance(nearly)
+		old.Closed(1008)
+
+		owner = s.signIn("ada")
+		user := s.signIn("ada")
+		s.clock.Advance(s.config.SessionIdle - nearly)
+		busy := open(user)
+		idle := open(owner)
+		stream := events(owner, "closed")
+		assert.Contains(t, stream.next(t), `"subscribed"`)
+		owner.Post("/live?transport=poll", `{"sub":[{"type":"subscribe","topic":"packets/closed"}]}`).Status(http.StatusOK).Contains(`"subscribed"`)
+		user.Get("/profile").Status(http.StatusOK)
+		s.clock.Advance(nearly)
+		idle.Closed(1008)
+		assert.Equal(t, stream.next(t), "")
+		owner.Get("/profile").Status(http.StatusSeeOther)
+
+		// Who uses the session goes on watching.
+		user.Post("/api/v1/channels/closed/packets", `{"kind":"k","payload":{}}`).Status(http.StatusCreated)
+		assert.Equal(t, next(busy, 1)[0].Kind, "k")
 	})
 }
 

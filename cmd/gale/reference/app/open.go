@@ -34,11 +34,11 @@ func hasher(ctx context.Context, cfg config.Config, logger *slog.Logger) (auth.H
 	return o, nil
 }
 
-// Open opens all that the configuration names: the database, which it brings up
-// to date and whose mail addresses it encrypts, the broker, the keys, what
-// counts limits, what sends mail, the list of stolen passwords; it
-// has SIGHUP read the keys again. The function that it returns closes them, and is to be called after the
-// application's Close.
+// Open opens all that the configuration names: the keys, what sends mail, the
+// list of stolen passwords, the database, which it brings up to date and whose
+// mail addresses it encrypts, the broker, what counts limits; it has SIGHUP read
+// the keys again. The function that it returns closes them, and is to be called
+// after the application's Close.
 func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *obs.Metrics) (Options, func(context.Context) error, error) {
 	o := Options{Config: cfg, Logger: logger, Metrics: metrics}
 	var opened []func(context.Context) error
@@ -53,6 +53,21 @@ func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *
 		// First, while nothing else of the process is at work.
 		if o.Hasher, err = hasher(ctx, cfg, logger); err != nil {
 			return err
+		}
+		// Then what may refuse the start, before anything is written.
+		if o.Keys, err = OpenKeys(ctx, cfg, logger, metrics); err != nil {
+			return err
+		}
+		if o.Mail, err = OpenMail(cfg); err != nil {
+			return err
+		}
+		if cfg.Passwords != "" {
+			list, err := strength.OpenList(cfg.Passwords)
+			if err != nil {
+				return fmt.Errorf("PASSWORD_LIST: %w", err)
+			}
+			opened = append(opened, func(context.Context) error { return list.Close() })
+			o.Breached = append(o.Breached, list)
 		}
 		if o.DB, err = db.Open(ctx, cfg.DatabaseURL.Reveal(), db.Options{
 			Drivers: database.Drivers(), Logger: logger, Metrics: metrics.Registry(),
@@ -76,22 +91,8 @@ func Open(ctx context.Context, cfg config.Config, logger *slog.Logger, metrics *
 			return err
 		}
 		opened = append(opened, closer)
-		if o.Keys, err = OpenKeys(ctx, cfg, logger, metrics); err != nil {
-			return err
-		}
 		if err := database.New(o.DB, o.Keys).Seal(obs.WithLogger(ctx, logger)); err != nil {
 			return err
-		}
-		if o.Mail, err = OpenMail(cfg); err != nil {
-			return err
-		}
-		if cfg.Passwords != "" {
-			list, err := strength.OpenList(cfg.Passwords)
-			if err != nil {
-				return fmt.Errorf("PASSWORD_LIST: %w", err)
-			}
-			opened = append(opened, func(context.Context) error { return list.Close() })
-			o.Breached = append(o.Breached, list)
 		}
 		hangup := make(chan os.Signal, 1)
 		signal.Notify(hangup, syscall.SIGHUP)

@@ -21,6 +21,7 @@ import (
 	"github.com/galeweb/gale/hub"
 	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/router"
+	"github.com/galeweb/gale/session"
 	assets "github.com/galeweb/gale/static"
 	"github.com/galeweb/gale/view"
 	"github.com/galeweb/gale/web"
@@ -60,7 +61,8 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 		r.Handle("GET /passkey.js", passkey.JS()).Name("passkey.js")
 	})
 	r.Group("", func(r *router.Router) {
-		r.Use(auth.Public("each topic asks who may watch"))
+		// A page that is left open, and connects again or polls, does not keep its session.
+		r.Use(auth.Public("each topic asks who may watch"), session.Unattended)
 		r.Handle("GET /live", a.hub.Handler()).Name("live")
 		r.Handle("POST /live", a.hub.Handler()) // long-poll
 	})

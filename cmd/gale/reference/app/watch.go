@@ -23,7 +23,7 @@ type watcher struct {
 	scopes  []string // of the key, where limited is true
 	limited bool
 	app     string    // its id, where it is one
-	until   time.Time // when session or key ends; the zero time is never
+	until   time.Time // when the key ends, or the session unless it is used; the zero time is never
 }
 
 type watcherKey struct{}
@@ -33,7 +33,7 @@ const byKey = "API key"
 
 func (a *App) hubOptions() hub.Options {
 	return hub.Options{
-		Broker: a.o.Broker, Logger: a.o.Logger, Identify: a.identify, Keep: a.keepWatcher, DrainOver: a.o.Config.DrainOver,
+		Broker: a.o.Broker, Logger: a.o.Logger, Identify: a.identify, Extend: a.extend, Keep: a.keepWatcher, DrainOver: a.o.Config.DrainOver,
 		PresenceTTL: a.o.Config.PresenceTTL, Metrics: a.o.Metrics.Registry(),
 	}
 }
@@ -55,7 +55,7 @@ func (a *App) watcherOf(ctx context.Context) watcher {
 		return w
 	default:
 		in := session.From(ctx)
-		return watcher{user: c.ID, session: in.ID(), second: a.shown(ctx), until: in.Created().Add(a.o.Config.SessionLife)}
+		return watcher{user: c.ID, session: in.ID(), second: a.shown(ctx), until: in.Expires()}
 	}
 }
 
@@ -69,10 +69,27 @@ func (a *App) identify(ctx context.Context) hub.Identity {
 	w := a.watcherOf(ctx)
 	id := hub.Identity{User: w.user, Session: w.session}
 	if !w.until.IsZero() {
-		id.Until = time.Now().Add(w.until.Sub(a.o.Now())) // the hub has no clock but the system's
+		id.Until = a.bySystem(w.until)
 	}
 	return id
 }
+
+// extend returns when what a connection came with ends by now: to watch is no use of
+// a session, but its user may have used it since.
+func (a *App) extend(ctx context.Context) (time.Time, error) {
+	w := a.watcherOf(ctx)
+	if w.session == byKey {
+		return a.bySystem(w.until), nil
+	}
+	until, err := a.sessions.Expires(ctx, w.user, w.session)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("watch: %w", err)
+	}
+	return a.bySystem(until), nil
+}
+
+// bySystem returns t by the system's clock; the hub knows no other.
+func (a *App) bySystem(t time.Time) time.Time { return time.Now().Add(t.Sub(a.o.Now())) }
 
 // mayWatch decides who may follow a channel, at first and whenever something has
 // changed: so it asks who the user is today.

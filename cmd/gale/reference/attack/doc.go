@@ -3,5 +3,6 @@
 // sockets by somebody who has nothing but those. On SQLite and Postgres, by
 // gale's engine and by net/http, one process each suffers the tests, one after
 // another: most of them all four, dear ones SQLite by the engine and Postgres by
-// net/http, and what ends before the database both servers. See kit_test.go.
+// net/http, and what ends before the database both servers. One of the four has the
+// values of sessions in their cookies. See kit_test.go.
 package attack

@@ -33,7 +33,7 @@ const patience = time.Minute
 
 var (
 	program   string // relay, as it is deployed
-	victims   = [...]*victim{{name: "sqlite-engine"}, {name: "sqlite-nethttp"}, {name: "postgres-engine"}, {name: "postgres-nethttp"}}
+	victims   = [...]*victim{{name: "sqlite-engine"}, {name: "sqlite-nethttp-cookie"}, {name: "postgres-engine"}, {name: "postgres-nethttp"}}
 	hardened  = [...]*victim{{name: "sqlite-engine-production"}, {name: "postgres-nethttp-production"}}
 	addresses struct { // of attackers: all of 127.0.0.0/8 is this machine
 		sync.Mutex
@@ -98,6 +98,9 @@ type victim struct {
 	looked  int             // bytes of the log that were looked at
 }
 
+// sealed reports whether sessions have their values in their cookies.
+func (v *victim) sealed() bool { return strings.HasSuffix(v.name, "-cookie") }
+
 func (v *victim) production() bool { return strings.HasSuffix(v.name, "-production") }
 
 // start starts relay on an empty database, with an admin called ada.
@@ -125,6 +128,9 @@ func (v *victim) start(t *testing.T) {
 	}
 	if strings.Contains(v.name, "nethttp") {
 		v.cmd.Env = append(v.cmd.Env, "GALE_ENGINE=std")
+	}
+	if v.sealed() {
+		v.cmd.Env = append(v.cmd.Env, "RELAY_SESSION_URL=cookie:")
 	}
 	if v.production() {
 		if v.failed = v.harden(dir); v.failed != nil {
@@ -287,6 +293,9 @@ type site struct {
 // onEach runs an attack on all four at once. Tests follow one another, so that
 // each finds its victim alone, and what it says is about this attack.
 func onEach(t *testing.T, attack func(t *testing.T, s *site)) { on(t, victims[:], attack) }
+
+// onSealed runs an attack where values are in cookies.
+func onSealed(t *testing.T, attack func(t *testing.T, s *site)) { on(t, victims[1:2], attack) }
 
 // onBoth runs an attack on each database and by each server, once: for attacks
 // that cost much, and in which a server does not meet a database.

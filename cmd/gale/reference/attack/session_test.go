@@ -120,8 +120,13 @@ func TestForgedCookies(t *testing.T) {
 		p := s.person("victim")
 		p.enroll()
 		trusted := p.half()
-		app := strings.Clone(trusted.cookies[cookieName])
-		good := p.cookies[cookieName]
+		app := trusted.cookies[cookieName]
+		whole := p.cookies[cookieName]
+		good, _, sealed := strings.Cut(whole, ".")
+		if sealed != s.sealed() {
+			t.Fatalf("values in the cookie: %t", sealed)
+		}
+		values := whole[len(good):]
 		flipped := []byte(good)
 		flipped[10] ^= 1
 		for _, forged := range []string{
@@ -133,17 +138,17 @@ func TestForgedCookies(t *testing.T) {
 				continue
 			}
 			c := s.visitor()
-			c.with("Cookie", cookieName+"="+forged).get("/profile").is(http.StatusSeeOther, http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge)
+			c.with("Cookie", cookieName+"="+forged+values).get("/profile").is(http.StatusSeeOther, http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge)
 		}
 		// The names count as they are: without the prefix a cookie could be set by
 		// a page of another port, or without TLS.
 		for _, name := range []string{"session", "__Secure-session", "__host-session", "__HOST-SESSION", "__Host-Session", "Host-session"} {
-			s.visitor().with("Cookie", name+"="+good).get("/profile").is(http.StatusSeeOther)
+			s.visitor().with("Cookie", name+"="+whole).get("/profile").is(http.StatusSeeOther)
 		}
 		// Those of one thing are not good for another.
 		for _, name := range []string{"__Host-device", "__Host-trust"} {
 			c := s.visitor()
-			c.cookies[name] = good
+			c.cookies[name] = whole
 			if c.isIn() {
 				t.Errorf("a session is taken from %s", name)
 			}
@@ -157,6 +162,60 @@ func TestForgedCookies(t *testing.T) {
 		s.visitor().with("Cookie", strings.Join(many, "; ")).get("/profile").is(http.StatusSeeOther, http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge)
 		if !p.isIn() {
 			t.Error("the victim is out")
+		}
+	})
+}
+
+// Values in a cookie are those of its session and of nobody else's; whoever makes
+// them up, takes them away or brings another's has none, and so has proved nothing.
+func TestForgedValues(t *testing.T) {
+	onSealed(t, func(t *testing.T, s *site) {
+		parts := func(c *visitor) (token, values string) {
+			token, values, _ = strings.Cut(c.cookies[cookieName], ".")
+			if values == "" {
+				t.Fatal("the cookie has no values")
+			}
+			return token, values
+		}
+		by := func(token, values string) *visitor {
+			c := s.visitor()
+			c.cookies[cookieName] = token + "." + values
+			return c
+		}
+		vic, eve := s.person("victim"), s.person("eve")
+		const asksAgain = "/profile/apps/new"
+		vic.get(asksAgain).is(http.StatusOK)
+		token, values := parts(vic.visitor)
+		_, hers := parts(eve.visitor)
+		_, before := parts(vic.elsewhere().visitor)
+		flipped := []byte(values)
+		flipped[20] ^= 1
+		for what, forged := range map[string]string{
+			"none": "", "made up": strings.Repeat("A", len(values)), "flipped": string(flipped), "cut": values[:len(values)-4],
+			"longer": values + "AAAA", "of another user": hers, "of another session": before, "very long": strings.Repeat("A", 20_000), "text": `{"_auth":{}}`,
+		} {
+			c := by(token, forged)
+			if page := c.get("/profile").is(http.StatusOK, http.StatusSeeOther, http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge); page.status == http.StatusOK && !strings.Contains(page.body, vic.email) {
+				t.Errorf("%s: somebody else is in", what)
+			}
+			if a := c.get(asksAgain); a.status == http.StatusOK {
+				t.Errorf("%s: who is it is proved", what)
+			}
+		}
+		// Nor does what one session has proved help another that is half in.
+		app := eve.enroll()
+		half, other := eve.half(), eve.half()
+		other.post("/sign-in/second", "code", app.next()).is(http.StatusSeeOther)
+		inToken, in := parts(other.visitor)
+		halfToken, waits := parts(half.visitor)
+		if by(halfToken, in).isIn() {
+			t.Error("the second factor of another session counts")
+		}
+		if by(token, waits).get("/sign-in/second").status == http.StatusOK {
+			t.Error("the first step of another counts")
+		}
+		if a := by(inToken, waits).get(asksAgain); a.status == http.StatusOK {
+			t.Error("a session without its values has proved who it is")
 		}
 	})
 }

@@ -8,12 +8,14 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/galeweb/gale/auth"
 	gale "github.com/galeweb/gale/config"
+	"github.com/galeweb/gale/keyring"
 )
 
 // Config is everything that can be set, each as RELAY_ and the name; in
@@ -24,7 +26,9 @@ type Config struct {
 	OpsAddr      string        `env:"OPS_ADDR" desc:"where metrics, health and profiles listen; off for nowhere; default 127.0.0.1:9090, in dev another port when that is in use"`
 	DatabaseURL  gale.Secret   `env:"DATABASE_URL" default:"sqlite:relay.db" desc:"sqlite:FILE or postgres://…"`
 	PublicURL    string        `env:"PUBLIC_URL" desc:"where people reach relay, such as https://relay.example.com: links in mails begin with it; required in production"`
-	SecretKeys   gale.Secret   `env:"SECRET_KEYS" desc:"keys that sign what browsers keep and encrypt mail addresses in the database, made by gale secret new; RELAY_SECRET_KEYS_FILE names a file of them, which is read again when it changes; required in production; default in dev a file beside the database"`
+	SecretKeys   gale.Secret   `env:"SECRET_KEYS" desc:"keys that sign what browsers keep and encrypt mail addresses in the database, made by gale secret new; also the credential RELAY_SECRET_KEYS of systemd; this, a file or a URL of them is required in production; default in dev a file beside the database"`
+	KeysFile     string        `env:"SECRET_KEYS_FILE" desc:"file of keys, with mode 0600, in place of SECRET_KEYS; read again when it changes"`
+	KeysURL      gale.Secret   `env:"SECRET_KEYS_URL" desc:"secret of Vault or OpenBao (KV version 2) that has the keys in its field keys, in place of SECRET_KEYS; read again every minute: https://vault.example.com:8200/v1/secret/data/relay?token_file=FILE, and further field=, ca=FILE, namespace=, tls=off"`
 	AuditKey     gale.Secret   `env:"AUDIT_KEY" desc:"32 random characters or more, which never change: with them the hashes of the audit log cannot be computed by who has only the database; default none"`
 	Passwords    string        `env:"PASSWORD_LIST" desc:"file of stolen passwords besides the 100,000 that are built in, none of which may be chosen: the download of Have I Been Pwned in the order of hashes, or what strength.Compile made of it"`
 	SMTPURL      gale.Secret   `env:"SMTP_URL" desc:"mail server: smtp://user:password@host (STARTTLS), smtps://… (TLS from the start), or smtp://localhost:25?tls=off; required in production; default in dev the page /dev/outbox"`
@@ -67,10 +71,48 @@ func (c Config) RequireFactor() string {
 	return "off"
 }
 
-// KeysFile is the file of keys that the environment names, or "". It is told
-// apart from SecretKeys, which has the keys of any source, because it can be
-// read again when keys are rotated.
-func (c Config) KeysFile() string { return os.Getenv("RELAY_SECRET_KEYS_FILE") }
+// KeysCredential is the name of the credential of systemd that has the keys, or
+// "". SecretKeys has them too; it is told apart because it can be read again.
+func (c Config) KeysCredential() string {
+	const variable = "RELAY_SECRET_KEYS"
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	for _, name := range []string{variable, strings.ToLower(variable)} {
+		if _, err := os.Stat(filepath.Join(dir, name)); dir != "" && err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// keysProblem says what is wrong with where the keys are, or returns nil.
+func (c Config) keysProblem() error {
+	var places []string
+	credential := c.KeysCredential()
+	if !c.SecretKeys.IsZero() && (credential == "" || os.Getenv("RELAY_SECRET_KEYS") != "") {
+		places = append(places, "SECRET_KEYS")
+	}
+	if credential != "" {
+		places = append(places, "the credential "+credential)
+	}
+	if c.KeysFile != "" {
+		places = append(places, "SECRET_KEYS_FILE")
+	}
+	if !c.KeysURL.IsZero() {
+		places = append(places, "SECRET_KEYS_URL")
+	}
+	switch {
+	case len(places) > 1:
+		return fmt.Errorf("%s are set, but keys come from one place; unset all but one of them", strings.Join(places, " and "))
+	case len(places) == 0 && c.Production():
+		return errors.New("SECRET_KEYS is required in production: run gale secret new --file relay.keys, and set RELAY_SECRET_KEYS_FILE to the file, or RELAY_SECRET_KEYS_URL to where it is in Vault")
+	}
+	if !c.KeysURL.IsZero() {
+		if _, err := keyring.VaultURL(c.KeysURL.Reveal()); err != nil {
+			return fmt.Errorf("SECRET_KEYS_URL: %w", err)
+		}
+	}
+	return nil
+}
 
 // Public returns PublicURL without a slash at its end; in development it
 // defaults to where relay listens.
@@ -162,8 +204,8 @@ func (c Config) Validate() error {
 	if c.Production() && c.SMTPURL.IsZero() {
 		bad("SMTP_URL is required in production, such as smtp://user:password@mail.example.com: accounts need mail")
 	}
-	if c.Production() && c.SecretKeys.IsZero() {
-		bad("SECRET_KEYS is required in production: run gale secret new --file relay.keys, and set RELAY_SECRET_KEYS_FILE to the file")
+	if err := c.keysProblem(); err != nil {
+		problems = append(problems, err)
 	}
 	problems = append(problems, c.Providers.problems(c.Public(), c.Production())...)
 	return errors.Join(problems...)

@@ -3,6 +3,7 @@ package config_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -82,6 +83,64 @@ func TestPasswordCost(t *testing.T) {
 		} else if err == nil {
 			got.Queue = 1
 			auth.NewHasher(got) // takes them
+		}
+	}
+}
+
+// Which of several places has the right keys nobody can know, and the wrong ones
+// sign everybody out.
+func TestKeysComeFromOnePlace(t *testing.T) { // not parallel: it sets variables
+	const url = "https://vault.example.com/v1/secret/data/relay?token_file=/t"
+	for _, test := range []struct {
+		credential, text, file, url string
+		production                  bool
+		want                        string
+	}{
+		{want: ""},
+		{production: true, want: "SECRET_KEYS is required in production"},
+		{text: "x", production: true},
+		{file: "x", production: true},
+		{url: url, production: true},
+		{credential: "RELAY_SECRET_KEYS", production: true},
+		{credential: strings.ToLower("RELAY_SECRET_KEYS"), production: true},
+		{text: "x", file: "x", want: "SECRET_KEYS and SECRET_KEYS_FILE are set"},
+		{text: "x", url: url, want: "SECRET_KEYS and SECRET_KEYS_URL are set"},
+		{file: "x", url: url, want: "SECRET_KEYS_FILE and SECRET_KEYS_URL are set"},
+		{credential: "RELAY_SECRET_KEYS", text: "x", want: "SECRET_KEYS and the credential RELAY_SECRET_KEYS are set"},
+		{credential: "RELAY_SECRET_KEYS", file: "x", want: "the credential RELAY_SECRET_KEYS and SECRET_KEYS_FILE are set"},
+		{credential: "RELAY_SECRET_KEYS", url: url, want: "the credential RELAY_SECRET_KEYS and SECRET_KEYS_URL are set"},
+		{text: "x", file: "x", url: url, want: "SECRET_KEYS and SECRET_KEYS_FILE and SECRET_KEYS_URL are set"},
+		{url: "http://vault.example.com/v1/secret/data/relay?token_file=/hunter2", want: "SECRET_KEYS_URL: vault: the address begins with http://"},
+		{url: "https://vault.example.com/v1/secret/data/relay?token=hunter2", want: "SECRET_KEYS_URL: vault: the address has a token"},
+	} {
+		t.Setenv("CREDENTIALS_DIRECTORY", "")
+		if test.credential != "" {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, test.credential), []byte("x"), 0o400); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("CREDENTIALS_DIRECTORY", dir)
+		}
+		for name, value := range map[string]string{
+			"ENV": map[bool]string{true: "production", false: "dev"}[test.production], "SMTP_URL": "smtp://mail.example.com",
+			"PUBLIC_URL": "https://relay.example.com", "SECRET_KEYS": test.text, "SECRET_KEYS_FILE": test.file, "SECRET_KEYS_URL": test.url,
+		} {
+			t.Setenv("RELAY_"+name, value)
+		}
+		cfg, err := config.Load()
+		switch {
+		case test.want == "" && err != nil:
+			t.Errorf("%+v: %v", test, err)
+		case test.want == "" && cfg.KeysCredential() != test.credential:
+			t.Errorf("%+v: the credential is %q", test, cfg.KeysCredential())
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2")):
+			t.Errorf("%+v: %v", test, err)
+		}
+		vars, _ := gale.Describe[config.Config](gale.Options{Prefix: "RELAY_"})
+		for _, v := range vars {
+			if strings.HasPrefix(v.Name, "RELAY_SECRET_KEYS") && v.Value != "" && v.Value != "[secret]" {
+				t.Errorf("%s is shown as %q", v.Name, v.Value)
+			}
 		}
 	}
 }

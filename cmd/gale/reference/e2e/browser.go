@@ -3,13 +3,16 @@ package e2e
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
@@ -175,15 +178,50 @@ func Eval[T any](t *Tab, expression string) (T, error) {
 	return v, err
 }
 
-// Until waits for a JavaScript expression to become truthy.
+// look is how often a page is asked for what must come.
+const look = 20 * time.Millisecond
+
+// Until waits for a JavaScript expression to become truthy, on whatever page is
+// shown by then.
 func (t *Tab) Until(expression string) error {
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
 	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)))
-	if err != nil {
+	for {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingInterval(look), chromedp.WithPollingTimeout(0)))
+		if err == nil {
+			return nil
+		}
+		if left(err) {
+			select {
+			case <-time.After(look):
+				continue
+			case <-ctx.Done():
+			}
+		}
 		return fmt.Errorf("wait for %.120s: %w", expression, err)
 	}
-	return nil
+}
+
+// left reports whether a page could not answer because another has taken its
+// place. Which page is there the library learns from events, which come late on a
+// busy machine: until then it asks the old one.
+func left(err error) bool {
+	e, ok := errors.AsType[*cdproto.Error](err)
+	if !ok {
+		return false
+	}
+	for _, says := range []string{
+		"Cannot find context with specified id",
+		"Cannot find default execution context",
+		"Execution context was destroyed",
+		"Inspected target navigated or closed",
+		"Promise was collected",
+	} {
+		if strings.Contains(e.Message, says) {
+			return true
+		}
+	}
+	return false
 }
 
 // Picture returns a PNG of the window, or of the whole page however long.

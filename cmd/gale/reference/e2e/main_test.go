@@ -94,7 +94,7 @@ func (b *tab) submit(button string, inputs ...string) {
 // sees waits until the page's text contains words.
 func (b *tab) sees(words string) {
 	b.t.Helper()
-	b.until(fmt.Sprintf("document.body.innerText.includes(%q)", words))
+	b.until(fmt.Sprintf("document.body?.innerText.includes(%q)", words))
 }
 
 func (b *tab) until(expression string) {

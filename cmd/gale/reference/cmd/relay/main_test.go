@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -223,7 +222,10 @@ func TestBadConfiguration(t *testing.T) {
 		{[]string{"RELAY_PUBLIC_URL=javascript:alert(1)"}, []string{"PUBLIC_URL"}},
 		{[]string{"RELAY_SMTP_URL=https://u:hunter2@mail.example.com"}, []string{"SMTP_URL"}},
 		{[]string{"RELAY_SMTP_URL=smtp://u:hunter2@mail.example.com?tls=off"}, []string{"SMTP_URL", "tls=off"}},
-		{[]string{"RELAY_SECRET_KEYS=gale1.hunter2"}, []string{"key"}},
+		{[]string{"RELAY_SECRET_KEYS=gale1.hunter2"}, []string{"SECRET_KEYS: keyring: key 1"}},
+		{[]string{"RELAY_SECRET_KEYS_FILE=/no/such/file"}, []string{"SECRET_KEYS_FILE: ", "no such file"}},
+		{[]string{"RELAY_SECRET_KEYS=gale1.hunter2", "RELAY_SECRET_KEYS_FILE=keys"}, []string{"SECRET_KEYS and SECRET_KEYS_FILE are set"}},
+		{[]string{"RELAY_SECRET_KEYS_URL=https://vault.example.com/v1/secret/data/relay?token=hunter2"}, []string{"SECRET_KEYS_URL", "token_file"}},
 		{[]string{"RELAY_LIMIT_URL=mysql://u:hunter2@h"}, []string{"LIMIT_URL"}},
 		{[]string{"RELAY_SESSION_URL=mysql://u:hunter2@h"}, []string{"SESSION_URL"}},
 		{[]string{"RELAY_SESSION_URL=memcached://u:hunter2@h:1"}, []string{"SESSION_URL"}},
@@ -247,87 +249,4 @@ func TestBadConfiguration(t *testing.T) {
 			t.Errorf("the password is told: %s", text)
 		}
 	}
-}
-
-// Keys are made once in development, and nobody else can read them.
-func TestKeysOfDevelopment(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	p := start(t, "sqlite:"+filepath.Join(dir, "x.db"))
-	file := filepath.Join(dir, "relay.keys")
-	first, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(file)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the file has mode %v, %v", info.Mode(), err)
-	}
-	p.kill()
-	start(t, "sqlite:"+filepath.Join(dir, "x.db"))
-	second, err := os.ReadFile(file)
-	if err != nil || !bytes.Equal(first, second) {
-		t.Errorf("the second start has other keys, %v", err)
-	}
-	left, err := filepath.Glob(filepath.Join(dir, ".keys-*"))
-	if err != nil || len(left) > 0 {
-		t.Errorf("drafts are left: %v, %v", left, err)
-	}
-}
-
-// After a rotation and SIGHUP the process has the new keys and knows the old.
-func TestReloadOfKeys(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "keys")
-	set := keyring.NewSet(time.Now().Add(-time.Hour))
-	write := func() {
-		t.Helper()
-		if err := errors.Join(os.WriteFile(file+".new", []byte(set.Lines().Reveal()), 0o600), os.Rename(file+".new", file)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write()
-	p := start(t, "sqlite:relay.db", "RELAY_SECRET_KEYS_FILE="+file)
-	known := func(header http.Header) string {
-		for _, c := range (&http.Response{Header: header}).Cookies() {
-			if c.Name == "__Host-device" {
-				return c.Value
-			}
-		}
-		return ""
-	}
-	const form = "application/x-www-form-urlencoded"
-	header, _ := p.must(http.StatusSeeOther, http.MethodPost, "/sign-up", form, "", "name=ada&email=ada%40example.com&password=correct+horse+battery")
-	old := known(header)
-	set, _ = set.Rotate(keyring.Signing, time.Now().Add(-time.Minute))
-	write()
-	p.log.expect("the keys were read again")
-	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	<-p.log.found
-	for range 6 { // strangers use up the guesses
-		_, _, _, err := p.do(http.MethodPost, "/sign-in", form, "", "email=ada%40example.com&password=wrong+horse+battery")
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	const right = "email=ada%40example.com&password=correct+horse+battery"
-	p.must(http.StatusTooManyRequests, http.MethodPost, "/sign-in", form, "", right)
-	header, _ = p.must(http.StatusSeeOther, http.MethodPost, "/sign-in", form, "Cookie: __Host-device="+old, right)
-	if renewed := known(header); renewed == "" || keyOf(t, set, renewed) == keyOf(t, set, old) {
-		t.Errorf("the cookie is signed by the old key: %q", renewed)
-	}
-}
-
-// keyOf returns the id of the key of set that signed the cookie.
-func keyOf(t *testing.T, set keyring.Set, cookie string) string {
-	t.Helper()
-	for _, k := range set.Keys() {
-		if strings.Contains(cookie, k.ID) {
-			return k.ID
-		}
-	}
-	t.Fatalf("no key of the set has signed %q", cookie)
-	return ""
 }

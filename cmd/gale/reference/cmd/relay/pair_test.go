@@ -14,31 +14,32 @@ import (
 	"github.com/galeweb/gale/hub/hubclient"
 )
 
-// Two processes of relay on one Postgres are one relay for those who watch:
-// whatever carries live packets between them.
+// Two processes of relay on one Postgres are one relay for those who watch and for
+// those who are signed in: whatever carries live packets between them, and wherever
+// sessions are kept.
 func TestPair(t *testing.T) {
 	t.Parallel()
-	for name, urls := range map[string]func(t *testing.T) (first, second string){
-		"valkey": func(t *testing.T) (first, second string) {
+	for name, urls := range map[string]func(t *testing.T) (first, second, sessions string){
+		"valkey": func(t *testing.T) (first, second, sessions string) {
 			u := galetest.Require(t, "redis")
-			return u, u
+			return u, u, u
 		},
-		"nats": func(t *testing.T) (first, second string) {
+		"nats": func(t *testing.T) (first, second, sessions string) {
 			u := galetest.Require(t, "nats")
-			return u, u
+			return u, u, galetest.Require(t, "memcached")
 		},
-		"nats embedded": func(t *testing.T) (first, second string) {
+		"nats embedded": func(t *testing.T) (first, second, sessions string) {
 			addr := freeAddr(t)
-			return "nats:embedded?listen=" + addr, "nats://" + addr
+			return "nats:embedded?listen=" + addr, "nats://" + addr, "cookie:"
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			database := postgresSchema(t)
-			first, second := urls(t)
-			keys, prefix := keysFor(t), "RELAY_HUB_PREFIX=pair-"+strings.ToLower(rand.Text())
-			a := start(t, database, "RELAY_HUB_URL="+first, prefix, keys)
-			b := start(t, database, "RELAY_HUB_URL="+second, prefix, keys)
+			first, second, sessions := urls(t)
+			settings := []string{"RELAY_SESSION_URL=" + sessions, "RELAY_HUB_PREFIX=pair-" + strings.ToLower(rand.Text()), keysFor(t)}
+			a := start(t, database, append(settings, "RELAY_HUB_URL="+first)...)
+			b := start(t, database, append(settings, "RELAY_HUB_URL="+second)...)
 			testPair(t, a, b)
 		})
 	}
@@ -58,17 +59,33 @@ func testPair(t *testing.T, a, b *process) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	key := furnish(a)
-	header, _ := b.must(http.StatusSeeOther, http.MethodPost, "/sign-in", "application/x-www-form-urlencoded", "", "email=ada%40example.com&password=correct+horse+battery")
-	session := strings.TrimPrefix(sessionCookie(header), "Cookie: ")
+	post := func(p *process, path, session, body string) (renewed string) {
+		t.Helper()
+		header, _ := p.must(http.StatusSeeOther, http.MethodPost, path, "application/x-www-form-urlencoded", "Cookie: "+session, body)
+		return strings.TrimPrefix(sessionCookie(header), "Cookie: ")
+	}
+	const right = "email=ada%40example.com&password=correct+horse+battery"
+	session, owner := post(b, "/sign-in", "", right), post(a, "/sign-in", "", right)
+	in := func(session string, status int) {
+		t.Helper()
+		for _, p := range []*process{a, b} {
+			p.must(status, http.MethodGet, "/profile", "", "Cookie: "+session, "")
+		}
+	}
+	in(session, http.StatusOK)
+	in(owner, http.StatusOK)
 
 	presence := make(chan hubclient.Presence, 100)
 	here := a.watch(ctx, "", hubclient.SubscribeOptions{Presence: func(p hubclient.Presence) { presence <- p }})
 	there := b.watch(ctx, session, hubclient.SubscribeOptions{})
-	for p := range presence {
-		if p.Connections == 2 { // one on each
-			break
+	connected := func(n int) {
+		for p := range presence {
+			if p.Connections == n {
+				return
+			}
 		}
 	}
+	connected(2) // one on each
 
 	for i, sender := range []*process{a, b, a} {
 		body := fmt.Sprintf(`{"kind":"k","payload":{"n":%d}}`, i)
@@ -80,18 +97,24 @@ func testPair(t *testing.T, a, b *process) {
 		}
 	}
 
-	// Who signs out at one process is out at the other, with the sockets.
-	a.must(http.StatusSeeOther, http.MethodPost, "/sign-out", "application/x-www-form-urlencoded", "Cookie: "+session, "")
-	select {
-	case <-there.client.Done():
-	case <-ctx.Done():
-		t.Error("the socket of a session that has ended is still open")
-	}
-	for p := range presence {
-		if p.Connections == 1 {
-			break
+	// Who is signed out at one process, from elsewhere or by hand, is out at the
+	// other, with the sockets.
+	ended := func(f *follower, session string) {
+		t.Helper()
+		select {
+		case <-f.client.Done():
+		case <-ctx.Done():
+			t.Error("the socket of a session that has ended is still open")
 		}
+		connected(1)
+		in(session, http.StatusUnauthorized)
 	}
+	owner = post(a, "/profile/sessions/revoke", owner, "")
+	ended(there, session)
+	there = b.watch(ctx, owner, hubclient.SubscribeOptions{})
+	connected(2)
+	post(a, "/sign-out", owner, "")
+	ended(there, owner)
 	here.client.Close()
 }
 

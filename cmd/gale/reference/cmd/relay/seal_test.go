@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -15,6 +18,8 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/db/migrate"
+	"github.com/galeweb/gale/keyring"
+	"github.com/galeweb/gale/keyring/reencrypt"
 )
 
 func TestSealingSurvivesAKillOnSQLite(t *testing.T) {
@@ -79,6 +84,77 @@ func testSealing(t *testing.T, databaseURL string) {
 		_, page := first.must(http.StatusOK, http.MethodGet, "/dev/outbox", "", "", "")
 		return strings.Count(page, "You already have an account") >= 2
 	})
+}
+
+func TestReencryptionSurvivesAKillOnSQLite(t *testing.T) {
+	t.Parallel()
+	testReencryption(t, "sqlite:"+t.TempDir()+"/relay.db")
+}
+
+func TestReencryptionSurvivesAKillOnPostgres(t *testing.T) {
+	t.Parallel()
+	testReencryption(t, postgresSchema(t))
+}
+
+// testReencryption rotates the keys of a database with many addresses, kills
+// relay while it moves them, and has two processes go on from there.
+func testReencryption(t *testing.T, databaseURL string) {
+	const users = 8000 // 1.6 s at least
+	d, err := db.Open(t.Context(), databaseURL, db.Options{Drivers: database.Drivers(), SlowQuery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	olden(t, d, users)
+	file := filepath.Join(t.TempDir(), "keys")
+	set := keyring.NewSet(time.Now().Add(-time.Hour))
+	write := func() {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(file+".new", []byte(set.Lines().Reveal()), 0o600), os.Rename(file+".new", file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write()
+	start(t, databaseURL, "RELAY_SECRET_KEYS_FILE="+file).kill() // has encrypted them under the first keys
+	var encryption, index keyring.Key
+	set, encryption = set.Rotate(keyring.Encryption, time.Now().Add(-time.Minute))
+	set, index = set.Rotate(keyring.Indexing, time.Now().Add(-time.Minute))
+	write()
+
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	moved := func(column string, to keyring.Key) int64 {
+		n, err := reencrypt.Count(ctx, d, "users", column)
+		if err != nil {
+			t.Error(err)
+		}
+		return n[to.ID]
+	}
+	cmd := command(t, "RELAY_SECRET_KEYS_FILE="+file, "RELAY_ADDR=127.0.0.1:0", "RELAY_DATABASE_URL="+databaseURL)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(ctx, t, "some are moved", func() bool { return moved("email", encryption) > 0 })
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	before := moved("email", encryption)
+	if n := moved("email_index", index); n != before || before >= users {
+		t.Fatalf("%d addresses and %d of their indexes are moved, of %d", before, n, users)
+	}
+	a, b := start(t, databaseURL, "RELAY_SECRET_KEYS_FILE="+file), start(t, databaseURL, "RELAY_SECRET_KEYS_FILE="+file)
+	until(ctx, t, "all are moved", func() bool { return moved("email", encryption) == users && moved("email_index", index) == users })
+	for n, p := range map[int]*process{0: a, users - 1: b} { // and found
+		p.must(http.StatusOK, http.MethodPost, "/sign-up", formType, "", url.Values{"name": {fmt.Sprint("new", n)}, "email": {fmt.Sprintf("USER%d@old.example", n)}}.Encode())
+		until(ctx, t, "who has an account is mailed that", func() bool {
+			_, page := p.must(http.StatusOK, http.MethodGet, "/dev/outbox", "", "", "")
+			return strings.Contains(page, "You already have an account")
+		})
+	}
+	for _, p := range []*process{a, b} {
+		if strings.Contains(p.log.text(), "cannot be decrypted") || strings.Contains(p.log.text(), "stay under their key") {
+			t.Error("some values were lost")
+		}
+	}
 }
 
 // olden makes the schema of before, and users in it.
