@@ -6,11 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime"
-	"sync/atomic"
-
-	"github.com/galeweb/gale/web"
 )
 
 // ErrBusy is returned when too many passwords wait to be hashed. It comes
@@ -31,7 +27,7 @@ type HasherOptions struct {
 	// 1: with a hash on each CPU other requests wait for the scheduler, which
 	// takes a CPU back after 10 ms only.
 	Workers int
-	// Queue is how many more may wait; beyond it the answer is [ErrBusy] at
+	// Queue is how many more may wait; beyond it one of them gets [ErrBusy] at
 	// once. Defaults to 8 times Workers, about a quarter of a second.
 	Queue int
 }
@@ -40,12 +36,17 @@ type HasherOptions struct {
 // many people sign in at once, it uses the CPUs and the memory of a few: a
 // hash takes 19 MiB, so that a thousand at once would be 19 GB. It is safe for
 // concurrent use.
+//
+// Inside of [Throttle.Check] it knows who an attempt comes from: a browser that the
+// account is known by, or a network. When too many wait, those whose source has had
+// the fewest hashes of late go first, and those who have had the most are sent away:
+// a client that sends passwords without end keeps itself waiting, and nobody else.
+// Hashes outside of a Throttle come before all of them. Have somebody prove something
+// for these, such as the link of a mail, or limit them by address.
 type Hasher struct {
 	params
-	running chan struct{}
-	waiting atomic.Int64
-	queue   int64
-	dummy   string
+	pool  *pool
+	dummy string
 }
 
 const (
@@ -65,9 +66,8 @@ func NewHasher(o HasherOptions) *Hasher {
 	}
 	workers := cmp.Or(o.Workers, max(1, runtime.GOMAXPROCS(0)-1))
 	return &Hasher{
-		params:  p,
-		running: make(chan struct{}, workers),
-		queue:   int64(workers + cmp.Or(o.Queue, 8*workers)),
+		params: p,
+		pool:   newPool(workers, cmp.Or(o.Queue, 8*workers)),
 		// No password has this key, nor does anyone know it.
 		dummy: encoded{p, random(saltLen), random(keyLen)}.String(),
 	}
@@ -89,7 +89,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", &PasswordError{"invalid", "The password has characters that cannot be used, or is far too long."}
 	}
 	e := encoded{params: h.params, salt: random(saltLen)}
-	if err := h.run(ctx, func() { e.key = e.derive(normal, keyLen) }); err != nil {
+	if err := h.pool.run(ctx, func() { e.key = e.derive(normal, keyLen) }); err != nil {
 		return "", err
 	}
 	return e.String(), nil
@@ -124,7 +124,7 @@ func (h *Hasher) Verify(ctx context.Context, password, stored string) (ok, rehas
 	if err != nil {
 		return false, false, err
 	}
-	if err := h.run(ctx, func() { ok = s.matches(password, normal) }); err != nil || !ok {
+	if err := h.pool.run(ctx, func() { ok = s.matches(password, normal) }); err != nil || !ok {
 		return false, false, err
 	}
 	return true, !s.costs(h.params), nil
@@ -134,30 +134,4 @@ func (h *Hasher) Verify(ctx context.Context, password, stored string) (ok, rehas
 func (h *Hasher) VerifyDummy(ctx context.Context, password string) error {
 	_, _, err := h.Verify(ctx, password, "")
 	return err
-}
-
-// run calls work on the caller's goroutine when it is its turn. A hash that
-// has begun cannot be stopped; it ends in tens of milliseconds.
-func (h *Hasher) run(ctx context.Context, work func()) error {
-	defer h.waiting.Add(-1)
-	if h.waiting.Add(1) > h.queue {
-		return &web.Error{
-			Status:  http.StatusServiceUnavailable,
-			Code:    "busy",
-			Message: "Too many people are signing in at the moment. Please try again.",
-			Header:  http.Header{"Retry-After": {"2"}},
-			Err:     ErrBusy,
-		}
-	}
-	select {
-	case h.running <- struct{}{}:
-	case <-ctx.Done():
-		return fmt.Errorf("auth: wait to hash: %w", context.Cause(ctx))
-	}
-	defer func() { <-h.running }()
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("auth: wait to hash: %w", context.Cause(ctx))
-	}
-	work()
-	return nil
 }

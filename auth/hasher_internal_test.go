@@ -18,8 +18,7 @@ func TestTheQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := NewHasher(HasherOptions{MemoryKiB: 64, Time: 1, Workers: 1, Queue: 3})
-		h.running <- struct{}{} // a hash that takes its time
-		h.waiting.Add(1)
+		assert.NoError(t, h.pool.enter(t.Context())) // a hash that takes its time
 		ctx, leave := context.WithCancel(t.Context())
 		for _, ctx := range []context.Context{ctx, t.Context(), t.Context()} {
 			go func() {
@@ -40,10 +39,9 @@ func TestTheQueueIsBounded(t *testing.T) {
 			assert.NoError(t, err)
 		}()
 		synctest.Wait()
-		<-h.running
-		h.waiting.Add(-1)
+		h.pool.leave()
 		synctest.Wait()
-		assert.Equal(t, h.waiting.Load(), 0)
+		assert.Equal(t, h.pool.running+len(h.pool.waiting), 0)
 	})
 }
 
@@ -51,6 +49,6 @@ func TestTheQueueIsBounded(t *testing.T) {
 func TestHashesLeaveACPUToOthers(t *testing.T) {
 	t.Parallel()
 	h := NewHasher(HasherOptions{})
-	assert.Equal(t, cap(h.running), max(1, runtime.GOMAXPROCS(0)-1))
-	assert.Equal(t, h.queue, 9*int64(cap(h.running)))
+	assert.Equal(t, h.pool.workers, max(1, runtime.GOMAXPROCS(0)-1))
+	assert.Equal(t, h.pool.places, 8*h.pool.workers)
 }

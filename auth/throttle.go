@@ -49,6 +49,11 @@ type ThrottleOptions struct {
 	// Total limits all failures from browsers that are not known. Set it well
 	// above what users mistype in all. Defaults to 600 in a minute.
 	Total []ratelimit.Limit
+	// Reserve limits what is let through while Total is used up: the failures of
+	// one account, and those of one network of 256 addresses of IPv4 or a /48 of
+	// IPv6. A flood from elsewhere so keeps nobody out, and gains by new networks
+	// only. Defaults to 3 in a day.
+	Reserve []ratelimit.Limit
 	// Right limits the attempts at one account that are right, from any browser:
 	// each costs a hash and a session, and whoever knows one password must not
 	// keep all others from signing in. Defaults to 30 in a minute.
@@ -70,7 +75,8 @@ type ThrottleOptions struct {
 // a browser that has signed in before, which has a limit of its own; see
 // [Devices]. And on a new browser, at the height of an attack, by a way without
 // a guess, such as a link in a mail, after which [Devices.Remember] makes it a
-// known one.
+// known one. Whoever floods all accounts at once, from whatever addresses, leaves
+// the others the attempts of Reserve.
 type Throttle struct {
 	o      ThrottleOptions
 	limits *ratelimit.Limiter
@@ -151,8 +157,10 @@ func NewThrottle(o ThrottleOptions) *Throttle {
 		{Rate: 80, Per: time.Minute}, {Rate: 240, Per: time.Hour}, {Rate: 800, Per: day},
 	})
 	o.Total = o.named("total", o.Total, []ratelimit.Limit{{Rate: 600, Per: time.Minute}})
+	o.Reserve = o.named("reserve", o.Reserve, []ratelimit.Limit{{Rate: 3, Per: day}})
 	o.Right = o.named("right", o.Right, []ratelimit.Limit{{Rate: 30, Per: time.Minute}})
-	if n := max(len(o.Account)+len(o.Addr)+len(o.Network)+len(o.Total), len(o.Device)) + len(o.Right); n > ratelimit.MaxTakes {
+	shared := max(len(o.Total), 2*len(o.Reserve))
+	if n := max(len(o.Account)+len(o.Addr)+len(o.Network)+shared, len(o.Device)) + len(o.Right); n > ratelimit.MaxTakes {
 		panic(fmt.Sprintf("auth: a Throttle with %d limits; at most %d are possible", n, ratelimit.MaxTakes))
 	}
 	return &Throttle{o: o, limits: ratelimit.New(ratelimit.Options{Store: o.Store, OnFailure: ratelimit.Local, Metrics: o.Metrics})}
@@ -184,7 +192,7 @@ func (o *ThrottleOptions) named(by string, limits, defaults []ratelimit.Limit) [
 // Look the account up inside of verify, and spend the time of a hash there also
 // for an account that does not exist: see [Hasher.Verify].
 func (t *Throttle) Check(ctx context.Context, a Attempt, verify func(context.Context) (bool, error)) (bool, error) {
-	takes, known, err := t.takes(ctx, a)
+	takes, known, err := t.takes(ctx, a, false)
 	if err != nil {
 		return false, err
 	}
@@ -194,9 +202,26 @@ func (t *Throttle) Check(ctx context.Context, a Attempt, verify func(context.Con
 	}
 	if !res.Allowed {
 		by := strings.Split(res.Denied, "/")
-		return false, &ThrottledError{By: by[len(by)-2], RetryAfter: res.RetryAfter}
+		refused := &ThrottledError{By: by[len(by)-2], RetryAfter: res.RetryAfter}
+		if refused.By != "total" {
+			return false, refused
+		}
+		// What others have used up must not decide alone.
+		if takes, known, err = t.takes(ctx, a, true); err != nil {
+			return false, err
+		}
+		if res, err = t.limits.Take(ctx, takes); err != nil {
+			return false, err
+		}
+		if !res.Allowed {
+			return false, refused
+		}
 	}
-	ok, err := verify(ctx)
+	source := ratelimit.Network(a.Addr, 32, 64)
+	if known {
+		source = accountKey(a.Account)
+	}
+	ok, err := verify(sourceKey.With(ctx, source))
 	failures, right := takes[:len(takes)-len(t.o.Right)], takes[len(takes)-len(t.o.Right):]
 	switch {
 	case err != nil:
@@ -227,8 +252,9 @@ func back(takes []ratelimit.Take) {
 }
 
 // takes returns what an attempt takes from: the limits of a known browser, or
-// those of the account, the address and all, and at last those of Right.
-func (t *Throttle) takes(ctx context.Context, a Attempt) (takes []ratelimit.Take, known bool, err error) {
+// those of the account, the address and all, or of Reserve instead of all, and at
+// last those of Right.
+func (t *Throttle) takes(ctx context.Context, a Attempt, reserve bool) (takes []ratelimit.Take, known bool, err error) {
 	account := accountKey(a.Account)
 	known = a.Device.id != "" && a.Device.account == account
 	if known && t.o.TrustedSince != nil {
@@ -254,7 +280,12 @@ func (t *Throttle) takes(ctx context.Context, a Attempt) (takes []ratelimit.Take
 	if a.Addr.Is6() && !a.Addr.Is4In6() {
 		add(t.o.Network, ratelimit.Network(a.Addr, 32, 48))
 	}
-	add(t.o.Total, "all")
+	if reserve {
+		add(t.o.Reserve, account)
+		add(t.o.Reserve, ratelimit.Network(a.Addr, 24, 48))
+	} else {
+		add(t.o.Total, "all")
+	}
 	add(t.o.Right, account)
 	return takes, false, nil
 }

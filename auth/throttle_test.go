@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -170,22 +171,41 @@ func TestManyNetworksOfOneCustomer(t *testing.T) {
 }
 
 // One guess for each account, each from another address: nothing but the total
-// can see it.
+// can see it. It must not keep those out who have nothing to do with it.
 func TestManyAccountsFromManyAddresses(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, auth.ThrottleOptions{})
-	devices := auth.NewDevices(auth.DevicesOptions{Signer: testSigner("k"), Clock: d.clock.Now})
-	owner := remembered(t, devices, "alice")
-	addr := netip.MustParseAddr("10.0.0.0")
-	for i := range 10_000 {
-		addr = addr.Next()
-		d.try(auth.Attempt{Account: fmt.Sprint("user", i), Addr: addr}, false)
-		d.clock.Advance(6 * time.Millisecond) // a minute in all
+	for _, codes := range []bool{false, true} {
+		d := newDoor(t, auth.ThrottleOptions{Codes: codes})
+		devices := auth.NewDevices(auth.DevicesOptions{Signer: testSigner("k"), Clock: d.clock.Now})
+		owner := remembered(t, devices, "alice")
+		addr := netip.MustParseAddr("10.0.0.0")
+		flood := func() {
+			for i := range 10_000 {
+				addr = addr.Next()
+				d.try(auth.Attempt{Account: fmt.Sprint("user", i), Addr: addr}, false)
+				d.clock.Advance(6 * time.Millisecond) // a minute in all
+			}
+			d.try(auth.Attempt{Account: "last", Addr: attacker}, false) // of what has come back
+		}
+		flood()
+		// 1,200 of the total, and 3 of each of 40 networks.
+		assert.True(t, len(d.looked) <= 1325, fmt.Sprint(len(d.looked), " accounts were tried in a minute"))
+		assert.Equal(t, d.try(auth.Attempt{Account: "new", Addr: addr}, false).By, "total")
+		assert.True(t, d.try(auth.Attempt{Account: "alice", Addr: home, Device: owner.known(devices, "alice")}, true) == nil, "a known browser is locked out")
+		assert.Equal(t, d.try(auth.Attempt{Account: "bob", Addr: home}, false), nil) // mistyped
+		for range 20 {
+			assert.Equal(t, d.try(auth.Attempt{Account: "bob", Addr: home}, true), nil)
+		}
+		for range 2 {
+			assert.Equal(t, d.try(auth.Attempt{Account: "bob", Addr: home}, false), nil)
+		}
+		assert.Equal(t, d.try(auth.Attempt{Account: "bob", Addr: home}, true).By, "total")
+		assert.Equal(t, d.try(auth.Attempt{Account: "bob", Addr: netip.MustParseAddr("2001:db8::1")}, true).By, "total") // of the account
+		assert.Equal(t, d.try(auth.Attempt{Account: "cay", Addr: home.Next()}, true).By, "total")                        // of the network
+		clear(d.looked)
+		flood() // from other networks
+		assert.True(t, len(d.looked) <= 725, fmt.Sprint(len(d.looked), " accounts were tried in the next minute"))
 	}
-	assert.True(t, len(d.looked) <= 1200, fmt.Sprint(len(d.looked), " accounts were tried in a minute"))
-	d.try(auth.Attempt{Account: "last", Addr: attacker}, false) // of what has come back
-	assert.Equal(t, d.try(auth.Attempt{Account: "bob", Addr: home}, true).By, "total")
-	assert.True(t, d.try(auth.Attempt{Account: "alice", Addr: home, Device: owner.known(devices, "alice")}, true) == nil, "a known browser is locked out")
 }
 
 func TestManyGuessesAtOnce(t *testing.T) {
@@ -389,6 +409,7 @@ func TestThrottlesThatMakeNoSense(t *testing.T) {
 		{Account: []ratelimit.Limit{{}}},
 		{Total: []ratelimit.Limit{one, {Rate: -1, Per: time.Hour}}},
 		{Account: make([]ratelimit.Limit, 40)},
+		{Reserve: slices.Repeat([]ratelimit.Limit{one}, 11)},
 	} {
 		for i := range o.Account {
 			if len(o.Account) > 1 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // List returns the credentials of a user, the oldest first.
@@ -22,6 +23,9 @@ func (p *Passkeys) Rename(ctx context.Context, user, id, name string) error {
 	name, err := cleanName(name)
 	if err != nil {
 		return err
+	}
+	if !isID(id) {
+		return fmt.Errorf("passkey: rename a credential: %w", ErrNotFound)
 	}
 	for range maxTries {
 		c, err := p.o.Store.ByID(ctx, id)
@@ -44,8 +48,20 @@ func (p *Passkeys) Rename(ctx context.Context, user, id, name string) error {
 // way in is for the application to look at. Sessions stay; see
 // session.Manager.RevokeAll.
 func (p *Passkeys) Delete(ctx context.Context, user, id string) error {
-	if err := p.o.Store.Delete(ctx, user, id); err != nil {
+	err := ErrNotFound
+	if isID(id) {
+		err = p.o.Store.Delete(ctx, user, id)
+	}
+	if err != nil {
 		return fmt.Errorf("passkey: delete a credential: %w", err)
 	}
 	return nil
+}
+
+// isID reports whether a text from an address can be the id of a credential, which
+// is base64url: what else there is no database need be able to compare.
+func isID(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-' && r != '_'
+	})
 }

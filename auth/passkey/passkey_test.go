@@ -206,6 +206,11 @@ func TestNames(t *testing.T) {
 	}
 	assert.ErrorIs(t, s.Rename(t.Context(), "mallory", "a", "mine"), passkey.ErrNotFound)
 	assert.ErrorIs(t, s.Rename(t.Context(), "alice", "b", "mine"), passkey.ErrNotFound)
+	for _, odd := range []string{"\xc3\x28", "a\x00", "a b"} { // the store is not asked: a database may refuse what is no text
+		assert.NoError(t, s.store.Create(t.Context(), passkey.Credential{ID: odd, UserID: "alice"}))
+		assert.ErrorIs(t, s.Rename(t.Context(), "alice", odd, "mine"), passkey.ErrNotFound)
+		assert.ErrorIs(t, s.Delete(t.Context(), "alice", odd), passkey.ErrNotFound)
+	}
 
 	// A sign-in in between is not lost.
 	s.store.before = func() {

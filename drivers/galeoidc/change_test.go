@@ -38,7 +38,7 @@ func TestUpdateClient(t *testing.T) {
 		const moved = "https://client.example/moved"
 		wish := client.Client
 		wish.Name, wish.RedirectURIs, wish.Scopes = " Renamed ", []string{moved}, []string{"openid", "write"}
-		wish.Public, wish.CreatedBy, wish.Introspects, wish.GrantTypes = true, "eve", true, []string{galeoidc.ClientCredentials}
+		wish.Public, wish.CreatedBy, wish.Introspects, wish.GrantTypes = true, "eve", true, nil
 		now, err := a.store.UpdateClient(ctx, client.Client, wish)
 		assert.NoError(t, err)
 		_, err = a.store.UpdateClient(ctx, client.Client, client.Client) // by who has not seen that
@@ -81,6 +81,87 @@ func TestUpdateClient(t *testing.T) {
 		for _, id := range []string{"", "none", "\x00"} {
 			_, err := a.store.UpdateClient(ctx, galeoidc.Client{ID: id}, last)
 			assert.ErrorIs(t, err, galeoidc.ErrNoClient)
+		}
+	})
+}
+
+// TestGrantTypesOfAClient: with a grant type end the tokens that came by it, and
+// whatever was begun before gives none; who gets one must have the secret anew.
+func TestGrantTypesOfAClient(t *testing.T) {
+	t.Parallel()
+	run(t, nil, func(t *testing.T, c *galetest.Client, a *app) {
+		client, ctx := a.register(t, nil), t.Context()
+		resource := a.register(t, func(c *galeoidc.Client) {
+			c.Introspects, c.GrantTypes, c.RedirectURIs = true, []string{galeoidc.ClientCredentials}, nil
+		})
+		other := a.register(t, nil)
+		own := func() *galetest.Response {
+			return post(c, "/oauth/token", client, url.Values{"grant_type": {"client_credentials"}})
+		}
+		others := ok(t, exchange(c, other, code(t, c, "ada", ask(other))))
+		short := ok(t, exchange(c, client, code(t, c, "ada", ask(client, "scope", "openid read"))))
+		long := ok(t, exchange(c, client, code(t, c, "ada", ask(client))))
+		self := ok(t, own())
+		set := func(grants ...string) {
+			t.Helper()
+			now, err := a.store.Client(ctx, client.ID)
+			assert.NoError(t, err)
+			wish := now
+			wish.GrantTypes = grants
+			after, err := a.store.UpdateClient(ctx, now, wish)
+			assert.NoError(t, err)
+			assert.Equal(t, after.GrantTypes, grants)
+			_, err = a.store.UpdateClient(ctx, now, wish) // by who has not seen that
+			assert.ErrorIs(t, err, galeoidc.ErrChanged)
+		}
+		works := func(want bool, all ...string) {
+			t.Helper()
+			for _, access := range all {
+				assert.Equal(t, active(t, c, resource, access), want)
+				assert.Equal(t, a.denied(t, access), !want)
+			}
+		}
+		works(true, short.AccessToken, long.AccessToken, self.AccessToken)
+
+		set(galeoidc.AuthorizationCode, galeoidc.ClientCredentials)
+		works(true, short.AccessToken, self.AccessToken)
+		works(false, long.AccessToken)
+		refused(t, refresh(c, client, long.RefreshToken), 400, "unauthorized_client")
+		waiting := code(t, c, "ada", ask(client, "scope", "openid read"))
+		open := authorize(t, c, "bob", ask(client, "scope", "openid read")).Query().Get("request")
+
+		set(galeoidc.ClientCredentials)
+		works(true, self.AccessToken, others.AccessToken)
+		works(false, short.AccessToken, long.AccessToken)
+		refused(t, exchange(c, client, waiting), 400, "unauthorized_client")
+		c.With("Cookie", "user=bob").Post("/consent", url.Values{"request": {open}}).Status(http.StatusNotFound)
+
+		set(galeoidc.AuthorizationCode, galeoidc.RefreshToken)
+		works(false, self.AccessToken, short.AccessToken, long.AccessToken)
+		refused(t, own(), 400, "unauthorized_client")
+		refused(t, exchange(c, client, waiting), 400, "invalid_grant")
+		refused(t, refresh(c, client, long.RefreshToken), 400, "invalid_grant")
+		c.With("Cookie", "user=bob").Post("/consent", url.Values{"request": {open}}).Status(http.StatusNotFound)
+		assert.Equal(t, authorize(t, c, "ada", ask(client)).Path, "/consent") // asked again
+		again := ok(t, exchange(c, client, code(t, c, "ada", ask(client))))
+
+		set(galeoidc.AuthorizationCode, galeoidc.RefreshToken, galeoidc.ClientCredentials)
+		refused(t, own(), 401, "invalid_client") // whoever had the secret could not do this before
+		secret, err := a.store.RotateSecret(ctx, client.ID, time.Hour)
+		assert.NoError(t, err)
+		refused(t, own(), 401, "invalid_client")
+		client.secret = ""
+		refused(t, own(), 401, "invalid_client")
+		client.secret = secret
+		works(true, ok(t, own()).AccessToken, again.AccessToken)
+		ok(t, refresh(c, client, again.RefreshToken))
+		for _, bad := range [][]string{{"implicit"}, {galeoidc.RefreshToken}} {
+			now, err := a.store.Client(ctx, client.ID)
+			assert.NoError(t, err)
+			wish := now
+			wish.GrantTypes = bad
+			_, err = a.store.UpdateClient(ctx, now, wish)
+			assert.True(t, err != nil, "accepted")
 		}
 	})
 }
@@ -235,5 +316,25 @@ func TestOwnErrorPage(t *testing.T) {
 		assert.NoError(t, a.store.DisableClient(t.Context(), client.ID))
 		c.With("Accept", "text/html").Get("/oauth/authorize?" + ask(client).Encode()).Status(http.StatusForbidden).
 			Contains("ours: unauthorized_client: The client is disabled.")
+	})
+}
+
+// TestAnswersAreStoredWithTheirRecord: what a user answers, and the record of it,
+// are stored together or not at all. The other changes are in internal/alsotest.
+func TestAnswersAreStoredWithTheirRecord(t *testing.T) {
+	t.Parallel()
+	run(t, nil, func(t *testing.T, c *galetest.Client, a *app) {
+		client := a.register(t, nil)
+		session := galeoidc.Session{UserID: "ada", AuthTime: a.users.since}
+		asked := func() string { return authorize(t, c, "ada", ask(client)).Query().Get("request") }
+		first, second := asked(), asked()
+		galetest.Also(t, a.db, func(ctx context.Context) error {
+			_, err := a.server.Deny(ctx, first)
+			return err
+		})
+		galetest.Also(t, a.db, func(ctx context.Context) error {
+			_, err := a.server.Approve(ctx, second, session)
+			return err
+		})
 	})
 }

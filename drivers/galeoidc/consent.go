@@ -113,7 +113,7 @@ func (s *Server) load(ctx context.Context, id string) (requestRow, Client, error
 	// The client can have been changed since: a code must not go to an address
 	// that was taken away from it.
 	c := r.client()
-	if err == nil && (!c.redirects(row.RedirectURI) || !subset(strings.Fields(row.Scopes), c.allowed())) {
+	if err == nil && (!c.grants(AuthorizationCode) || !c.redirects(row.RedirectURI) || !subset(strings.Fields(row.Scopes), c.allowed())) {
 		err = ErrNoRequest
 	}
 	if err != nil {

@@ -84,7 +84,7 @@ func newApp(tb testing.TB, driver db.Driver, change func(*galeoidc.Options)) *ap
 	ring, err := keyring.Open(tb.Context(), keyring.Options{Source: keyring.Text(keyring.NewSet(time.Now().Add(-time.Hour)).Text())})
 	assert.NoError(tb, err)
 	a := &app{
-		store: galeoidc.NewStore(d), db: d, ring: ring, clock: galetest.NewClock(tb, time.Now()),
+		store: galeoidc.NewStore(d), ring: ring, db: d, clock: galetest.NewClock(tb, time.Now()),
 		users: &people{blocked: map[string]bool{}},
 	}
 	a.users.since = a.clock.Now().Add(-time.Hour)

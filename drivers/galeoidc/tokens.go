@@ -187,11 +187,11 @@ func (s *Server) access(ctx context.Context, token string) (accessClaims, Claims
 	if revoked {
 		return a, Claims{}, errToken
 	}
+	if !strings.Contains(a.ID, ".") { // of the client itself
+		return a, Claims{}, gone(s.o.Store.itself(ctx, a.ClientID))
+	}
 	if _, err := s.o.Store.working(ctx, a.ClientID); err != nil {
 		return a, Claims{}, gone(err)
-	}
-	if !strings.Contains(a.ID, ".") {
-		return a, Claims{}, nil // of the client itself
 	}
 	c, err := s.o.Users.Claims(ctx, a.Subject)
 	return a, c, gone(err)

@@ -41,7 +41,7 @@ func (s *Server) Denied(ctx context.Context, c token.Claims) (bool, error) {
 	if err != nil || revoked || strings.Contains(c.ID, ".") {
 		return revoked, err // a family works as long as its client does
 	}
-	_, err = s.o.Store.working(ctx, c.ClientID)
+	err = s.o.Store.itself(ctx, c.ClientID)
 	if errors.Is(err, ErrNoClient) || errors.Is(err, ErrDisabled) {
 		return true, nil
 	}

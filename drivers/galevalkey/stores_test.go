@@ -42,6 +42,41 @@ func TestRateLimitStore(t *testing.T) {
 	conform.RateLimitStore(t, func(t *testing.T) ratelimit.Store { return galevalkey.NewRateLimits(storeClient(t)) })
 }
 
+// counting notes the commands that a store sends; each is a round trip.
+type counting struct {
+	valkey.Client
+	sent []string
+}
+
+func (c *counting) Do(ctx context.Context, command valkey.Completed) valkey.ValkeyResult {
+	c.sent = append(c.sent, command.Commands()[0])
+	return c.Client.Do(ctx, command)
+}
+
+// However many limits are taken at once, and whether they are taken or refused, it
+// is one round trip, but for the first, of a server that has not seen the script.
+func TestChargeIsOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	client, o := storeClient(t)
+	c := &counting{Client: client}
+	limits := galevalkey.NewRateLimits(c, o)
+	charges := make([]ratelimit.Charge, ratelimit.MaxTakes)
+	for i := range charges {
+		charges[i] = ratelimit.Charge{Limit: "trips", Key: fmt.Sprint(i), Cost: time.Hour, Capacity: 2 * time.Hour}
+	}
+	ok := make([]bool, 4)
+	for i := range ok {
+		if i == 1 {
+			c.sent = nil
+		}
+		var err error
+		ok[i], err = limits.Charge(t.Context(), charges)
+		assert.NoError(t, err)
+	}
+	assert.Equal(t, ok, []bool{true, true, false, false})
+	assert.Equal(t, c.sent, []string{"EVALSHA", "EVALSHA", "EVALSHA"})
+}
+
 func TestSessionStore(t *testing.T) {
 	t.Parallel()
 	conform.SessionStore(t, func(t *testing.T) session.Store { return galevalkey.NewSessions(storeClient(t)) })

@@ -98,6 +98,7 @@ var access = []struct {
 	{"GET /profile", "/profile", nil, [...]int{303, 200, 200, 200, 403, 401, 303}},
 	{"POST /profile/name", "/profile/name", url.Values{}, [...]int{401, 422, 422, 422, 403, 401, 401}},
 	{"POST /profile/password", "/profile/password", url.Values{}, [...]int{401, 422, 422, 422, 403, 401, 401}},
+	{"POST /profile/password/remove", "/profile/password/remove", nil, [...]int{401, 303, 303, 303, 403, 401, 401}},
 	{"POST /profile/sessions/{id}/revoke", "/profile/sessions/none/revoke", nil, [...]int{401, 404, 404, 404, 403, 401, 401}},
 	{"POST /profile/sessions/revoke", "/profile/sessions/revoke", nil, [...]int{401, 303, 303, 303, 403, 401, 401}},
 	{"GET /profile/security", "/profile/security", nil, [...]int{303, 200, 200, 200, 403, 401, 303}},

@@ -92,6 +92,7 @@ func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 	_, id := s.key(olga, "probe")
 	app := s.enroll(olga)
 	page := olga.Get("/profile/security").Text()
+	s.passkey(u.ID, "AQ")
 	_, remove, _ := strings.Cut(page, `action="/profile/apps/`)
 	remove, _, _ = strings.Cut(remove, `"`)
 	a, off := s.register(admin), s.register(admin)
@@ -136,6 +137,7 @@ func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 		}},
 		{"name.changed", post(olga, "/profile/name", url.Values{"name": {"olga-2"}})},
 		{"password.changed", post(olga, "/profile/password", url.Values{"old": {password}, "password": {"quiet otter sells maps"}})},
+		{"password.removed", post(olga, "/profile/password/remove", nil)},
 		{"user.factors_reset", post(admin, "/admin/users/"+u.ID+"/factors", nil)},
 		{"account.deleted", post(admin, "/profile/delete", url.Values{"name": {"ada"}, "password": {password}})},
 	}

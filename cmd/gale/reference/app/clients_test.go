@@ -23,7 +23,10 @@ func TestChangeClient(t *testing.T) {
 		path, moved := "/admin/clients/"+a.id, "https://app.example/moved"
 		form := func(change ...string) url.Values {
 			seen := s.match(`name="seen" value="([^"]+)"`, ada.Get(path).Text())
-			return with(url.Values{"name": {"Renamed"}, "redirects": {moved}, "scopes": {"openid", "packets.send"}, "seen": {seen}}, change)
+			return with(url.Values{
+				"name": {"Renamed"}, "redirects": {moved}, "scopes": {"openid", "packets.send"}, "seen": {seen},
+				"users": {"on"}, "refresh": {"on"}, "self": {"on"},
+			}, change)
 		}
 		ada.Get("/admin/clients").Contains(path + `"`)
 		page := ada.Get(path).Status(http.StatusOK).Contains(`value="Dashboard"`).Contains(appRedirect).Contains(`value="packets.read" checked`).Text()
@@ -53,7 +56,9 @@ func TestChangeClient(t *testing.T) {
 		entries := s.records("client.changed")
 		assert.Equal(t, len(entries), 1)
 		assert.Equal(t, entries[0].Target, a.id)
-		assert.Equal(t, entries[0].Detail, map[string]string{"name": "Renamed", "redirects": moved, "scopes": "openid packets.send"})
+		assert.Equal(t, entries[0].Detail, map[string]string{
+			"name": "Renamed", "redirects": moved, "scopes": "openid packets.send", "grants": "authorization_code refresh_token client_credentials",
+		})
 
 		// It acts as ada: another admin can have it do less, and not more.
 		s.user("bob", models.Admin)
@@ -66,6 +71,80 @@ func TestChangeClient(t *testing.T) {
 		assert.Equal(t, location(bob.Get(path)).Path, "/confirm")
 		bob.With("Referer", bob.URL(path)).Post(path, late).Status(http.StatusSeeOther)
 		s.signIn("ada").Get("/admin/clients").Contains("Less")
+	})
+}
+
+// TestGrantsOfClient: what an app does can be changed; what it has got by what it does
+// no more ends at once, and nobody has it act as another admin.
+func TestGrantsOfClient(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.furnish()
+		ada := s.signIn("ada")
+		s.user("bob", models.Admin)
+		bob := s.signIn("bob")
+		a := s.register(ada)
+		got, own := s.allow(ada, a), s.given(s.own(a))
+		socket, _ := watch(s.Stranger().Bearer(own.Access), "open")
+		path := "/admin/clients/" + a.id
+		form := func(change ...string) url.Values {
+			page := ada.Get(path).Text()
+			return with(url.Values{
+				"name": {"Dashboard"}, "redirects": {appRedirect}, "scopes": {"openid", "packets.read"},
+				"seen": {s.match(`name="seen" value="([^"]+)"`, page)},
+			}, change)
+		}
+		ticked := func(name string) bool {
+			return strings.Contains(ada.Get(path).Text(), `name="`+name+`" checked`)
+		}
+		assert.Equal(t, []bool{ticked("users"), ticked("refresh"), ticked("self")}, []bool{true, true, true})
+		assert.Contains(t, ada.Get("/profile/access").Text(), a.id)
+		for want, change := range map[string][]string{
+			"Must be chosen":                  nil,
+			"refresh_token needs authorizati": {"refresh", "on", "self", "on"},
+		} {
+			assert.Contains(t, ada.Post(path, form(change...)).Status(http.StatusUnprocessableEntity).Text(), want)
+		}
+
+		bob.Post(path, form("users", "on", "refresh", "on")).Status(http.StatusSeeOther)
+		assert.Equal(t, []bool{ticked("users"), ticked("refresh"), ticked("self")}, []bool{true, true, false})
+		assert.Equal(t, s.reads(own.Access), http.StatusUnauthorized)
+		assert.Equal(t, s.reads(got.Access), http.StatusOK)
+		var m message
+		socket.JSON(&m)
+		assert.Equal(t, m.Type, "unsubscribed")
+		s.refused(s.own(a), http.StatusBadRequest, "unauthorized_client")
+
+		// It would be ada whom it acts as, by a secret that bob could have.
+		page := bob.Post(path+"/rotate", url.Values{"at_once": {"false"}}).Status(http.StatusOK).Text()
+		bobs := oauthApp{a.id, clientSecret.FindStringSubmatch(page)[1]}
+		assert.Contains(t, bob.Post(path, form("users", "on", "refresh", "on", "self", "on")).Status(http.StatusUnprocessableEntity).Text(), "as another admin")
+		page = ada.Post(path, form("users", "on", "refresh", "on", "self", "on")).Status(http.StatusOK).HasHeader("Cache-Control", "no-store").Contains("is shown this once").Text()
+		for _, old := range []oauthApp{a, bobs} {
+			s.refused(s.own(old), http.StatusUnauthorized, "invalid_client")
+		}
+		a.secret = clientSecret.FindStringSubmatch(page)[1]
+		s.given(s.own(a))
+		s.given(s.refresh(a, got.Refresh))
+
+		ada.Post(path, form("self", "on")).Status(http.StatusSeeOther)
+		s.refused(s.refresh(a, got.Refresh), http.StatusBadRequest, "unauthorized_client")
+		assert.Equal(t, s.reads(got.Access), http.StatusUnauthorized)
+		assert.True(t, !strings.Contains(ada.Get("/profile/access").Text(), a.id), "the access is listed still")
+		var grants []string
+		for _, e := range s.records("client.changed") {
+			grants = append(grants, e.Actor.Name+": "+e.Detail["grants"])
+		}
+		assert.Equal(t, grants, []string{
+			"bob: authorization_code refresh_token", "ada: authorization_code refresh_token client_credentials", "ada: client_credentials",
+		})
+		assert.Equal(t, len(s.records("client.rotated")), 2)
+
+		// One that only asks about tokens is no app that acts for itself.
+		asks := s.register(ada, "name", "Asks", "users", "", "refresh", "", "self", "", "asks", "on", "scopes", "")
+		path = "/admin/clients/" + asks.id
+		assert.Equal(t, ticked("self"), false)
+		ada.Post(path, form("redirects", "", "scopes", "")).Status(http.StatusSeeOther)
+		assert.Equal(t, s.active(asks, s.given(s.own(a)).Access), true)
 	})
 }
 

@@ -140,7 +140,7 @@ func (a *App) findToken(ctx context.Context, c token.Claims) (models.Caller, err
 		user = app.CreatedBy
 	}
 	caller, err := a.findUser(ctx, user)
-	caller.KeyName, caller.App, caller.Scopes, caller.Limited, caller.Until = c.ClientID, true, c.Scopes, true, c.Expires
+	caller.KeyName, caller.Token, caller.Scopes, caller.Limited, caller.Until = c.ClientID, c.ID, c.Scopes, true, c.Expires
 	return caller, err
 }
 

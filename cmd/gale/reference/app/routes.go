@@ -158,6 +158,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			post("/profile/passkeys/{id}/remove", factors.RemovePasskey).Name("passkeys.remove")
 			get("/profile/recovery", factors.NewCodesPage).Name("codes.new")
 			post("/profile/recovery", factors.NewCodes).Name("codes.renew")
+			post("/profile/password/remove", security.RemovePassword).Name("profile.password.remove")
 			elsewhere.linking(r)
 		})
 		r.Group("", func(r *router.Router) {
@@ -211,7 +212,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 		oauthPublic(r, apps)
 	})
 	r.Group("", func(r *router.Router) {
-		r.Use(a.peopleOnly)
+		r.Use(a.peopleOnly, unstored)
 		private(r)
 		a.oauthPrivate(r, apps, clients)
 	})
@@ -310,6 +311,15 @@ func beside(prefix string, mw func(http.Handler) http.Handler) func(http.Handler
 			}
 		})
 	}
+}
+
+// unstored keeps pages of who is signed in out of the caches of browsers too: who
+// comes to a shared computer next finds nothing on its disk, nor by the back button.
+func unstored(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
 }
 
 // peopleOnly refuses API keys and apps on pages: a key that leaks must not be

@@ -14,10 +14,7 @@ func (a *App) newSetup() *services.Setup {
 	if !a.o.Config.Production() {
 		return nil
 	}
-	return &services.Setup{
-		Index:    a.o.Keys.BlindIndex("users.first", keyring.IndexOptions{Bytes: 20}),
-		Throttle: a.throttle("setup"),
-	}
+	return &services.Setup{Index: a.o.Keys.BlindIndex("users.first", keyring.IndexOptions{Bytes: 20})}
 }
 
 // announceSetup says in the log where the very first account is made, at each

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/auth/token"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
-	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/hub"
 	"github.com/galeweb/gale/obs"
 	"github.com/galeweb/gale/session"
@@ -23,6 +23,7 @@ type watcher struct {
 	scopes  []string // of the key, where limited is true
 	limited bool
 	app     string    // its id, where it is one
+	token   string    // and that of its access token
 	until   time.Time // when the key ends, or the session unless it is used; the zero time is never
 }
 
@@ -49,8 +50,8 @@ func (a *App) watcherOf(ctx context.Context) watcher {
 		return watcher{}
 	case c.KeyName != "":
 		w := watcher{user: c.ID, session: byKey, second: true, scopes: c.Scopes, limited: c.Limited, until: c.Until}
-		if c.App {
-			w.app = c.KeyName
+		if c.Token != "" {
+			w.app, w.token = c.KeyName, c.Token
 		}
 		return w
 	default:
@@ -96,12 +97,12 @@ func (a *App) bySystem(t time.Time) time.Time { return time.Now().Add(t.Sub(a.o.
 func (a *App) mayWatch(ctx context.Context, _ string, params map[string]string) error {
 	all, w := false, a.watcherOf(ctx)
 	if w.app != "" {
-		app, err := a.apps.Store.Client(ctx, w.app)
+		denied, err := a.apps.Server.Denied(ctx, token.Claims{ID: w.token, ClientID: w.app})
 		switch {
-		case errors.Is(err, galeoidc.ErrNoClient), err == nil && !app.Disabled.IsZero():
-			return hub.ErrForbidden
 		case err != nil:
 			return fmt.Errorf("watch %s: %w", params["channel"], err)
+		case denied:
+			return hub.ErrForbidden
 		}
 	}
 	if w.user != "" {
@@ -192,7 +193,7 @@ func (a *App) hangUp(ctx context.Context, m hub.Match) {
 	}
 }
 
-// appStopped ends what an app has open that is disabled or gone.
+// appStopped ends what an app has open that is disabled or gone, or does less.
 func (a *App) appStopped(ctx context.Context) {
 	if err := a.hub.Recheck(ctx, hub.Match{Session: byKey}); err != nil {
 		obs.Logger(ctx).WarnContext(ctx, "other processes have not checked live connections again after an app was stopped", "err", err)

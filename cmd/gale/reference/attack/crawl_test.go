@@ -58,7 +58,15 @@ func formsOf(page, body string) (all []form) {
 				}
 			}
 		}
-		for _, i := range inputs.FindAllStringSubmatch(m[2], -1) {
+		within := inputs.FindAllStringSubmatch(m[2], -1)
+		if id := a["id"]; id != "" { // and those that say so from elsewhere in the page
+			for _, i := range inputs.FindAllStringSubmatch(body, -1) {
+				if strings.Contains(i[2], `form="`+id+`"`) {
+					within = append(within, i)
+				}
+			}
+		}
+		for _, i := range within {
 			a := attributesOf(i[2])
 			if a["name"] == "" || a["type"] == "checkbox" && f.has(a["name"]) {
 				continue
@@ -157,7 +165,8 @@ func (c *visitor) crawl() found {
 			continue
 		}
 		for _, f := range formsOf(path, a.body) {
-			if _, seen := all.forms[f.route()]; !seen {
+			// Of two pages with a form for a route, that which asks for more.
+			if other, seen := all.forms[f.route()]; !seen || len(f.fields) > len(other.fields) {
 				all.forms[f.route()] = f
 			}
 		}

@@ -1,13 +1,18 @@
 package attack_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/galeweb/gale/cmd/gale/reference/handlers"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
 )
 
 // nasty is what a field may be sent. What is markup begins with the marks that
@@ -30,9 +35,9 @@ func TestEveryField(t *testing.T) {
 		p.enroll()
 		p.key("sensor", "packets.read", "packets.send")
 		p.passkey()
-		elsewhere := p.half() // for the page of the second factor
+		elsewhere, app := p.half(), p.register() // for the page of the second factor, and those of an app
 		all := p.crawl()
-		asked := p.get(s.client().ask()).leads().RequestURI()
+		asked := p.get(app.ask()).leads().RequestURI()
 		for _, f := range formsOf(asked, p.get(asked).is(http.StatusOK).body) {
 			all.forms[f.route()] = f
 		}
@@ -45,8 +50,19 @@ func TestEveryField(t *testing.T) {
 				all.forms[f.route()] = f
 			}
 		}
-		if len(all.forms) < 33 {
-			t.Errorf("the pages have only %d forms: %v", len(all.forms), slices.Sorted(maps.Keys(all.forms)))
+		for _, f := range s.byMail(p) {
+			all.forms[f.route()] = f
+		}
+		// What a page has for others: of who has no second factor, and of the first.
+		for route, names := range map[string][]string{"POST /confirm": {"email", "password"}, "POST /sign-up": {"password", "setup"}} {
+			f, found := all.forms[route]
+			if !found {
+				t.Errorf("no page has the form of %s: %v", route, slices.Sorted(maps.Keys(all.forms)))
+			}
+			for _, name := range names {
+				f.fields = append(f.fields, field{name: name, kind: "text"})
+			}
+			all.forms[route] = f
 		}
 		// Last what ends sessions, the account or the password, and what uses up guesses.
 		routes := slices.SortedFunc(maps.Keys(all.forms), func(a, b string) int {
@@ -138,15 +154,44 @@ func TestEveryField(t *testing.T) {
 				}
 			}
 		}
+		// Every place in an address, whatever the method, and a field that is none.
 		c := p.moved()
-		for i, evil := range nasty {
-			for j, name := range []string{"after", "before", "kind", "sender", "cursor", "limit", "since", "until", "token", "next", "actor", "action", "outcome"} {
-				for k, path := range []string{"/", "/channels/none", "/admin/audit", "/admin/users", "/api/v1/channels", "/api/v1/channels/none/packets", "/reset/confirm", "/email/new", "/sign-in"} {
-					if (i+j+k)%3 == 0 {
+		for k, pattern := range table.patterns {
+			method, path, ok := strings.Cut(pattern, " ")
+			if !ok || method == http.MethodGet && !wildcard.MatchString(path) || strings.HasSuffix(path, "/sign-out") || path == "/profile/delete" {
+				continue
+			}
+			for i, evil := range nasty {
+				if (i+k)%4 == 0 && len(evil) < 5000 {
+					to := wildcard.ReplaceAllLiteralString(strings.Replace(path, "{$}", "", 1), url.PathEscape(cmp.Or(evil, " ")))
+					counts[c.do(method, to, "application/x-www-form-urlencoded", url.Values{evil: {evil}}.Encode()).status]++
+				}
+			}
+			c = c.moved()
+		}
+		p.again()
+		// Whatever name a handler reads from an address, at every route.
+		read := readSource(t)
+		names := slices.Sorted(maps.Keys(read.queries))
+		for k, pattern := range table.patterns {
+			method, path := request(pattern)
+			if method != http.MethodGet {
+				continue
+			}
+			for j, name := range names {
+				for i, evil := range nasty {
+					if (i+j+k)%53 == 0 {
 						counts[c.get(path+"?"+name+"="+url.QueryEscape(evil)).status]++
 					}
 				}
 			}
+			c = c.moved()
+		}
+		s.members(p, counts)
+		// What no page shows was not found, nor what is in a page and was not followed.
+		// (An account elsewhere is none of the default.)
+		for _, form := range unread(read.forms, s.sent) {
+			t.Errorf("no route was sent the fields %s of a form", form)
 		}
 		// What is throttled is not looked at.
 		if counts[http.StatusTooManyRequests] > counts[http.StatusUnprocessableEntity]/4 {
@@ -154,6 +199,66 @@ func TestEveryField(t *testing.T) {
 		}
 		t.Logf("%d forms; %v", len(all.forms), counts)
 	})
+}
+
+// members sends everything in each member of the JSON that programs and scripts
+// send.
+func (s *site) members(p *person, counts map[int]int) {
+	s.t.Helper()
+	channel := p.private()
+	c := p.visitor
+	for path, names := range map[string][]string{
+		"/api/v1/channels": membersOf(reflect.TypeFor[handlers.CreateIn]().Field(0).Type), "/api/v1/channels/" + channel + "/packets": membersOf(reflect.TypeFor[models.Draft]()), "/live?transport=poll": {"sub", "type", "topic"},
+		"/passkeys/sign-in/begin": {"any"}, "/passkeys/sign-in/finish": {"state", "credential", "name"}, "/passkeys/confirm/begin": {"any"}, "/passkeys/confirm/finish": {"state", "credential", "name"},
+		"/passkeys/register/begin": {"any"}, "/passkeys/register/finish": {"state", "credential", "name"},
+	} {
+		if len(names) == 0 {
+			s.t.Errorf("%s takes nothing", path)
+		}
+		for _, name := range names {
+			c = c.moved()
+			for i, evil := range nasty {
+				whole := map[string]any{"kind": "k", "payload": map[string]any{}, "name": named("c"), "title": "x"}
+				if strings.HasSuffix(path, "/packets") {
+					delete(whole, "name")
+					delete(whole, "title")
+				} else {
+					delete(whole, "kind")
+					delete(whole, "payload")
+				}
+				for _, value := range []any{evil, []string{evil}, map[string]string{evil: evil}} {
+					whole[name] = value
+					raw, err := json.Marshal(whole)
+					if err != nil {
+						s.t.Fatal(err)
+					}
+					if strings.HasPrefix(path, "/api/") || i%5 == 0 {
+						counts[c.do(http.MethodPost, path, "application/json", string(raw)).status]++
+					}
+				}
+			}
+		}
+	}
+}
+
+// byMail returns the forms to which mails lead: of a sign-up, a reset, an
+// invitation, and both ends of a change of address. p is an admin.
+func (s *site) byMail(p *person) (all []form) {
+	s.t.Helper()
+	name, guest, other := named("mailed"), named("guest"), s.person("other")
+	s.visitor().post("/sign-up", "name", name, "email", name+"@example.com").is(http.StatusOK)
+	s.visitor().post("/reset", "email", other.email).is(http.StatusOK)
+	p.post("/admin/users/invitations", "email", guest+"@example.com", "role", "viewer").is(http.StatusSeeOther)
+	next := named("next") + "@example.com"
+	other.post("/profile/email", "email", next, "password", password).is(http.StatusSeeOther)
+	for path, token := range map[string]string{
+		"/sign-up/confirm": s.token(name+"@example.com", confirmSubject), "/reset/confirm": s.token(other.email, resetSubject), "/invitation": s.token(guest+"@example.com", "You are invited"),
+		"/email/new": s.token(next, "Confirm your new mail address"), "/email/old": s.token(other.email, "Your mail address is to be changed"),
+	} {
+		all = append(all, formsOf(path, s.visitor().get(path+"?token="+token).is(http.StatusOK).body)...)
+	}
+	// The first account's own: ada's address is unproved.
+	return append(all, form{page: "/proof", method: http.MethodPost, action: "/proof", fields: []field{{name: "token", kind: "hidden", value: strings.Repeat("A", 43)}}})
 }
 
 // again signs in once more when the session has ended, as it may by a form that

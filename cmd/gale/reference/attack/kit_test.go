@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -58,6 +59,10 @@ func run(m *testing.M) int {
 	program = filepath.Join(dir, "relay")
 	if text, err := exec.Command("go", "build", "-o", program, "../cmd/relay").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "relay cannot be built: %v\n%s", err, text)
+		return 1
+	}
+	if err := readTable(dir); err != nil {
+		fmt.Fprintln(os.Stderr, "the routes of relay:", err)
 		return 1
 	}
 	code := m.Run()
@@ -213,12 +218,13 @@ func (v *victim) end() (err error) {
 	return err
 }
 
-// secret notes something that must never be in the log.
+// secret notes something that must never be in the log, as it is or as forms and
+// addresses have it.
 func (v *victim) secret(s string) string {
 	if len(s) >= 8 { // less may be there by chance
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		v.secrets[s] = true
+		v.secrets[s], v.secrets[url.QueryEscape(s)], v.secrets[url.PathEscape(s)] = true, true, true
 	}
 	return s
 }
@@ -288,6 +294,27 @@ func (o *output) from(i int) string {
 type site struct {
 	*victim
 	t *testing.T
+
+	sentMu sync.Mutex
+	sent   map[string]map[string]bool // the fields of the forms that this test has sent, by route
+}
+
+// sends notes what is about to be sent.
+func (s *site) sends(method, path, contentType, body string) {
+	pattern := routeOf(method, path)
+	s.sentMu.Lock()
+	defer s.sentMu.Unlock()
+	if s.sent[pattern] == nil {
+		s.sent[pattern] = map[string]bool{}
+	}
+	if method != http.MethodPost || !strings.HasPrefix(contentType, "application/x-www-form-urlencoded") || len(body) > 1<<16 {
+		return
+	}
+	if form, err := url.ParseQuery(body); err == nil {
+		for name := range form {
+			s.sent[pattern][name] = true
+		}
+	}
 }
 
 // onEach runs an attack on all four at once. Tests follow one another, so that
@@ -317,7 +344,7 @@ func on(t *testing.T, all []*victim, attack func(t *testing.T, s *site)) {
 			if strings.HasPrefix(v.name, "postgres") {
 				galetest.Require(t, "postgres")
 			}
-			s := &site{v, t}
+			s := &site{victim: v, t: t, sent: map[string]map[string]bool{}}
 			v.once.Do(func() {
 				v.start(t)
 				if v.failed == nil {

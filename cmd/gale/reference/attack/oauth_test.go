@@ -33,11 +33,17 @@ type client struct{ id, secret string }
 
 func (s *site) client() client {
 	s.t.Helper()
-	page := s.admin().form("/admin/clients", url.Values{
+	return s.admin().register()
+}
+
+// register registers an app. p is an admin.
+func (p *person) register() client {
+	p.s.t.Helper()
+	page := p.form("/admin/clients", url.Values{
 		"name": {named("Dashboard")}, "kind": {"server"}, "users": {"on"}, "refresh": {"on"}, "self": {"on"}, "redirects": {appRedirect},
 		"scopes": {"openid", "profile", "packets.read"},
 	}).is(http.StatusCreated)
-	return client{page.find(`<pre><code>([a-z0-9]{20})</code>`), s.secret(page.find(`<code class="secret">([\w-]{43})</code>`))}
+	return client{page.find(`<pre><code>([a-z0-9]{20})</code>`), p.s.secret(page.find(`<code class="secret">([\w-]{43})</code>`))}
 }
 
 // ask is the address to which the app sends a user.

@@ -146,7 +146,9 @@ func (s *site) letters() []letter {
 func (s *site) lettersBy(c *visitor, to string) (all []letter) {
 	s.t.Helper()
 	if s.mails != nil {
-		return s.mails.letters()
+		all = s.mails.letters()
+		s.wellAddressed(all)
+		return all
 	}
 	page := c.get("/dev/outbox").is(http.StatusOK).body
 	for part := range strings.SplitSeq(page, "<article") { // which spares most of the page the pattern
@@ -164,7 +166,36 @@ func (s *site) lettersBy(c *visitor, to string) (all []letter) {
 			s.secret(m[2])
 		}
 	}
+	s.wellAddressed(all)
 	return all
+}
+
+// address is where relay's own links lead.
+func (s *site) address() string {
+	if s.production() {
+		return "https://" + productionHost
+	}
+	return "http://127.0.0.1:8080"
+}
+
+var anyLink = regexp.MustCompile(`[a-zA-Z]+://[^\s/]*`)
+
+// wellAddressed fails the test when a mail has a link that leads elsewhere, whoever
+// has asked for it, and with what headers.
+func (s *site) wellAddressed(all []letter) {
+	s.t.Helper()
+	for _, l := range all {
+		for _, link := range anyLink.FindAllString(l.text, -1) {
+			if link != s.address() {
+				s.t.Errorf("the mail %q to %s has the link %s", l.subject, l.to, link)
+			}
+		}
+		if s.mails != nil {
+			for _, m := range tokens.FindAllStringSubmatch(l.text, -1) {
+				s.secret(m[2])
+			}
+		}
+	}
 }
 
 // letter waits for a mail and returns it.

@@ -2,8 +2,10 @@ package attack_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,12 +25,22 @@ func TestMassAssignment(t *testing.T) {
 			p.get("/profile").is(http.StatusOK).shows(p.email + " · operator ·").shows("<h1>" + p.name + "</h1>")
 			p.get("/admin/users").is(http.StatusForbidden)
 		}
+		// Also what other forms take: each of relay's own names is a field of an object.
+		names := map[string]bool{}
+		for _, form := range readSource(t).forms {
+			maps.Copy(names, form)
+		}
+		own := slices.Sorted(maps.Keys(names))
 		for route, f := range p.crawl().forms {
 			if f.method != http.MethodPost || strings.HasSuffix(route, "/sign-out") {
 				continue
 			}
 			filled := f.filled(p)
-			for i, grab := range grabs {
+			all := slices.Clone(grabs[:])
+			for _, name := range own {
+				all = append(all, name+"=true")
+			}
+			for i, grab := range all {
 				if f.has("password") && i > 3 { // each of these costs a hash, or a guess
 					break
 				}
@@ -44,8 +56,11 @@ func TestMassAssignment(t *testing.T) {
 				if len(f.fields) > 0 && a.status != http.StatusUnprocessableEntity && a.status != http.StatusBadRequest && a.status != http.StatusTooManyRequests {
 					t.Errorf("%s with %s: %d", route, grab, a.status)
 				}
-				check(route)
+				if i < len(grabs) {
+					check(route)
+				}
 			}
+			check(route)
 		}
 		for _, extra := range []string{`"role":"admin"`, `"id":"x"`, `"owner":"x"`, `"created_at":"2000-01-01T00:00:00Z"`, `"Name":"other"`, `"__proto__":{"role":"admin"}`} {
 			p.do(http.MethodPost, "/api/v1/channels", "application/json", `{"name":"`+named("c")+`","title":"x","public":true,`+extra+`}`).is(http.StatusUnprocessableEntity, http.StatusBadRequest)
@@ -64,6 +79,29 @@ func TestMassAssignment(t *testing.T) {
 		eve.get("/profile").is(http.StatusOK).shows(name + "@example.com · viewer ·")
 	})
 }
+
+func setOf(patterns ...string) map[string]bool {
+	all := map[string]bool{}
+	for _, p := range patterns {
+		all[p] = true
+	}
+	return all
+}
+
+// Who may ask for what. A route that is in no list is for admins alone.
+var (
+	everybody = setOf("GET /{$}", "GET /api", "GET /channels/{channel}", "GET /sign-up", "POST /sign-up", "GET /sign-up/confirm", "POST /sign-up/confirm", "GET /reset", "POST /reset", "GET /reset/confirm", "POST /reset/confirm",
+		"GET /email/{end}", "POST /email/{end}", "GET /invitation", "POST /invitation", "GET /proof", "POST /proof", "GET /dev/outbox", "GET /sign-in", "POST /sign-in", "POST /sign-out", "GET /sign-in/second", "POST /sign-in/second",
+		"POST /passkeys/sign-in/begin", "POST /passkeys/sign-in/finish", "GET /passkey.js", "GET /hub.js", "GET /live", "POST /live", "/static/", "GET /sign-in/again", "GET /consent/continue", "/oauth/authorize", "/oauth/authorize/resume",
+		"/oauth/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/oauth", "GET /api/v1/channels", "GET /api/v1/channels/{channel}/packets", "GET /api/v1/channels/{channel}/packets.ndjson", "GET /api/v1/channels/{channel}/rate")
+	ofKeys = setOf("GET /passkey.js", "GET /hub.js", "GET /live", "POST /live", "/static/", "/oauth/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/oauth",
+		"GET /api/v1/channels", "POST /api/v1/channels/{channel}/packets", "GET /api/v1/channels/{channel}/packets", "GET /api/v1/channels/{channel}/packets.ndjson", "GET /api/v1/channels/{channel}/rate")
+	members = setOf("POST /passkeys/confirm/begin", "POST /passkeys/confirm/finish", "GET /second-factor", "GET /confirm", "POST /confirm", "GET /profile", "POST /profile/name", "GET /profile/security", "POST /profile/password",
+		"POST /profile/sessions/{id}/revoke", "POST /profile/sessions/revoke", "GET /profile/account", "POST /profile/email", "POST /profile/email/proof", "POST /profile/delete", "GET /profile/export", "GET /profile/apps/new", "POST /profile/apps",
+		"POST /profile/apps/{id}/confirm", "POST /profile/apps/{id}/remove", "GET /profile/passkeys/new", "POST /passkeys/register/begin", "POST /passkeys/register/finish", "POST /profile/passkeys/{id}/rename", "POST /profile/passkeys/{id}/remove",
+		"GET /profile/recovery", "POST /profile/recovery", "POST /profile/browsers/forget", "GET /consent", "POST /consent", "GET /profile/access", "POST /profile/access/{id}/revoke")
+	operators = setOf("POST /profile/keys", "POST /profile/keys/{id}/rotate", "POST /profile/keys/{id}/revoke", "POST /channels", "POST /api/v1/channels", "POST /api/v1/channels/{channel}/packets")
+)
 
 // What the pages offer to admins is refused to others, and what they offer to
 // who is signed in is refused to visitors; with a key no page is for anybody.
@@ -111,6 +149,29 @@ func TestEscalation(t *testing.T) {
 				signIn := a.status == http.StatusSeeOther && strings.HasPrefix(a.header.Get("Location"), "/sign-in")
 				if !signIn && a.status != http.StatusForbidden && a.status != http.StatusUnauthorized && a.status != http.StatusNotFound {
 					t.Errorf("%s as %s: %d", path, who.name, a.status)
+				}
+			}
+		}
+		// And every route of the table, whether a page leads there or not: what is in
+		// neither list is refused.
+		for _, pattern := range table.patterns {
+			method, path := request(pattern)
+			for _, who := range []struct {
+				name string
+				c    *visitor
+				may  map[string]bool
+			}{{"visitor", s.visitor(), everybody}, {"key", key, ofKeys}, {"viewer", viewer.visitor, members}, {"operator", operator.visitor, operators}} {
+				if everybody[pattern] && who.name != "key" || who.may[pattern] || (who.name == "operator" && members[pattern]) || ofPrograms[pattern] {
+					continue
+				}
+				kind, body := "application/x-www-form-urlencoded", ""
+				if strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/passkeys/") {
+					kind, body = "application/json", "{}"
+				}
+				a := who.c.do(method, path, kind, body)
+				signIn := a.status == http.StatusSeeOther && strings.HasPrefix(a.header.Get("Location"), "/sign-in")
+				if !signIn && a.status != http.StatusForbidden && a.status != http.StatusUnauthorized {
+					t.Errorf("%s as %s: %d, and it is in no list", pattern, who.name, a.status)
 				}
 			}
 		}
@@ -165,7 +226,9 @@ func TestResourcesOfOthers(t *testing.T) {
 			t.Errorf("the pages have only %d forms with an id: %v", len(of), of)
 		}
 		of = append(of, form{action: pending + "/confirm", fields: []field{{name: "code", value: "123456"}}}, form{action: pending + "/remove"})
+		attacked := map[string]bool{}
 		for _, f := range of {
+			attacked[routeOf(http.MethodPost, f.action)] = true
 			if a := eve.form(f.action, f.filled(eve)); a.status != http.StatusNotFound {
 				t.Errorf("%s of another: %d", f.action, a.status)
 			}
@@ -186,6 +249,12 @@ func TestResourcesOfOthers(t *testing.T) {
 			t.Errorf("the passkey of the victim: %d", a.status)
 		}
 		vic.get("/profile/access").is(http.StatusOK).shows("Dashboard")
+		// Every address that names a thing of somebody. Those of admins and of links in
+		// mails are others' attacks; channels are for who may watch.
+		missed(t, attacked, func(pattern string) bool {
+			_, path := request(pattern)
+			return wildcard.MatchString(strings.Replace(pattern, "{$}", "", 1)) && !strings.HasPrefix(path, "/admin/") && path != "/email/new" && !strings.Contains(path, "/channels/none")
+		})
 		// What eve is given of herself has nothing of the victim.
 		for _, path := range []string{"/profile", "/profile/security", "/profile/account", "/profile/export"} {
 			if body := eve.get(path).is(http.StatusOK).body; strings.Contains(body, vic.name) || strings.Contains(body, vic.email) {

@@ -338,7 +338,11 @@ func TestBruteForceFromManyAddresses(t *testing.T) {
 					_ = res.Body.Close()
 					mu.Lock()
 					counts[res.StatusCode]++
+					broken := counts[http.StatusUnprocessableEntity] > 50
 					mu.Unlock()
+					if broken { // and thousands of hashes would take minutes
+						return
+					}
 				}
 			})
 		}

@@ -1,9 +1,11 @@
 package attack_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +30,9 @@ func stays(location string) bool {
 	u, err := url.Parse(read)
 	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil && strings.HasPrefix(read, "/") && !strings.HasPrefix(read, "//")
 }
+
+// leading is markup that takes a browser to another site.
+var leading = regexp.MustCompile(`(?i)(href|action|src|content)="[^"]*[/\\]{2}[^"/\\]*evil\.example[^"]*"`)
 
 // Whatever next says, who signs in stays here.
 func TestOpenRedirects(t *testing.T) {
@@ -60,6 +65,31 @@ func TestOpenRedirects(t *testing.T) {
 				if a.status != http.StatusSeeOther && a.status != http.StatusUnprocessableEntity && a.status != http.StatusBadRequest {
 					t.Errorf("%s with next=%q: %d", a.what, next, a.status)
 				}
+			}
+		}
+		// The same of every route there is, in the address and in the form.
+		for _, pattern := range table.patterns {
+			method, path := request(pattern)
+			for i, next := range elsewhere[:7] {
+				if strings.HasSuffix(pattern, "sign-out") || ofPrograms[pattern] || method == http.MethodPost && i%6 != 0 {
+					continue
+				}
+				// The kit looks where the answer leads.
+				for _, c := range []*visitor{p.visitor, s.visitor()} {
+					a := c.do(method, path+"?next="+url.QueryEscape(next), "application/x-www-form-urlencoded", url.Values{"next": {next}}.Encode())
+					if leads := leading.FindString(a.body); leads != "" {
+						t.Errorf("%s with next=%q shows %s", pattern, next, leads)
+					}
+				}
+			}
+		}
+		device := s.person("holder").passkey()
+		for _, next := range elsewhere[:12] { // a passkey signs in 16 times in 5 minutes
+			c := s.visitor()
+			a := c.finish("sign-in?next="+url.QueryEscape(next), device.Get(c.begin("sign-in"))).is(http.StatusOK)
+			var to struct{ Next string }
+			if err := json.Unmarshal([]byte(a.body), &to); err != nil || !stays(to.Next) {
+				t.Errorf("a passkey with next=%q leads to %s, %v", next, a.body, err)
 			}
 		}
 		// And one that is right is followed.
@@ -106,6 +136,15 @@ func TestPoisonedHost(t *testing.T) {
 				for h, value := range headers {
 					evil = evil.with(h, value)
 				}
+				eve, ada := *s.person("eve"), *s.admin()
+				for h, value := range headers {
+					eve.visitor, ada.visitor = eve.with(h, value), ada.with(h, value)
+				}
+				// The kit looks at the links of these two as of all mails.
+				eve.post("/profile/email", "email", named("other")+"@example.com", "password", password).is(http.StatusSeeOther)
+				if public == "http://127.0.0.1:8080" { // ada has no second factor
+					ada.post("/admin/users/invitations", "email", named("guest")+"@example.com", "role", "viewer").is(http.StatusSeeOther)
+				}
 				evil.post("/reset", "email", vic.email).is(http.StatusOK)
 				evil.post("/sign-up", "name", name, "email", name+"@example.com").is(http.StatusOK)
 				for to, subject := range map[string]string{vic.email: resetSubject, name + "@example.com": confirmSubject} {
@@ -145,7 +184,9 @@ func TestTwoHosts(t *testing.T) {
 		}
 		send("http://poison.example/reset", "Host: 127.0.0.1\r\n")
 		send("http://127.0.0.1@poison.example/reset", "Host: 127.0.0.1\r\n")
+		s.settled()
 		s.visitor().post("/reset", "email", vic.email).is(http.StatusOK)
+		s.letter(vic.email, resetSubject)
 		for _, l := range s.letters() {
 			if l.to == vic.email && strings.Contains(l.text, "poison") {
 				t.Errorf("the mail is %s", l.text)
@@ -184,7 +225,7 @@ func TestHeaderInjection(t *testing.T) {
 func TestLogInjection(t *testing.T) {
 	attack := func(t *testing.T, s *site) {
 		fake := "\n12:00:00.000 INF forged user=admin\n{\"time\":\"2026-01-01T00:00:00Z\",\"level\":\"INFO\",\"msg\":\"forged\"}\n"
-		for _, evil := range []string{fake, "\r\n" + fake, "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\u202eabc", "\u2028" + fake, "\x00", "\xff\xfe", "\t", "\u0085" + fake, "\x9b31m", "%0a%1b[31m", `" level=ERROR msg="x`, "\\n"} {
+		for _, evil := range []string{fake, "\r\n" + fake, "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\u202eabc", "\u2028" + fake, "\x00", "\xff\xfe", "\t", "\u0085" + fake, "\x9b31m", "%0a%1b[31m", `" level=ERROR msg="x`, "\\n", `\x1b[31mred`, "\x1b[31m and `\\x1b[31m`"} {
 			c := s.visitor()
 			for path, form := range map[string]url.Values{
 				"/sign-in":                 {"email": {evil}, "password": {evil}},

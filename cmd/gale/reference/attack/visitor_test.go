@@ -142,6 +142,7 @@ func (c *visitor) try(method, path, contentType, body string) (answer, error) {
 	if host := c.header.Get("Host"); host != "" {
 		r.Host = host
 	}
+	c.s.sends(method, path, contentType, body)
 	res, err := c.http.Do(r)
 	if err != nil {
 		return answer{}, err
@@ -153,7 +154,40 @@ func (c *visitor) try(method, path, contentType, body string) (answer, error) {
 	for _, cookie := range res.Cookies() {
 		c.s.keep(cookie, c.cookies)
 	}
+	a.note()
 	return a, err
+}
+
+// handedOut are the secrets that relay gives away, each with a word that is beside
+// it: what is shown once, what forms carry, and what an app gets.
+var handedOut = []struct {
+	beside  string
+	pattern *regexp.Regexp
+}{
+	{"pkt_", regexp.MustCompile(`(pkt_[A-Za-z0-9_]{40,})`)},
+	{`class="secret"`, regexp.MustCompile(`class="secret">([^<]+)<`)},
+	{"<code>", regexp.MustCompile(`<code>([0-9A-Z]{5}-[0-9A-Z]{5}|[A-Z2-7 ]{39})</code>`)},
+	{`name="token"`, regexp.MustCompile(`name="token" value="([\w-]{43})"`)},
+	{`_token"`, regexp.MustCompile(`_token":"([^"]+)"`)},
+	{`"state"`, regexp.MustCompile(`"state":"([^"]+)"`)},
+}
+
+// note notes the secrets of an answer, whoever has asked for what.
+func (a answer) note() {
+	for _, h := range handedOut {
+		if !strings.Contains(a.body, h.beside) {
+			continue
+		}
+		for _, m := range h.pattern.FindAllStringSubmatch(a.body, -1) {
+			a.c.s.secret(m[1])
+			a.c.s.secret(strings.ReplaceAll(m[1], " ", ""))
+		}
+	}
+	if u, err := url.Parse(a.header.Get("Location")); err == nil {
+		for _, name := range []string{"code", "token"} {
+			a.c.s.secret(u.Query().Get(name))
+		}
+	}
 }
 
 // keep puts a cookie into a jar, and says when it is not protected.
@@ -208,6 +242,9 @@ func (a answer) check() {
 	if strings.HasPrefix(kind, "text/html") && (strings.Contains(a.body, markup) || strings.Contains(a.body, attribute)) {
 		t.Errorf("%.200s: what was sent stands in the page as it is\n%.300s", a.what, a.body[max(0, strings.Index(a.body, mark)-150):])
 	}
+	if strings.HasPrefix(kind, "text/") && !strings.Contains(strings.ToLower(kind), "charset=utf-8") {
+		t.Errorf("%.200s: %d is %s, without a charset", a.what, a.status, kind)
+	}
 	if kind == "" && a.body != "" {
 		t.Errorf("%.200s: %d with a body without a type", a.what, a.status)
 	}
@@ -221,7 +258,15 @@ func (a answer) check() {
 			}
 		}
 	}
-	if signedIn(a.body) && !private(a.header) {
+	for _, to := range a.header["Location"] {
+		if strings.Contains(to, "evil.example") && !stays(to) {
+			t.Errorf("%.200s: leads to %q", a.what, to)
+		}
+	}
+	method, path, _ := strings.Cut(a.what, " ")
+	route := routeOf(method, path)
+	own := !everybody[route] && !ofPrograms[route] && strings.Contains(route, " ") // of somebody, down to the disk of the browser
+	if signedIn(a.body) && !private(a.header) || own && a.status == http.StatusOK && a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%.200s: a page of somebody who is signed in may be kept by caches: %v", a.what, a.header["Cache-Control"])
 	}
 }

@@ -184,6 +184,23 @@ func (s *Store) Invitations(ctx context.Context, now time.Time, limit int) ([]mo
 	return links, nil
 }
 
+// InvitationOf implements [services.InviteStore].
+func (s *Store) InvitationOf(ctx context.Context, email string, now time.Time) (models.Link, error) {
+	has, args, err := s.links.is(email, models.InviteLink, now)
+	if err != nil {
+		return models.Link{}, err
+	}
+	r, err := db.Get[linkRow](ctx, s.db, "SELECT "+linkColumns+" FROM mail_links WHERE purpose = $1 AND expires_at > $2 AND "+has, args...)
+	if err != nil {
+		return models.Link{}, known(err, "mail_links")
+	}
+	l, err := s.openedLink(ctx, r)
+	if err == nil && l.Email != email { // the index was moved to another's row
+		err = services.ErrNotFound
+	}
+	return l, err
+}
+
 // RevokeInvitation implements [services.InviteStore].
 func (s *Store) RevokeInvitation(ctx context.Context, hash []byte, now time.Time) error {
 	n, err := s.db.Exec(ctx, "DELETE FROM mail_links WHERE hash = $1 AND purpose = $2 AND expires_at > $3", hash, models.InviteLink, now)

@@ -32,7 +32,7 @@ func TestCreateLinkedUser(t *testing.T) {
 		links := s.LinkedAccounts()
 		join := func(name, subject string, onlyFirst bool) (models.User, error) {
 			u, link := joiner(name, subject)
-			return s.CreateLinkedUser(ctx, u, link, onlyFirst)
+			return s.CreateLinkedUser(ctx, u, link, onlyFirst, nil)
 		}
 		ada, err := join("ada", "1", true)
 		assert.NoError(t, err)
@@ -55,7 +55,7 @@ func TestCreateLinkedUser(t *testing.T) {
 		assert.Equal(t, taken, false)
 		for _, u := range []models.User{{ID: "x", Name: "ada", Email: "x@example.com"}, {ID: "x", Name: "x", Email: "ada@example.com"}} {
 			_, link := joiner("x", "3")
-			_, err := s.CreateLinkedUser(ctx, u, link, false)
+			_, err := s.CreateLinkedUser(ctx, u, link, false, nil)
 			if _, ok := errors.AsType[*services.TakenError](err); !ok {
 				t.Errorf("%+v: %v", u, err)
 			}
@@ -79,7 +79,7 @@ func TestCreateLinkedUserAtOnce(t *testing.T) {
 		for _, name := range []string{"ada", "bob", "cay", "dan"} {
 			u, link := joiner(name, "1")
 			wg.Go(func() {
-				_, err := s.CreateLinkedUser(t.Context(), u, link, false)
+				_, err := s.CreateLinkedUser(t.Context(), u, link, false, nil)
 				errs <- err
 			})
 		}
@@ -94,6 +94,60 @@ func TestCreateLinkedUserAtOnce(t *testing.T) {
 			}
 		}
 		assert.Equal(t, made, 1)
+	})
+}
+
+// Of those who accept one invitation at once, by a provider or with a password, one
+// has its address and role.
+func TestInvitationWorksOnce(t *testing.T) {
+	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) {
+		s, ctx := database.New(d, newKeys(t).ring), t.Context()
+		newUser(t, s, "ada")
+		invited := link(models.InviteLink, "", "new@example.com", "mailed")
+		invited.Role, invited.InvitedBy = models.Operator, "id-ada"
+		assert.NoError(t, s.AddLinks(ctx, invited))
+		found, err := s.InvitationOf(ctx, "new@example.com", start)
+		assert.NoError(t, err)
+		assert.Equal(t, found.Hash, invited.Hash)
+		for _, email := range []string{"old@example.com", ""} {
+			_, err := s.InvitationOf(ctx, email, start)
+			assert.ErrorIs(t, err, services.ErrNotFound)
+		}
+		_, err = s.InvitationOf(ctx, "new@example.com", invited.ExpiresAt)
+		assert.ErrorIs(t, err, services.ErrNotFound)
+
+		type made struct {
+			u   models.User
+			err error
+		}
+		all := make(chan made, 4)
+		var wg sync.WaitGroup
+		for _, name := range []string{"bob", "cay", "dan", "eve"} {
+			u, link := joiner(name, name)
+			wg.Go(func() {
+				var m made
+				if name == "eve" {
+					m.u, m.err = s.CreateUser(ctx, u, invited.Hash)
+				} else {
+					m.u, m.err = s.CreateLinkedUser(ctx, u, link, true, invited.Hash)
+				}
+				all <- m
+			})
+		}
+		wg.Wait()
+		close(all)
+		in := 0
+		for m := range all {
+			if m.err == nil {
+				in++
+				assert.Equal(t, []string{m.u.Email, string(m.u.Role)}, []string{"new@example.com", "operator"})
+			} else if !errors.Is(m.err, services.ErrNotFound) {
+				t.Error(m.err)
+			}
+		}
+		assert.Equal(t, in, 1)
+		_, err = s.InvitationOf(ctx, "new@example.com", start)
+		assert.ErrorIs(t, err, services.ErrNotFound)
 	})
 }
 

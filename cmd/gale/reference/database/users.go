@@ -33,18 +33,12 @@ func (s *Store) CreateUser(ctx context.Context, u models.User, link []byte) (mod
 			return err
 		case link != nil:
 			l, err := s.spend(ctx, tx, models.SignUpLink, link, u.CreatedAt)
+			u.Email = l.Email
 			if errors.Is(err, db.ErrNotFound) {
-				l, err = s.spend(ctx, tx, models.InviteLink, link, u.CreatedAt)
+				u, err = s.invited(ctx, tx, u, link)
 			}
 			if err != nil {
 				return err
-			}
-			u.Email = l.Email
-			if l.Purpose == models.InviteLink {
-				u.Role = l.Role
-				if err := stillInvited(ctx, tx, l); err != nil {
-					return err
-				}
 			}
 		case n > 1:
 			return services.ErrNotFirst

@@ -22,3 +22,17 @@ func (s *Store) KeepWay(ctx context.Context, userID string) context.Context {
 		return err
 	}, nil)
 }
+
+// NeedPasskey implements [services.WayStore].
+func (s *Store) NeedPasskey(ctx context.Context, userID string) context.Context {
+	return db.Also(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := next(ctx, tx, "users", 0); err != nil { // locks, as in KeepWay
+			return err
+		}
+		has, err := db.Get[bool](ctx, tx, "SELECT EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1)", userID)
+		if err == nil && !has {
+			err = services.ErrNoPasskey
+		}
+		return err
+	}, nil)
+}

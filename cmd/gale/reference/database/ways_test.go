@@ -13,13 +13,43 @@ import (
 	"github.com/galeweb/gale/db"
 )
 
+// Of the password and the last passkey that go at once, one stays.
+func TestNeedPasskey(t *testing.T) {
+	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) {
+		s := database.New(d, newKeys(t).ring)
+		passkeys := passkey.NewSQLStore(d)
+		u := newUser(t, s, "ada")
+		key := passkey.Credential{ID: "AQ", UserID: u.ID, UserHandle: []byte("h"), PublicKey: []byte("k"), Created: start}
+		set := func(ctx context.Context, hash string) error {
+			_, err := s.UpdateUser(ctx, u.ID, func(u *models.User) error { u.PasswordHash = hash; return nil })
+			return err
+		}
+		removePassword := func() error { return set(s.NeedPasskey(t.Context(), u.ID), "") }
+		assert.ErrorIs(t, removePassword(), services.ErrNoPasskey)
+		for range 5 {
+			assert.NoError(t, passkeys.Create(t.Context(), key))
+			first := make(chan error)
+			go func() { first <- removePassword() }()
+			second := passkeys.Delete(s.KeepWay(t.Context(), u.ID), u.ID, key.ID)
+			switch one := <-first; {
+			case one == nil && errors.Is(second, services.ErrLastWay):
+				assert.NoError(t, set(t.Context(), "h"))
+				assert.NoError(t, passkeys.Delete(t.Context(), u.ID, key.ID))
+			case second == nil && errors.Is(one, services.ErrNoPasskey):
+			default:
+				t.Fatalf("both at once: %v, %v", one, second)
+			}
+		}
+	})
+}
+
 // The last way to sign in stays, whichever it is, also when two go at once.
 func TestKeepWay(t *testing.T) {
 	onEach(t, database.Migrations(), func(t *testing.T, d *db.DB) {
 		s := database.New(d, newKeys(t).ring)
 		links, passkeys := s.LinkedAccounts(), passkey.NewSQLStore(d)
 		u, link := joiner("ada", "1")
-		u, err := s.CreateLinkedUser(t.Context(), u, link, false)
+		u, err := s.CreateLinkedUser(t.Context(), u, link, false, nil)
 		assert.NoError(t, err)
 		key := passkey.Credential{ID: "AQ", UserID: u.ID, UserHandle: []byte("h"), PublicKey: []byte("k"), Created: start}
 		unlink := func(ctx context.Context) error { return links.Remove(ctx, u.ID, link.Issuer, link.Subject, false) }

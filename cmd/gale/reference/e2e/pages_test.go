@@ -60,6 +60,7 @@ func TestPages(t *testing.T) {
 		{path: "/dev/outbox"},
 		{path: "/sign-up/confirm?token=" + r.link(models.SignUpLink)},
 		{path: "/reset/confirm?token=" + r.link(models.ResetLink)},
+		{path: "/invitation?token=" + r.link(models.InviteLink)},
 		{path: "/email/new?token=" + r.link(models.NewEmailLink)},
 		{path: "/email/old?token=" + r.link(models.OldEmailLink)},
 		{path: "/channels/boiler", do: follow},
@@ -86,6 +87,12 @@ func TestPages(t *testing.T) {
 		{path: "/admin/users"},
 		{path: "/admin/users/" + r.id(email) + "/why"},
 		{path: "/admin/users/" + r.id(email) + "/why?permission=users.manage"},
+		{path: "/admin/users/invitations"},
+		{path: "/admin/users/invitations", do: func(b *tab) {
+			value[bool](b, "document.querySelector('main form').noValidate = true")
+			b.submit("form[action='/admin/users/invitations'] button", "#email", "nowhere")
+			b.sees("Must look like name@example.com")
+		}},
 		{path: "/admin/roles"},
 		{path: "/admin/roles", do: func(b *tab) {
 			b.submit("form[action='/admin/roles'] button", "#name", "Not Good")
@@ -253,7 +260,7 @@ func (r *site) link(p models.Purpose) string {
 	}
 	if err := store.AddLinks(r.t.Context(), models.Link{
 		Hash: hash[:], Purpose: p, UserID: u.ID, Email: "somebody-new@" + strings.Repeat("mail.", 12) + "example.com",
-		Name: "newcomer", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
+		Name: "newcomer", Role: models.Viewer, InvitedBy: u.ID, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
 	}); err != nil {
 		r.t.Fatal(err)
 	}

@@ -11,6 +11,9 @@ import (
 // InvitationPage is where the mail's link leads; opening it changes nothing.
 func (h *Accounts) InvitationPage(w http.ResponseWriter, r *http.Request) error {
 	private(w)
+	// Its links to providers are taken when they come from this site, which browsers
+	// that send no Sec-Fetch-Site tell by Referer alone.
+	w.Header().Set("Referrer-Policy", "same-origin")
 	token := r.URL.Query().Get("token")
 	l, err := h.Service.LinkOf(r.Context(), models.InviteLink, token)
 	if errors.Is(err, services.ErrNotFound) {

@@ -1,10 +1,12 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -160,6 +162,20 @@ func (h *Providers) unknown(w http.ResponseWriter, r *http.Request, res oauth.Re
 	return h.Redirect(w, r, "join")
 }
 
+// invitation returns the token of the invitation on whose page n began the trip, or
+// "". It came by the trip's encrypted cookie, and waits in the session, encrypted.
+func (h *Providers) invitation(n newcomer) (string, error) {
+	page, err := h.URL("invitation")
+	if err != nil {
+		return "", err
+	}
+	at, err := url.Parse(n.Next)
+	if err != nil || at.Path != page {
+		return "", nil //nolint:nilerr // an address that is none is not that of the page
+	}
+	return at.Query().Get("token"), nil
+}
+
 func (h *Providers) newcomer(r *http.Request) (newcomer, bool) {
 	s := session.From(r.Context())
 	sealed, ok := session.Get[[]byte](s, newcomerKey)
@@ -178,7 +194,8 @@ func (h *Providers) newcomer(r *http.Request) (newcomer, bool) {
 type joinPage struct {
 	Form            *Form
 	Provider, Email string
-	Why             string // "", "unproved", "account", "closed" or "setup"
+	Role            models.Role // of who is invited, or ""
+	Why             string      // "", "unproved", "account", "closed" or "setup"
 }
 
 // JoinPage is where who comes from a provider and is nobody here gets an account.
@@ -197,8 +214,14 @@ func (h *Providers) JoinPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Providers) join(w http.ResponseWriter, r *http.Request, status int, n newcomer, form *Form) error {
-	page := joinPage{Form: form, Provider: h.label(n.Identity.Provider), Email: models.NormalizeEmail(n.Identity.Email)}
-	err := h.Service.MayJoin(r.Context(), n.Identity)
+	token, err := h.invitation(n)
+	if err != nil {
+		return err
+	}
+	invited, err := h.Service.MayJoin(r.Context(), n.Identity, token)
+	page := joinPage{
+		Form: form, Provider: h.label(n.Identity.Provider), Email: cmp.Or(invited.Email, models.NormalizeEmail(n.Identity.Email)), Role: invited.Role,
+	}
 	switch {
 	case errors.Is(err, services.ErrUnproved):
 		page.Why = "unproved"
@@ -224,16 +247,25 @@ func (h *Providers) Join(w http.ResponseWriter, r *http.Request) error {
 	in, err := web.Form[struct {
 		Name string `form:"name"`
 	}](w, r)
+	token, broken := h.invitation(n)
+	if broken != nil {
+		return broken
+	}
 	if err == nil {
-		u, failed := h.Service.Join(r.Context(), n.Identity, in.Name)
+		u, failed := h.Service.Join(r.Context(), n.Identity, token, in.Name)
 		if failed == nil {
 			session.From(r.Context()).Delete(newcomerKey)
+			if token != "" {
+				n.Next = "/" // the page of the invitation is over
+			}
 			return h.Accounts.enter(w, r, u, auth.MethodOAuth, false, n.Next)
 		}
 		err = failed
 	}
 	form := NewForm("name", in.Name)
 	switch {
+	case errors.Is(err, services.ErrNotFound):
+		form.Problem = "The invitation does not work any more; ask an admin for another."
 	case form.Refuse(err):
 	case errors.Is(err, services.ErrHasAccount), errors.Is(err, services.ErrUnproved), errors.Is(err, services.ErrSetup): // the page says it
 	case errors.Is(err, oauth.ErrLinked): // in another tab

@@ -87,6 +87,24 @@ func (h *Security) ChangePassword(w http.ResponseWriter, r *http.Request) error 
 	return h.after(w, r, stays, "The new password is set; your other sessions have ended.")
 }
 
+// RemovePassword leaves the user's passkeys as the way to sign in.
+func (h *Security) RemovePassword(w http.ResponseWriter, r *http.Request) error {
+	ctx, user := r.Context(), h.Auth.MustUser(r.Context()).User
+	err := h.Accounts.RemovePassword(ctx, user)
+	if errors.Is(err, services.ErrNoPasskey) {
+		session.From(ctx).Flash("error", "The password is your way to sign in. Add a passkey first.")
+		return h.Redirect(w, r, "security")
+	}
+	if err != nil {
+		return err
+	}
+	stays, err := h.endOthers(ctx, user.ID)
+	if err := errors.Join(err, h.Apps.End(ctx, user.ID)); err != nil {
+		return err
+	}
+	return h.after(w, r, stays, "The password is removed; your other sessions have ended.")
+}
+
 // RevokeSession signs the user out somewhere else.
 func (h *Security) RevokeSession(w http.ResponseWriter, r *http.Request) error {
 	ctx, id := r.Context(), r.PathValue("id")

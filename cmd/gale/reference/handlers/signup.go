@@ -39,7 +39,7 @@ func (h *Accounts) SignUp(w http.ResponseWriter, r *http.Request) error {
 	}](w, r)
 	form := NewForm("name", in.Name, "email", in.Email, "setup", in.Setup)
 	if err == nil {
-		user, first, failed := h.Service.SignUp(r.Context(), attempt(r, h.Devices, ""), in.Name, in.Email, in.Password, in.Setup)
+		user, first, failed := h.Service.SignUp(r.Context(), in.Name, in.Email, in.Password, in.Setup)
 		switch {
 		case failed == nil && first:
 			return h.enter(w, r, user, auth.MethodPassword, true, "/")

@@ -7,7 +7,7 @@ import "time"
 type Caller struct {
 	User
 	KeyName string // of the key, or the id of the app; "" for a session
-	App     bool   // whether it is an app
+	Token   string // the id of the access token, where it is an app
 	// Scopes are the permissions that are left of the user's where Limited is true.
 	Scopes  []string
 	Limited bool

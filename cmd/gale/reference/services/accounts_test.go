@@ -41,7 +41,7 @@ func newAccounts(t *testing.T, store *users) (*services.Accounts, *galetest.Outb
 		<-done
 	})
 	return &services.Accounts{
-		Store: store, SignUps: store, Links: store, Removal: store, Hasher: auth.NewHasher(cheap), Passwords: strength.New(strength.Options{}),
+		Store: store, SignUps: store, Links: store, Removal: store, Invites: store, Hasher: auth.NewHasher(cheap), Passwords: strength.New(strength.Options{}),
 		Throttle: auth.NewThrottle(auth.ThrottleOptions{}), Confirm: auth.NewThrottle(auth.ThrottleOptions{Name: "confirm"}),
 		Mails: mails, Open: true, Now: clock, May: func(context.Context, string) error { return nil },
 		Address: func(p models.Purpose, token string) string {
@@ -71,7 +71,7 @@ func mailed(t *testing.T, outbox *galetest.Outbox, address, subject string) stri
 // signUp makes an account, by a link unless it is the first.
 func signUp(t *testing.T, a *services.Accounts, outbox *galetest.Outbox, name string) models.User {
 	t.Helper()
-	u, first, err := a.SignUp(t.Context(), at(""), name, name+"@example.com", password, "")
+	u, first, err := a.SignUp(t.Context(), name, name+"@example.com", password, "")
 	assert.NoError(t, err)
 	if !first {
 		u, err = a.ConfirmSignUp(t.Context(), mailed(t, outbox, name+"@example.com", "Confirm"), name, password)
@@ -83,7 +83,7 @@ func signUp(t *testing.T, a *services.Accounts, outbox *galetest.Outbox, name st
 func TestSignUp(t *testing.T) {
 	t.Parallel()
 	a, outbox := newAccounts(t, &users{})
-	u, first, err := a.SignUp(t.Context(), at(""), "ada", "  Ada@Example.COM ", password, "")
+	u, first, err := a.SignUp(t.Context(), "ada", "  Ada@Example.COM ", password, "")
 	assert.NoError(t, err)
 	assert.Equal(t, first, true)
 	assert.Equal(t, u.Role, models.Admin)
@@ -129,7 +129,7 @@ func TestSignUpRefuses(t *testing.T) {
 	} {
 		store := &users{}
 		a, _ := newAccounts(t, store)
-		_, _, err := a.SignUp(t.Context(), at(""), bad.name, bad.email, bad.password, "")
+		_, _, err := a.SignUp(t.Context(), bad.name, bad.email, bad.password, "")
 		wantInvalid(t, err, bad.fields...)
 		assert.Equal(t, len(store.list), 0)
 	}
@@ -140,11 +140,11 @@ func TestSignUpClosed(t *testing.T) {
 	a, outbox := newAccounts(t, &users{})
 	a.Open = false
 	signUp(t, a, outbox, "ada") // the first always may
-	_, _, err := a.SignUp(t.Context(), at(""), "bob", "bob@example.com", password, "")
+	_, _, err := a.SignUp(t.Context(), "bob", "bob@example.com", password, "")
 	assert.ErrorIs(t, err, services.ErrSignUpClosed)
 	down := errors.New("down")
 	a, _ = newAccounts(t, &users{err: down})
-	_, _, err = a.SignUp(t.Context(), at(""), "bob", "bob@example.com", password, "")
+	_, _, err = a.SignUp(t.Context(), "bob", "bob@example.com", password, "")
 	assert.ErrorIs(t, err, down)
 }
 

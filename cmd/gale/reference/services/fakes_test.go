@@ -34,6 +34,7 @@ func wantInvalid(t testing.TB, err error, fields ...string) {
 // users keeps users and links in memory, for everything that Accounts does.
 type users struct {
 	services.RemovalStore // what is not faked
+	services.InviteStore
 
 	list  []models.User
 	links []models.Link

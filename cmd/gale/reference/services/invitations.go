@@ -14,6 +14,9 @@ import (
 type InviteStore interface {
 	// Invitations lists those that work, the newest first, at most limit.
 	Invitations(ctx context.Context, now time.Time, limit int) ([]models.Link, error)
+	// InvitationOf returns that of an address. ErrNotFound is one that was never
+	// invited, or whose invitation does not work any more.
+	InvitationOf(ctx context.Context, email string, now time.Time) (models.Link, error)
 	// RevokeInvitation ends one. ErrNotFound is one that does not work any more.
 	RevokeInvitation(ctx context.Context, hash []byte, now time.Time) error
 }
@@ -61,6 +64,14 @@ func (a *Accounts) Invite(ctx context.Context, by models.User, email string, rol
 
 // inviteID names an invitation. The hash of its token opens nothing.
 func inviteID(hash []byte) string { return hex.EncodeToString(hash) }
+
+// accepted is what the log says of the account that an invitation makes.
+func accepted(l models.Link) (detail []string) {
+	if l.Purpose == models.InviteLink {
+		detail = []string{"invitation", inviteID(l.Hash), "role", string(l.Role)}
+	}
+	return detail
+}
 
 // Invitation is one as admins see it.
 type Invitation struct {

@@ -50,7 +50,7 @@ func hasAccount(u models.User, link string) letter {
 	return letter{u.Email, "You already have an account", fmt.Sprintf(`Somebody, most likely you, wants an account at relay with this mail address.
 There is one already: you are %s. Sign in as always.
 
-If you have forgotten the password, set a new one here, within an hour:
+If you have forgotten the password, or have none, set a new one here, within an hour:
 
 %s
 
@@ -59,6 +59,18 @@ If it was not you, do nothing: nothing has changed.
 }
 
 func forgotten(u models.User, link string) letter {
+	if u.PasswordHash == "" {
+		return letter{u.Email, "Set a new password", fmt.Sprintf(`Somebody, most likely you, wants a password for the account %s at relay.
+It has none: you sign in with a passkey, or an account elsewhere, and need not set one.
+
+If you cannot sign in any more, set one here, within an hour; the link works once:
+
+%s
+
+Where the account has a second factor, relay asks for it after that, or for a recovery code.
+If it was not you, do nothing: the account stays without a password.
+`, u.Name, link), true}
+	}
 	return letter{u.Email, "Set a new password", fmt.Sprintf(`Somebody, most likely you, wants a new password for the account %s at relay.
 
 Set it here, within an hour; the link works once:

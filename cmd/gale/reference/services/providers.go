@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -14,11 +15,13 @@ import (
 type ProviderStore interface {
 	// CreateLinkedUser stores u and the link to the account at the provider, or
 	// neither, and returns u. The very first user becomes an admin whatever
-	// u.Role says; with onlyFirst any other is [ErrNotFirst]. Mailed links to
-	// sign up with the address end. A name or address that is taken is a
+	// u.Role says; with onlyFirst any other is [ErrNotFirst]. With the hash of a
+	// [models.InviteLink], that is used up, u gets its address and role, and need
+	// not be the first; one that does not work is ErrNotFound, and one whose role
+	// is gone [ErrNoRole]. Mailed links to sign up with the address end. A name or address that is taken is a
 	// [TakenError], and an account there that is linked [oauth.ErrLinked]. All
 	// of this holds when two sign up at once.
-	CreateLinkedUser(ctx context.Context, u models.User, link oauth.Record, onlyFirst bool) (models.User, error)
+	CreateLinkedUser(ctx context.Context, u models.User, link oauth.Record, onlyFirst bool, invitation []byte) (models.User, error)
 }
 
 var (
@@ -64,36 +67,81 @@ func (p *Providers) SignIn(ctx context.Context, res oauth.Result) (models.User, 
 
 // MayJoin returns why there can be no new account for the identity: nil,
 // [ErrUnproved], [ErrHasAccount], [ErrSetup] or [ErrSignUpClosed]. Only of an address that
-// the provider has proved it tells whether it has an account.
-func (p *Providers) MayJoin(ctx context.Context, id oauth.Identity) error {
-	email := models.NormalizeEmail(id.Email)
-	if !id.EmailVerified || models.CheckEmail(email) != "" {
-		return ErrUnproved
+// the provider has proved it tells whether it has an account. Where the identity is
+// invited it returns the invitation, whose address the account gets: see invitation
+// for token.
+func (p *Providers) MayJoin(ctx context.Context, id oauth.Identity, token string) (invited models.Link, err error) {
+	if invited, err = p.invitation(ctx, id, token); err != nil {
+		return invited, err
 	}
-	_, err := p.Accounts.Store.UserByEmail(ctx, email)
+	email := cmp.Or(invited.Email, models.NormalizeEmail(id.Email))
+	if invited.Email == "" && !proved(id) {
+		return invited, ErrUnproved
+	}
+	_, err = p.Accounts.Store.UserByEmail(ctx, email)
 	switch {
 	case err == nil:
-		return ErrHasAccount
+		return invited, ErrHasAccount
 	case !errors.Is(err, ErrNotFound):
-		return err
+		return invited, err
+	case invited.Email != "":
+		return invited, nil
 	}
 	first, err := p.Accounts.IsNew(ctx)
 	switch {
 	case err != nil:
-		return err
+		return invited, err
 	case first && p.Accounts.Setup != nil:
-		return ErrSetup
+		return invited, ErrSetup
 	case !first && !p.Accounts.Open:
-		return ErrSignUpClosed
+		return invited, ErrSignUpClosed
 	}
-	return nil
+	return invited, nil
 }
 
-// Join makes an account with the address that the provider has proved, and links
-// it. Its errors are those of MayJoin, Invalid and [TakenError] for the name, and
-// [oauth.ErrLinked] when the identity has got an account meanwhile.
-func (p *Providers) Join(ctx context.Context, id oauth.Identity, name string) (models.User, error) {
-	if err := p.MayJoin(ctx, id); err != nil {
+// proved reports whether the provider has proved an address of the identity.
+func proved(id oauth.Identity) bool {
+	return id.EmailVerified && models.CheckEmail(models.NormalizeEmail(id.Email)) == ""
+}
+
+// invitation returns that which the identity may accept, or none: that of token,
+// with which the trip to the provider has begun on the page of the invitation, or
+// that of the address that the provider has proved.
+//
+// A token is a proof of the mailbox that it was mailed to, and opens with a password
+// of one's choice what it opens here: so the address at the provider need not be the
+// same, nor be proved. The account gets the address that was invited, and never
+// another with the role. Whoever sends somebody else to the page of an invitation of
+// their own would share that person's account, by a reset; the page and the next name
+// the address, other sites begin no trip, and a form makes the account. An address
+// that is proved takes the provider's word, as any sign-up with it does: whom the
+// configuration names as a provider can take up what admins have sent and nobody has
+// accepted. One that is not proved could be anybody's, and finds nothing. An
+// invitation that was used, revoked or is too old is none.
+func (p *Providers) invitation(ctx context.Context, id oauth.Identity, token string) (models.Link, error) {
+	if token != "" {
+		l, err := p.Accounts.LinkOf(ctx, models.InviteLink, token)
+		if !errors.Is(err, ErrNotFound) {
+			return l, err
+		}
+	}
+	if !proved(id) {
+		return models.Link{}, nil
+	}
+	l, err := p.Accounts.Invites.InvitationOf(ctx, models.NormalizeEmail(id.Email), p.Accounts.Now().UTC())
+	if errors.Is(err, ErrNotFound) {
+		return models.Link{}, nil
+	}
+	return l, err
+}
+
+// Join makes an account with the address of the invitation, or else that which the
+// provider has proved, and links it. Its errors are those of MayJoin, Invalid and
+// [TakenError] for the name, ErrNotFound for an invitation that has ended meanwhile,
+// and [oauth.ErrLinked] when the identity has got an account meanwhile.
+func (p *Providers) Join(ctx context.Context, id oauth.Identity, token, name string) (models.User, error) {
+	invited, err := p.MayJoin(ctx, id, token)
+	if err != nil {
 		return models.User{}, err
 	}
 	var bad Invalid
@@ -103,12 +151,14 @@ func (p *Providers) Join(ctx context.Context, id oauth.Identity, name string) (m
 	}
 	now := p.Accounts.Now().UTC()
 	u := models.User{ID: rand.Text(), Name: name, Email: models.NormalizeEmail(id.Email), Role: models.Viewer, CreatedAt: now}
-	created := record(record(ctx, p.Accounts.Audit, u, "account.created", u.ID), p.Accounts.Audit, u, "oauth.linked", id.Provider)
-	u, err := p.Store.CreateLinkedUser(created, u, oauth.NewRecord(u.ID, id, now), !p.Accounts.Open)
-	if errors.Is(err, ErrNotFirst) {
+	created := record(record(ctx, p.Accounts.Audit, u, "account.created", u.ID, accepted(invited)...), p.Accounts.Audit, u, "oauth.linked", id.Provider)
+	u, err = p.Store.CreateLinkedUser(created, u, oauth.NewRecord(u.ID, id, now), !p.Accounts.Open, invited.Hash)
+	switch taken, isTaken := errors.AsType[*TakenError](err); {
+	case errors.Is(err, ErrNotFirst):
 		return models.User{}, ErrSignUpClosed
-	}
-	if taken, ok := errors.AsType[*TakenError](err); ok && taken.Field == "email" {
+	case errors.Is(err, ErrNoRole):
+		return models.User{}, ErrNotFound
+	case isTaken && taken.Field == "email":
 		return models.User{}, ErrHasAccount
 	}
 	return u, err

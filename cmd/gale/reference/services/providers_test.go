@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale/auth/oauth"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
@@ -13,7 +14,7 @@ import (
 
 // CreateLinkedUser implements services.ProviderStore; err, if any, is what another
 // that came first has left.
-func (s *users) CreateLinkedUser(_ context.Context, u models.User, _ oauth.Record, onlyFirst bool) (models.User, error) {
+func (s *users) CreateLinkedUser(_ context.Context, u models.User, _ oauth.Record, onlyFirst bool, _ []byte) (models.User, error) {
 	if onlyFirst && len(s.list) > 0 {
 		return u, services.ErrNotFirst
 	}
@@ -21,10 +22,15 @@ func (s *users) CreateLinkedUser(_ context.Context, u models.User, _ oauth.Recor
 	return u, nil
 }
 
+// InvitationOf implements part of services.InviteStore: nobody is invited.
+func (s *users) InvitationOf(context.Context, string, time.Time) (models.Link, error) {
+	return models.Link{}, services.ErrNotFound
+}
+
 // late is a store in which somebody is always faster.
 type late struct{ err error }
 
-func (s late) CreateLinkedUser(context.Context, models.User, oauth.Record, bool) (models.User, error) {
+func (s late) CreateLinkedUser(context.Context, models.User, oauth.Record, bool, []byte) (models.User, error) {
 	return models.User{}, s.err
 }
 
@@ -39,7 +45,8 @@ func TestMayJoin(t *testing.T) {
 	a, outbox := newAccounts(t, store)
 	p := &services.Providers{Accounts: a, Store: store}
 	a.Open = false
-	assert.NoError(t, p.MayJoin(t.Context(), identity("ada@example.com"))) // the first
+	_, err := p.MayJoin(t.Context(), identity("ada@example.com"), "") // the first
+	assert.NoError(t, err)
 	signUp(t, a, outbox, "ada")
 	unproved := identity("bob@example.com")
 	unproved.EmailVerified = false
@@ -58,7 +65,7 @@ func TestMayJoin(t *testing.T) {
 		{true, identity("bob@example.com\x00"), services.ErrUnproved},
 	} {
 		a.Open = test.open
-		if err := p.MayJoin(t.Context(), test.id); !errors.Is(err, test.want) {
+		if _, err := p.MayJoin(t.Context(), test.id, ""); !errors.Is(err, test.want) {
 			t.Errorf("%+v: %v, want %v", test, err, test.want)
 		}
 	}
@@ -69,14 +76,14 @@ func TestJoin(t *testing.T) {
 	store := &users{}
 	a, _ := newAccounts(t, store)
 	p := &services.Providers{Accounts: a, Store: store}
-	_, err := p.Join(t.Context(), identity("Ada@Example.com"), "No no")
+	_, err := p.Join(t.Context(), identity("Ada@Example.com"), "", "No no")
 	wantInvalid(t, err, "name")
-	u, err := p.Join(t.Context(), identity("Ada@Example.com"), "ada")
+	u, err := p.Join(t.Context(), identity("Ada@Example.com"), "", "ada")
 	assert.NoError(t, err)
 	assert.Equal(t, []string{u.Name, u.Email, u.PasswordHash, string(u.Role)}, []string{"ada", "ada@example.com", "", "viewer"})
 	for _, err := range []error{services.ErrNotFirst, &services.TakenError{Field: "email"}, &services.TakenError{Field: "name"}, oauth.ErrLinked} {
 		p.Store = late{err}
-		_, got := p.Join(t.Context(), identity("bob@example.com"), "bob")
+		_, got := p.Join(t.Context(), identity("bob@example.com"), "", "bob")
 		want := map[error]error{services.ErrNotFirst: services.ErrSignUpClosed}[err]
 		if taken, ok := errors.AsType[*services.TakenError](err); ok && taken.Field == "email" {
 			want = services.ErrHasAccount
@@ -94,7 +101,7 @@ func TestUsersWithoutPassword(t *testing.T) {
 	t.Parallel()
 	store := &users{}
 	a, outbox := newAccounts(t, store)
-	u, err := (&services.Providers{Accounts: a, Store: store}).Join(t.Context(), identity("ada@example.com"), "ada")
+	u, err := (&services.Providers{Accounts: a, Store: store}).Join(t.Context(), identity("ada@example.com"), "", "ada")
 	assert.NoError(t, err)
 	for _, guess := range []string{"", password} {
 		_, err := a.SignIn(t.Context(), at(u.Email), guess)

@@ -20,12 +20,41 @@ type AppWish struct {
 	Scopes    []string // some of [AppScopes]
 	Seen      string   // for a change, the [RegisteredApp.Seen] that it is one of
 
-	// What it is from the beginning, and stays.
-	Public  bool // it runs with its users, and cannot keep a secret
 	Users   bool // it acts for users
 	Refresh bool // and goes on to while they are away
 	Self    bool // it acts for itself, with the rights of the admin
-	Asks    bool // it serves an API of its own, and asks about tokens
+
+	// What it is from the beginning, and stays.
+	Public bool // it runs with its users, and cannot keep a secret
+	Asks   bool // it serves an API of its own, and asks about tokens
+}
+
+// check finds what is missing of an app that asks about tokens or does not.
+func (w AppWish) check(bad *Invalid, asks bool) {
+	if !w.Users && !w.Self && !asks {
+		bad.check("users", "must be chosen, or another of these")
+	}
+	if len(w.Scopes) == 0 && (w.Users || w.Self) {
+		bad.check("scopes", "must be at least one")
+	}
+	bad.check("scopes", w.checkScopes())
+}
+
+// grant gives c the scopes and grant types of the wish.
+func (w AppWish) grant(c *galeoidc.Client) {
+	c.Scopes, c.GrantTypes = w.Scopes, nil
+	if w.Users {
+		c.GrantTypes = append(c.GrantTypes, galeoidc.AuthorizationCode)
+	}
+	if w.Refresh {
+		c.GrantTypes = append(c.GrantTypes, galeoidc.RefreshToken)
+	}
+	if w.Self {
+		c.GrantTypes = append(c.GrantTypes, galeoidc.ClientCredentials)
+	}
+	if len(c.GrantTypes) == 0 { // it only asks, and needs a secret for that
+		c.GrantTypes, c.Scopes = []string{galeoidc.ClientCredentials}, nil
+	}
 }
 
 func (w AppWish) checkScopes() string {
@@ -43,39 +72,30 @@ func (a *Apps) Register(ctx context.Context, admin models.User, w AppWish) (gale
 		return galeoidc.Client{}, "", err
 	}
 	var bad Invalid
-	if !w.Users && !w.Self && !w.Asks {
-		bad.check("users", "must be chosen, or another of these")
-	}
-	if len(w.Scopes) == 0 && (w.Users || w.Self) {
-		bad.check("scopes", "must be at least one")
-	}
-	bad.check("scopes", w.checkScopes())
+	w.check(&bad, w.Asks)
 	if err := bad.err(); err != nil {
 		return galeoidc.Client{}, "", err
 	}
 	c := galeoidc.Client{
-		ID: galeoidc.NewClientID(), Name: w.Name, Public: w.Public, RedirectURIs: w.Redirects, Scopes: w.Scopes, Introspects: w.Asks, CreatedBy: admin.ID,
+		ID: galeoidc.NewClientID(), Name: w.Name, Public: w.Public, RedirectURIs: w.Redirects, Introspects: w.Asks, CreatedBy: admin.ID,
 	}
-	for grant, chosen := range map[string]bool{
-		galeoidc.AuthorizationCode: w.Users, galeoidc.RefreshToken: w.Refresh, galeoidc.ClientCredentials: w.Self,
-	} {
-		if chosen {
-			c.GrantTypes = append(c.GrantTypes, grant)
-		}
-	}
-	if len(c.GrantTypes) == 0 { // it only asks, and needs a secret for that
-		c.GrantTypes, c.Scopes = []string{galeoidc.ClientCredentials}, nil
-	}
+	w.grant(&c)
 	return a.Store.CreateClient(a.recorded(ctx, admin, "client.created", c), c)
 }
 
 // recorded has what an admin does to an app written down.
 func (a *Apps) recorded(ctx context.Context, admin models.User, action string, c galeoidc.Client, detail ...string) context.Context {
 	if action == "client.created" || action == "client.changed" {
-		detail = append(detail, "redirects", strings.Join(c.RedirectURIs, " "), "scopes", strings.Join(c.Scopes, " "))
+		detail = append(detail, "redirects", strings.Join(c.RedirectURIs, " "), "scopes", strings.Join(c.Scopes, " "), "grants", strings.Join(c.GrantTypes, " "))
 	}
 	return record(ctx, a.Audit, admin, action, c.ID, append(detail, "name", c.Name)...)
 }
+
+// Acts reports whether it acts for users, and Refreshes whether it goes on to while
+// they are away.
+func (r RegisteredApp) Acts() bool { return slices.Contains(r.GrantTypes, galeoidc.AuthorizationCode) }
+
+func (r RegisteredApp) Refreshes() bool { return slices.Contains(r.GrantTypes, galeoidc.RefreshToken) }
 
 // RegisteredApp is an app, and who has registered it.
 type RegisteredApp struct {
@@ -87,7 +107,7 @@ type RegisteredApp struct {
 
 // Seen stands for what can be changed of the app.
 func (r RegisteredApp) Seen() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{r.Name, strings.Join(r.RedirectURIs, " "), strings.Join(r.Scopes, " ")}, "\n")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{r.Name, strings.Join(r.RedirectURIs, " "), strings.Join(r.Scopes, " "), strings.Join(r.GrantTypes, " ")}, "\n")))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -113,7 +133,8 @@ func (a *Apps) withOwners(ctx context.Context, admin models.User, clients ...gal
 			}
 			names[c.CreatedBy] = u.Name
 		}
-		all[i] = RegisteredApp{c, names[c.CreatedBy], self(c), rotates(admin, c)}
+		// Who only asks has the grant type too, and nothing to act with.
+		all[i] = RegisteredApp{c, names[c.CreatedBy], self(c) && len(c.Scopes) > 0, rotates(admin, c)}
 	}
 	return all, nil
 }
@@ -142,33 +163,45 @@ func rotates(admin models.User, c galeoidc.Client) bool {
 	return !c.Public && (!self(c) || c.CreatedBy == admin.ID)
 }
 
-// Change gives an app another name, other addresses and other scopes; one that
-// was changed since it was seen is [galeoidc.ErrChanged]. Nor may other admins
-// have it do more as the admin who registered it.
-func (a *Apps) Change(ctx context.Context, admin models.User, id string, w AppWish) (galeoidc.Client, error) {
+// Change gives an app another name, other addresses, scopes and grant types; one
+// that was changed since it was seen is [galeoidc.ErrChanged]. Nor may other admins
+// have it do more as the admin who registered it. What it has got by a grant type
+// that is taken away ends. One that acts for itself from now on has a new secret,
+// which is shown this once: others may have the one of before.
+func (a *Apps) Change(ctx context.Context, admin models.User, id string, w AppWish) (c galeoidc.Client, secret string, err error) {
 	app, err := a.App(ctx, admin, id)
 	if err != nil {
-		return galeoidc.Client{}, err
+		return galeoidc.Client{}, "", err
 	}
 	if w.Seen != app.Seen() {
-		return app.Client, galeoidc.ErrChanged
+		return app.Client, "", galeoidc.ErrChanged
 	}
-	c := app.Client
+	c = app.Client
 	more := func(scope string) bool { return !slices.Contains(c.Scopes, scope) }
 	var bad Invalid
-	if len(w.Scopes) == 0 && len(c.Scopes) > 0 {
-		bad.check("scopes", "must be at least one")
-	}
-	bad.check("scopes", w.checkScopes())
-	if app.Self && c.CreatedBy != admin.ID && slices.ContainsFunc(w.Scopes, more) {
-		bad.check("scopes", "can only become fewer, since it acts as another admin")
+	w.check(&bad, c.Introspects)
+	if w.Self && c.CreatedBy != admin.ID {
+		if !app.Self {
+			bad.check("users", "cannot have it act for itself, since that is as another admin")
+		} else if slices.ContainsFunc(w.Scopes, more) {
+			bad.check("scopes", "can only become fewer, since it acts as another admin")
+		}
 	}
 	if err := bad.err(); err != nil {
-		return c, err
+		return c, "", err
 	}
-	c.Name, c.RedirectURIs, c.Scopes = w.Name, w.Redirects, w.Scopes
-	c, err = a.Store.UpdateClient(a.recorded(ctx, admin, "client.changed", c), app.Client, c)
-	return c, gone(err)
+	c.Name, c.RedirectURIs = w.Name, w.Redirects
+	w.grant(&c)
+	if c, err = a.Store.UpdateClient(a.recorded(ctx, admin, "client.changed", c), app.Client, c); err != nil {
+		return c, "", gone(err)
+	}
+	if slices.ContainsFunc(app.GrantTypes, func(grant string) bool { return !slices.Contains(c.GrantTypes, grant) }) {
+		a.Stopped(ctx)
+	}
+	if self(c) && !self(app.Client) {
+		secret, err = a.Store.RotateSecret(a.recorded(ctx, admin, "client.rotated", c, "old secret", "ended at once"), id, 0)
+	}
+	return c, secret, gone(err)
 }
 
 // Rotate gives an app a new secret, which is shown this once; the old one works

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 )
 
@@ -50,9 +49,8 @@ func (a *Accounts) IsNew(ctx context.Context) (bool, error) {
 // address knows no password of the account. The answer is the same when the
 // address has an account, whose owner is mailed that. Bad input is [Invalid], a
 // name that is taken a [TakenError]: names are public. The very first account
-// also needs the token of Setup, where there is one; beyond the limits of its
-// throttle the error is an [*auth.ThrottledError].
-func (a *Accounts) SignUp(ctx context.Context, at auth.Attempt, name, email, password, setup string) (u models.User, first bool, err error) {
+// also needs the token of Setup, where there is one.
+func (a *Accounts) SignUp(ctx context.Context, name, email, password, setup string) (u models.User, first bool, err error) {
 	email = models.NormalizeEmail(email)
 	if first, err = a.IsNew(ctx); err != nil {
 		return u, false, err
@@ -63,7 +61,7 @@ func (a *Accounts) SignUp(ctx context.Context, at auth.Attempt, name, email, pas
 	if first {
 		bad.check("password", a.checkPassword(password, name, email))
 		if a.Setup != nil {
-			ok, err := a.Setup.check(ctx, at, setup)
+			ok, err := a.Setup.check(setup)
 			if err != nil {
 				return u, false, err
 			}
@@ -124,11 +122,7 @@ func (a *Accounts) join(ctx context.Context, purpose models.Purpose, token, name
 	if err := bad.err(); err != nil {
 		return models.User{}, err
 	}
-	var detail []string
-	if l.Purpose == models.InviteLink {
-		detail = []string{"invitation", inviteID(l.Hash), "role", string(l.Role)}
-	}
-	u, err := a.create(ctx, models.User{Name: name, Email: l.Email}, password, l.Hash, detail...)
+	u, err := a.create(ctx, models.User{Name: name, Email: l.Email}, password, l.Hash, accepted(l)...)
 	if taken, ok := errors.AsType[*TakenError](err); ok && taken.Field == "email" {
 		return models.User{}, ErrNotFound // it has got an account otherwise
 	}

@@ -94,18 +94,23 @@ func (h *Clients) Create(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		form := handlers.NewForm("name", in.Name, "kind", in.Kind, "redirects", in.Redirects, "scopes", "")
-		for name, on := range map[string]bool{"users": in.Users, "refresh": in.Refresh, "self": in.Self, "asks": in.Asks} {
-			form.Set(name, "")
-			if on {
-				form.Set(name, "on")
-			}
-		}
+		tick(form, map[string]bool{"users": in.Users, "refresh": in.Refresh, "self": in.Self, "asks": in.Asks})
 		if !form.Refuse(err) {
 			return err
 		}
 		return h.form(w, r, form.Status(w), form, in.Scopes)
 	}
 	return h.show(w, r, http.StatusCreated, clientSecret{Name: c.Name, ID: c.ID, Secret: secret})
+}
+
+// tick has a form show which boxes are ticked.
+func tick(form *handlers.Form, boxes map[string]bool) {
+	for name, on := range boxes {
+		form.Set(name, "")
+		if on {
+			form.Set(name, "on")
+		}
+	}
 }
 
 // lines are those of a text that are not empty.
@@ -126,6 +131,7 @@ func (h *Clients) Edit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := handlers.NewForm("name", app.Name, "redirects", strings.Join(app.RedirectURIs, "\n"))
+	tick(form, map[string]bool{"users": app.Acts(), "refresh": app.Refreshes(), "self": app.Self})
 	return h.edit(w, r, http.StatusOK, app, form, app.Scopes)
 }
 
@@ -138,22 +144,31 @@ func (h *Clients) edit(w http.ResponseWriter, r *http.Request, status int, app s
 	}{"apps", app, form, clientScopes(chosen)})
 }
 
-// Change gives an app another name, other addresses and other scopes.
+// Change gives an app another name, and other addresses, scopes and grant types.
 func (h *Clients) Change(w http.ResponseWriter, r *http.Request) error {
 	in, err := web.Form[struct {
 		Name      string   `form:"name"`
 		Redirects string   `form:"redirects"`
 		Scopes    []string `form:"scopes"`
+		Users     bool     `form:"users"`
+		Refresh   bool     `form:"refresh"`
+		Self      bool     `form:"self"`
 		Seen      string   `form:"seen"`
 	}](w, r)
 	ctx := r.Context()
 	u, id := h.Auth.MustUser(ctx).User, r.PathValue("id")
-	var c galeoidc.Client
+	var (
+		c      galeoidc.Client
+		secret string
+	)
 	if err == nil {
-		c, err = h.Apps.Change(ctx, u, id, services.AppWish{Name: in.Name, Redirects: lines(in.Redirects), Scopes: in.Scopes, Seen: in.Seen})
+		c, secret, err = h.Apps.Change(ctx, u, id, services.AppWish{
+			Name: in.Name, Redirects: lines(in.Redirects), Scopes: in.Scopes, Users: in.Users, Refresh: in.Refresh, Self: in.Self, Seen: in.Seen,
+		})
 	}
 	if err != nil {
 		form := handlers.NewForm("name", in.Name, "redirects", in.Redirects, "scopes", "")
+		tick(form, map[string]bool{"users": in.Users, "refresh": in.Refresh, "self": in.Self})
 		if errors.Is(err, galeoidc.ErrChanged) {
 			form.Problem = "Somebody has changed this app since you opened the page. The list shows what it is now; save again to have it as it is here."
 		} else if !form.Refuse(err) {
@@ -164,6 +179,9 @@ func (h *Clients) Change(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		return h.edit(w, r, form.Status(w), app, form, in.Scopes)
+	}
+	if secret != "" {
+		return h.show(w, r, http.StatusOK, clientSecret{Name: c.Name, ID: c.ID, Secret: secret, Rotated: true, AtOnce: true})
 	}
 	session.From(ctx).Flash("success", c.Name+" is saved.")
 	return h.Redirect(w, r, "clients")

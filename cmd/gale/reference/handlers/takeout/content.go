@@ -9,6 +9,7 @@ type Content struct {
 	Email     string    `json:"email"`
 	Role      string    `json:"role"`
 	CreatedAt time.Time `json:"created_at"`
+	Password  bool      `json:"has_password"`
 	Keys      []Key     `json:"keys"`
 	Sessions  []Session `json:"sessions"`
 	Channels  []Channel `json:"channels"`

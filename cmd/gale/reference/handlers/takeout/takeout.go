@@ -53,7 +53,7 @@ func (h *Handler) Export(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := Content{
-		Name: user.Name, Email: user.Email, Role: string(user.Role), CreatedAt: user.CreatedAt,
+		Name: user.Name, Email: user.Email, Role: string(user.Role), CreatedAt: user.CreatedAt, Password: user.PasswordHash != "",
 		Keys: []Key{}, Sessions: []Session{}, Channels: []Channel{}, Links: []Link{},
 		Apps: []App{}, Factors: []Factor{}, Codes: factors.Codes,
 	}
