@@ -79,6 +79,52 @@ func ExampleAuth_Begin() {
 	// GET / 200 alice[password totp]
 }
 
+// Who sets up a second factor goes on in the session that did it.
+func ExampleAuth_Rebind() {
+	store := accounts{"alice": {"alice", "editor", "$argon2id$…"}}
+	factors := map[string]int{} // a counter beside each user, which grows with every change of the factors
+	sessions := session.New(session.Options{})
+	users := auth.New(auth.Options[member]{
+		Sessions: sessions, Find: store.User, ID: func(u member) string { return u.ID },
+		Stamp: func(u member) string { return fmt.Sprint(u.PasswordHash, factors[u.ID]) },
+	})
+	mux := http.NewServeMux()
+	mux.Handle("POST /login", web.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+		return users.SignIn(r.Context(), store["alice"], auth.MethodPassword) // whose password was right
+	}))
+	mux.Handle("POST /factors", users.Required(web.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+		ctx := r.Context()
+		id := users.MustUser(ctx).ID
+		factors[id]++ // with the new factor, of which the first code was right
+		if err := sessions.RevokeAll(ctx, id, session.From(ctx).ID()); err != nil {
+			return err
+		}
+		return users.Rebind(ctx, auth.MethodTOTP)
+	})))
+	mux.Handle("GET /", users.Required(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, users.MustUser(r.Context()).ID, users.Methods(r.Context()))
+	})))
+	site := users.Identify(mux)
+
+	var cookies []*http.Cookie
+	for _, path := range []string{"/login", "/factors", "/"} {
+		r := httptest.NewRequest(map[bool]string{true: http.MethodGet, false: http.MethodPost}[path == "/"], path, nil)
+		for _, c := range cookies {
+			r.AddCookie(c)
+		}
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, r)
+		if set := w.Result().Cookies(); len(set) > 0 {
+			cookies = set
+		}
+		fmt.Printf("%s %d %q\n", path, w.Code, w.Body)
+	}
+	// Output:
+	// /login 200 ""
+	// /factors 200 ""
+	// / 200 "alice[password totp]"
+}
+
 func ExampleCheckRoutes() {
 	users := staff()
 	page := func(http.ResponseWriter, *http.Request) error { return nil }

@@ -61,7 +61,10 @@ type ThrottleOptions struct {
 	// TrustedSince returns when the account's password was last changed, or the
 	// zero time: browsers that were known before are not any more, so that one
 	// who lost the password cannot guess the next with a bag of old cookies.
-	// It is asked only about attempts from known browsers. Optional.
+	// With Codes it should not be before the account's first second factor was set
+	// up either: browsers from before it are known by the password alone, and who
+	// has that could make any number of them. It is asked only about attempts from
+	// known browsers. Optional.
 	TrustedSince func(ctx context.Context, account string) (time.Time, error)
 	// Metrics takes the metrics of [ratelimit.Options]. Optional.
 	Metrics prometheus.Registerer
@@ -84,14 +87,16 @@ type Throttle struct {
 
 // Attempt is an attempt at a secret.
 type Attempt struct {
-	// Account is the account's id or what was typed for its name, whether
-	// there is such an account or not. Case, width and outer spaces do not
-	// matter.
+	// Account is what was typed for the account's name, whether there is such
+	// an account or not, or where one is known its id. Case and outer spaces do
+	// not matter, nor does width in up to 1,024 bytes between those spaces.
 	Account string
 	// Addr is the client's address, of middleware.ClientAddr.
 	Addr netip.Addr
-	// Device is the browser, of [Devices.Known]. The zero value is one that is
-	// not known.
+	// Device is the browser, of [Devices.Known] for the same Account: one that is
+	// known for another is not known. So the name by which an account is remembered
+	// is its name for each Throttle that is to know its browsers, also for one of
+	// Codes. The zero value is one that is not known.
 	Device Device
 }
 
@@ -293,6 +298,9 @@ func (t *Throttle) takes(ctx context.Context, a Attempt, reserve bool) (takes []
 // accountKey returns what stands for an account in stores and cookies: neither
 // the name itself nor anything of a length that a client chooses.
 func accountKey(account string) string {
+	// First, since whoever looks the account up does no less: two names that
+	// find one account must count as one, however much is around them.
+	account = strings.ToLower(strings.TrimSpace(account))
 	if len(account) <= maxPasswordBytes { // else it is nobody's, and not worth the work
 		account = strings.ToLower(strings.TrimSpace(norm.NFKC.String(account)))
 	}

@@ -376,7 +376,15 @@ func TestOneAccountByManySpellings(t *testing.T) {
 	for _, name := range []string{"alice@example.com", "ALICE@example.com", " alice@example.com\t", "ａｌｉｃｅ@example.com", "Alice@Example.Com"} {
 		assert.True(t, d.try(auth.Attempt{Account: name, Addr: home}, false) == nil, "refused too early")
 	}
-	assert.True(t, d.try(auth.Attempt{Account: "alice@example.com", Addr: home}, false) != nil, "another spelling gives new guesses")
+	for _, pad := range []int{0, 1100, 2000, 1 << 20} { // each from an address that has not guessed yet
+		name := strings.Repeat(" ", pad) + "alice@example.com" + strings.Repeat("\u3000", pad)
+		assert.True(t, d.try(auth.Attempt{Account: name, Addr: attacker}, false) != nil, "another spelling gives new guesses")
+	}
+	for range 5 {
+		assert.True(t, d.try(auth.Attempt{Account: "i\u0323@example.com", Addr: home}, false) == nil, "refused too early")
+	}
+	// strings.ToLower makes these two the same, and an account is found by either.
+	assert.True(t, d.try(auth.Attempt{Account: "\u0130\u0323@example.com", Addr: attacker}, false) != nil, "another spelling gives new guesses")
 	for _, name := range []string{"", "\x00", "\xff", strings.Repeat("a", 1<<20), strings.Repeat("\ufdfa", 1<<16)} {
 		assert.True(t, d.try(auth.Attempt{Account: name, Addr: attacker}, false) == nil, "a strange name shares the limit of another")
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/galeweb/gale/obs"
 )
@@ -68,13 +69,23 @@ func ByUser(user func(context.Context) string) KeyFunc {
 // ByAPIKey returns a key for the credential in X-API-Key or Authorization, and
 // "" for none. It is the credential's hash, so that the store holds no secret
 // and nobody can use up the limit of a key of which he knows only the public
-// part. The credential need not be valid: add a limit by address, or someone
-// who makes up a new one each time has no limit.
+// part. How the header is written does not matter: neither the scheme nor the
+// spaces, nor which of the two headers it is.
+//
+// The credential need not be valid: add a limit by address, or someone who
+// makes up a new one each time has no limit. And one owner may have several,
+// such as the secret of before, or a JWT, whose signature can be written in
+// several ways: where the limit is that of an owner, find out who it is first,
+// and use [ByUser] with the id of the owner or of the key.
 func ByAPIKey(r *http.Request) string {
 	credential := r.Header.Get("X-Api-Key")
 	if credential == "" {
 		credential = r.Header.Get("Authorization")
+		if _, token, ok := strings.Cut(credential, " "); ok { // as apikey and token read it
+			credential = token
+		}
 	}
+	credential = strings.TrimSpace(credential)
 	if credential == "" {
 		return ""
 	}

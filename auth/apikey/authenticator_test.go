@@ -13,6 +13,7 @@ import (
 	"github.com/galeweb/gale/auth/apikey"
 	"github.com/galeweb/gale/internal/assert"
 	"github.com/galeweb/gale/obs"
+	"github.com/galeweb/gale/ratelimit"
 	"github.com/galeweb/gale/web"
 )
 
@@ -187,4 +188,26 @@ func TestADatabaseThatIsDownIsNot401(t *testing.T) {
 	_, ok, code := try(t, a, "/", "X-API-Key", k.Plain)
 	assert.True(t, !ok, "accepted")
 	assert.Equal(t, code, "apikey: find "+k.ID+": connection refused")
+}
+
+// The attack: a key's limit is had once more for each way to write its header.
+func TestEverySpellingOfAKeyHasOneLimit(t *testing.T) {
+	t.Parallel()
+	_, a, k := setup(t)
+	limits := map[string]bool{}
+	for _, header := range [][2]string{
+		{"X-Api-Key", k.Plain},
+		{"Authorization", "Bearer " + k.Plain},
+		{"Authorization", "bEARER " + k.Plain},
+		{"Authorization", "Bearer        " + k.Plain},
+		{"Authorization", "Bearer \t" + k.Plain + " "},
+		{"Authorization", "Bearer \u00a0" + k.Plain + "\u2003"},
+	} {
+		_, ok, code := try(t, a, "/", header[:]...)
+		assert.True(t, ok, header[1]+": "+code)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set(header[0], header[1])
+		limits[ratelimit.ByAPIKey(r)] = true
+	}
+	assert.Equal(t, len(limits), 1)
 }

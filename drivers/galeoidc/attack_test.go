@@ -461,3 +461,24 @@ func TestThrottle(t *testing.T) {
 		assert.True(t, r.Header("Retry-After") != "", "no Retry-After")
 	})
 }
+
+// TestClientOfABlockedUser: who was thrown out does not stay by a client that
+// they have registered, and that acts for itself; what it does for others goes on.
+func TestClientOfABlockedUser(t *testing.T) {
+	t.Parallel()
+	run(t, nil, func(t *testing.T, c *galetest.Client, a *app) {
+		own := url.Values{"grant_type": {"client_credentials"}}
+		resource := a.register(t, func(c *galeoidc.Client) { c.Introspects, c.CreatedBy = true, "" })
+		client := a.register(t, nil)
+		mine, of := ok(t, post(c, "/oauth/token", client, own)), ok(t, exchange(c, client, code(t, c, "ada", ask(client))))
+		assert.True(t, active(t, c, resource, mine.AccessToken), "a good token is refused")
+		assert.True(t, !a.denied(t, mine.AccessToken), "a good token is denied")
+		a.users.block("owner")
+		refused(t, post(c, "/oauth/token", client, own), 400, "unauthorized_client")
+		assert.True(t, !active(t, c, resource, mine.AccessToken) && !active(t, c, client, mine.AccessToken), "introspection knows of nothing")
+		assert.True(t, a.denied(t, mine.AccessToken), "the application takes it")
+		assert.True(t, active(t, c, resource, of.AccessToken) && !a.denied(t, of.AccessToken), "the access of another user ended")
+		ok(t, refresh(c, client, of.RefreshToken))
+		ok(t, post(c, "/oauth/token", resource, own)) // which nobody is named for
+	})
+}

@@ -119,12 +119,3 @@ func (s *Store) working(ctx context.Context, id string) (clientRow, error) {
 	}
 	return r, err
 }
-
-// itself reports whether access tokens that a client has got for itself work.
-func (s *Store) itself(ctx context.Context, id string) error {
-	r, err := s.working(ctx, id)
-	if err == nil && !r.client().grants(ClientCredentials) {
-		err = ErrDisabled
-	}
-	return err
-}

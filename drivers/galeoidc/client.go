@@ -66,7 +66,9 @@ type Client struct {
 	GrantTypes []string
 	// Introspects lets a resource server ask about tokens of all clients.
 	Introspects bool
-	// CreatedBy is the user who registered it, for [Store.Clients]. Optional.
+	// CreatedBy is the user who registered it, for [Store.Clients]. Once
+	// [Users.Claims] says that the user is gone or blocked, the client gets no
+	// tokens for itself, and those that it has do not count. Optional.
 	CreatedBy string
 	// Created is set by [Store.CreateClient].
 	Created time.Time

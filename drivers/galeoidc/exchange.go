@@ -152,6 +152,13 @@ func (e endpoints) ClientCredentialsExchange(ctx context.Context, r *op.ClientRe
 	if !subset(scopes, mine) {
 		return nil, oidc.ErrInvalidScope().WithDescription("The client may not ask for this scope.")
 	}
+	err := s.vouched(ctx, c.CreatedBy)
+	if errors.Is(err, ErrNoUser) {
+		return nil, oidc.ErrUnauthorizedClient().WithDescription("Who registered the client is gone or blocked.")
+	}
+	if err != nil {
+		return nil, internal(err)
+	}
 	resp, err := s.respond(ctx, issue{client: c, userID: c.ID, scopes: scopes}, Claims{})
 	if err != nil {
 		return nil, internal(err)

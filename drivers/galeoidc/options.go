@@ -48,7 +48,8 @@ type Users interface {
 	// when nobody is.
 	Session(r *http.Request) (s Session, ok bool, err error)
 	// Claims returns what is known of a user, or [ErrNoUser]. It is asked for
-	// each token, so that a blocked user gets no more.
+	// each token, so that a blocked user gets no more; about a token of a client
+	// for itself, of [Client].CreatedBy.
 	Claims(ctx context.Context, userID string) (Claims, error)
 }
 

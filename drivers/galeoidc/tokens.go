@@ -188,13 +188,36 @@ func (s *Server) access(ctx context.Context, token string) (accessClaims, Claims
 		return a, Claims{}, errToken
 	}
 	if !strings.Contains(a.ID, ".") { // of the client itself
-		return a, Claims{}, gone(s.o.Store.itself(ctx, a.ClientID))
+		return a, Claims{}, gone(s.itself(ctx, a.ClientID))
 	}
 	if _, err := s.o.Store.working(ctx, a.ClientID); err != nil {
 		return a, Claims{}, gone(err)
 	}
 	c, err := s.o.Users.Claims(ctx, a.Subject)
 	return a, c, gone(err)
+}
+
+// vouched returns [ErrNoUser] when the user who registered a client is gone or
+// blocked: what the client does for itself ends then, which would else be a way
+// to stay for who was thrown out.
+func (s *Server) vouched(ctx context.Context, createdBy string) error {
+	if createdBy == "" {
+		return nil
+	}
+	_, err := s.o.Users.Claims(ctx, createdBy)
+	return err
+}
+
+// itself reports whether access tokens that a client has got for itself work.
+func (s *Server) itself(ctx context.Context, id string) error {
+	r, err := s.o.Store.working(ctx, id)
+	if err == nil && !r.client().grants(ClientCredentials) {
+		err = ErrDisabled
+	}
+	if err != nil {
+		return err
+	}
+	return s.vouched(ctx, r.CreatedBy)
 }
 
 // gone turns the absence of a client or user, or that it is disabled, into an

@@ -34,15 +34,15 @@ func (s *Server) Verifier(audience string) *token.Verifier {
 }
 
 // Denied reports whether a token that [Server.Verifier] has accepted was
-// revoked, or its client disabled or deleted. Whether the user is still there is for
-// [token.AuthenticatorOptions].Find to see.
+// revoked, or its client disabled or deleted, or, of a token that the client has
+// for itself, the user who registered it gone or blocked. Whether the user that a
+// token is about is still there is for [token.AuthenticatorOptions].Find to see.
 func (s *Server) Denied(ctx context.Context, c token.Claims) (bool, error) {
 	revoked, err := s.o.Store.Revoked(ctx, c.ID)
 	if err != nil || revoked || strings.Contains(c.ID, ".") {
 		return revoked, err // a family works as long as its client does
 	}
-	err = s.o.Store.itself(ctx, c.ClientID)
-	if errors.Is(err, ErrNoClient) || errors.Is(err, ErrDisabled) {
+	if err = gone(s.itself(ctx, c.ClientID)); errors.Is(err, errToken) {
 		return true, nil
 	}
 	return false, err

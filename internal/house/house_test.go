@@ -122,16 +122,21 @@ var rules = []struct {
 	{
 		name: "Guides", check: house.Guides,
 		plant: map[string]string{
-			"web/example_test.go": "package web_test\n\nfunc Example() {\n\tif ok {\n\t\tf()\n\t}\n}\n",
+			"web/example_test.go": "package web_test\n\nfunc Example() {\n\tif ok {\n\t\tf()\n\t}\n}\n" +
+				"\nfunc Example_helped() {\n\tlocal := helper()\n\tlocal.other(known{other: 1})\n}\n",
+			"web/kit_test.go": "package web_test\n\nfunc helper() {}\n\ntype known struct{}\n\nvar local, other int\n",
 			"docs/guides/web.md": "# Web\n" +
 				"```go\n// from: web/example_test.go Example\nif ok {\n\tf()\n}\n```\n" +
 				"```go\nf()\n```\n" +
 				"```go\n// from: web/example_test.go Example\nf()\n```\n" +
 				"```go\n// from: web/example_test.go Example_gone\nf()\n```\n",
+			"docs/guides/helped.md": "`known` is in [the kit](../../web/kit_test.go).\n" +
+				"```go\n// from: web/example_test.go Example_helped\nlocal := helper()\nlocal.other(known{other: 1})\n```\n",
 		},
 		want: []string{
 			"docs/guides/web.md:8: Go code that does not begin", "docs/guides/web.md:11: differs from Example",
 			"docs/guides/web.md:15: web/example_test.go has no Example_gone",
+			"docs/guides/helped.md:2: a reader lacks helper (web/kit_test.go) of the tests",
 		},
 	},
 	{

@@ -110,7 +110,7 @@ func New(o Options) (*App, error) {
 	a.mails = services.NewMails(o.Mail, strict)
 	a.accounts = &services.Accounts{
 		Store: store, SignUps: store, Links: store, Invites: store, Removal: store, EndKeys: store, Ways: store, Names: store,
-		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Open: o.Config.SignUp, Now: o.Now,
+		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Renames: strict, Open: o.Config.SignUp, Now: o.Now,
 		Passwords: strength.New(strength.Options{Context: []string{"relay"}, Breached: o.Breached}),
 	}
 	a.keys.Accounts = a.accounts

@@ -205,9 +205,7 @@ func (s *site) signUp(name string) *galetest.Client {
 	s.t.Helper()
 	c := s.Stranger().Browser()
 	form := url.Values{"name": {name}, "email": {name + "@example.com"}, "password": {password}}
-	if s.config.Production() {
-		form.Set("setup", s.setup())
-	}
+	form.Set("setup", s.setup())
 	r := c.Post("/sign-up", form)
 	if r.Raw.StatusCode == http.StatusOK {
 		s.confirm(c, name)

@@ -10,9 +10,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/ratelimit"
 )
@@ -315,6 +317,68 @@ func TestMailBomb(t *testing.T) {
 	})
 }
 
+// The attack: letters that are no help are sent to an address until its owner is
+// sent no other.
+func TestOtherMailDoesNotBlockResets(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.signUp("ada")
+		bob := s.signUp("bob")
+		for range 6 {
+			bob.Post("/profile/email", url.Values{"email": {"ada@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
+		}
+		count := func(subject string) (n int) {
+			for _, m := range s.outbox.Messages() {
+				if m.IsTo("ada@example.com") && m.Subject == subject {
+					n++
+				}
+			}
+			return n
+		}
+		const taken = "This mail address has an account"
+		until(t, func() bool { return count(taken) == 5 })
+		s.Stranger().Browser().Post("/reset", url.Values{"email": {"ada@example.com"}}).Status(http.StatusOK)
+		token := s.token("ada@example.com", resetSubject)
+		s.Stranger().Browser().Get("/reset/confirm?token=" + token).Status(http.StatusOK)
+		assert.Equal(t, count(taken), 5) // and no more of those
+	})
+}
+
+// The attack: one account takes all the good names, which nobody else ever gets.
+func TestNamesAreNotSquatted(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		eve := s.signUp("eve")
+		rename := func(name string) int {
+			return eve.Post("/profile/name", url.Values{"name": {name}}).Raw.StatusCode
+		}
+		rename("Not a name") // costs nothing, and what stays as it is does not either
+		for range 5 {
+			assert.Equal(t, rename("eve"), http.StatusSeeOther)
+		}
+		var got []int
+		for i := range 6 {
+			got = append(got, rename(fmt.Sprint("name", i)))
+		}
+		assert.Equal(t, got, []int{303, 303, 303, 422, 422, 422})
+		eve.Post("/profile/name", url.Values{"name": {"name5"}}).Status(http.StatusUnprocessableEntity).Contains("30 days")
+		assert.Equal(t, rename("eve"), http.StatusUnprocessableEntity) // a name of before is a change too
+		s.signUp("name5")                                              // is free
+		for month := range 6 {
+			s.clock.Advance(31 * 24 * time.Hour)
+			eve = s.signIn("eve")
+			for i := range 3 {
+				rename(fmt.Sprint("month", month, "-", i))
+			}
+		}
+		n, err := db.Get[int64](t.Context(), s.db, "SELECT COUNT(*) FROM user_names WHERE name <> 'name5'")
+		assert.NoError(t, err)
+		assert.Equal(t, n, 10)
+		s.clock.Advance(31 * 24 * time.Hour)
+		eve = s.signIn("eve")
+		eve.Post("/profile/name", url.Values{"name": {"another"}}).Status(http.StatusUnprocessableEntity).Contains("at most 10")
+		assert.Equal(t, rename("eve"), http.StatusSeeOther) // her own
+	}, countedByClock)
+}
+
 func TestFloods(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {
 		c := s.furnish() // some requests of the address
@@ -334,4 +398,37 @@ func TestFloods(t *testing.T) {
 		s.Stranger().With("X-Forwarded-For", "198.51.100.7").Get("/api").Status(http.StatusTooManyRequests)
 		s.Stranger().Get("/static/none.css").Status(http.StatusNotFound) // is not counted
 	}, func(_ testing.TB, s *site) { s.config.LimitAddr, s.config.LimitKey = 120, 20 })
+}
+
+// The attack: the same key in other words, with another secret, and an app with
+// one token after the other. Each has the limit of one.
+func TestTheLimitOfAKey(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.furnish()
+		ada := s.signIn("ada")
+		limited := func(of string, authorization func(i int) string) {
+			var passed int
+			for i := range 15 {
+				switch status := s.Stranger().With("Authorization", authorization(i)).Get(closedPath).Raw.StatusCode; status {
+				case http.StatusOK:
+					passed++
+				case http.StatusTooManyRequests:
+				default:
+					t.Errorf("%s: %d", of, status)
+				}
+			}
+			assert.Equal(t, passed, 5)
+		}
+		plain, id := s.key(ada, "meter")
+		limited("a key", func(i int) string { return []string{"Bearer ", "bearer "}[i%2] + strings.Repeat(" ", i/2) + plain })
+		s.Stranger().With("X-Api-Key", plain).Get(closedPath).Status(http.StatusTooManyRequests)
+		renewed := keyOnPage.FindString(ada.Post("/profile/keys/"+id+"/rotate", nil).Text())
+		s.Stranger().Bearer(renewed).Get(closedPath).Status(http.StatusTooManyRequests)
+		other, _ := s.key(ada, "another")
+		s.Stranger().Bearer(other).Get(closedPath).Status(http.StatusOK)
+
+		app := s.register(ada)
+		limited("an app", func(int) string { return "Bearer " + s.given(s.own(app)).Access })
+		s.Stranger().Bearer(s.given(s.own(s.register(ada))).Access).Get(closedPath).Status(http.StatusOK)
+	}, countedByClock, func(_ testing.TB, s *site) { s.config.LimitKey = 5 })
 }

@@ -17,13 +17,15 @@ import (
 	"github.com/galeweb/gale/cmd/gale/reference/services"
 	"github.com/galeweb/gale/drivers/galewebauthn"
 	"github.com/galeweb/gale/keyring"
+	"github.com/galeweb/gale/middleware"
+	"github.com/galeweb/gale/ratelimit"
 	"github.com/galeweb/gale/web"
 )
 
 // newFactors builds the second factors, whose ceremonies call the pages back.
 func (a *App) newFactors(accounts *handlers.Accounts, factors *handlers.Factors) *services.Factors {
 	rp, origin := relyingParty(a.o.Config.Public())
-	return &services.Factors{
+	f := &services.Factors{
 		Accounts: a.accounts,
 		Apps: totp.New(totp.Options{
 			Issuer: "relay", Store: totp.NewSQLStore(a.o.DB), Sealer: a.o.Keys.AEAD(appSecrets), Clock: a.o.Now,
@@ -36,15 +38,20 @@ func (a *App) newFactors(accounts *handlers.Accounts, factors *handlers.Factors)
 			Signer: a.o.Keys.Signer("passkey", 5*time.Minute), Clock: a.o.Now,
 			Account: factors.PasskeyAccount, Registered: factors.PasskeyAdded,
 			SignedIn: accounts.PasskeySignedIn, Pending: accounts.PasskeyOf, Confirmed: accounts.PasskeyConfirmed,
-			Failed: a.passkeyFailed,
+			Failed: a.passkeyFailed(),
 		}),
 		Audit:    a.audit,
 		Store:    a.store,
 		Required: a.required,
 		Left:     a.store,
-		Throttle: auth.NewThrottle(auth.ThrottleOptions{Codes: true, Store: a.o.Limits, Metrics: a.o.Metrics.Registry()}),
-		ForCodes: auth.NewThrottle(auth.ThrottleOptions{Codes: true, Name: "recovery", Store: a.o.Limits, Metrics: a.o.Metrics.Registry()}),
 	}
+	throttle := func(name string) *auth.Throttle {
+		return auth.NewThrottle(auth.ThrottleOptions{
+			Codes: true, Name: name, Store: a.o.Limits, TrustedSince: f.TrustedSince, Metrics: a.o.Metrics.Registry(),
+		})
+	}
+	f.Throttle, f.ForCodes = throttle("code"), throttle("recovery")
+	return f
 }
 
 // recentFactor asks whoever has a second factor to have shown it a moment ago,
@@ -67,13 +74,17 @@ func (a *App) recentFactor(next http.Handler) http.Handler {
 }
 
 // passkeyFailed writes down a response that was refused. Who sent it is not
-// proved to be the passkey's owner.
-func (a *App) passkeyFailed(ctx context.Context, f passkey.Failure) {
-	_, err := a.audit.Append(ctx, audit.Record{
-		Action: "passkey.refused", Target: f.UserID, Outcome: audit.Refused, Detail: map[string]string{"cause": f.Err.Error()},
-	})
-	if err != nil {
-		a.o.Logger.ErrorContext(ctx, "a refused passkey was not written down", "err", err)
+// proved to be the passkey's owner: so many of one address and of all, or
+// strangers could fill the audit log.
+func (a *App) passkeyFailed() func(context.Context, passkey.Failure) {
+	refusals := a.newRefusals("passkey-refusals")
+	return func(ctx context.Context, f passkey.Failure) {
+		if !refusals.due(ctx, ratelimit.Network(middleware.ClientAddr(ctx), 32, 64)) {
+			return
+		}
+		a.writeDown(ctx, audit.Record{
+			Action: "passkey.refused", Target: f.UserID, Outcome: audit.Refused, Detail: map[string]string{"cause": f.Err.Error()},
+		})
 	}
 }
 

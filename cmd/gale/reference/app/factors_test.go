@@ -184,6 +184,57 @@ func TestGuessesAtAppsLeaveRecovery(t *testing.T) {
 	})
 }
 
+// The attack: who has the password uses up the guesses at codes. The owner gets in
+// all the same where she has shown both before, by an app and by a recovery code.
+func TestGuessesAtCodesLeaveTheOwnersBrowser(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		owner := s.signUp("ada")
+		early := s.signIn("ada") // of who has had the password since before there was a second factor
+		s.clock.Advance(time.Minute)
+		app := s.enroll(owner)
+		again := func(c *galetest.Client) {
+			c.Post("/sign-out", nil).Status(http.StatusSeeOther)
+			c.Post("/sign-in", url.Values{"email": {"ada@example.com"}, "password": {password}}).
+				Status(http.StatusSeeOther).HasHeader("Location", "/sign-in/second?next=%2F")
+		}
+		s.clock.Advance(time.Minute)
+		again(owner)
+		second(owner, app.code()).Status(http.StatusSeeOther)
+		s.clock.Advance(time.Minute)
+
+		thief := s.half("ada")
+		for _, wrong := range []string{"000000", "AAAAA-AAAAA"} {
+			for range 5 {
+				second(thief, wrong).Status(http.StatusUnprocessableEntity)
+			}
+			second(thief, wrong).Status(http.StatusTooManyRequests)
+			// A bag of browsers that are known by the password alone has no more guesses.
+			early.Post("/sign-in", url.Values{"email": {"ada@example.com"}, "password": {password}}).Status(http.StatusSeeOther)
+			second(early, wrong).Status(http.StatusTooManyRequests)
+		}
+		again(owner)
+		second(owner, app.code()).Status(http.StatusSeeOther).HasHeader("Location", "/profile")
+		again(owner)
+		second(owner, app.codes[0]).Status(http.StatusSeeOther).HasHeader("Location", "/profile")
+	}, countedByClock)
+}
+
+// The attack: junk from strangers fills the audit log, and pushes out what counts.
+func TestJunkOfPasskeysDoesNotFillTheLog(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		const body = `{"state":"junk","credential":{"id":"eA","type":"public-key","response":{"clientDataJSON":"eA","authenticatorData":"eA","signature":"eA"}}}`
+		junk := func(from string) {
+			for range 40 {
+				s.Stranger().With("X-Forwarded-For", from).Post("/passkeys/sign-in/finish", body).Status(http.StatusUnauthorized)
+			}
+		}
+		junk("198.51.100.7")
+		assert.Equal(t, len(s.records("passkey.refused")), 20)
+		junk("198.51.100.8") // another is written down
+		assert.Equal(t, len(s.records("passkey.refused")), 40)
+	}, behindProxy, countedByClock)
+}
+
 // passkey gives a user a passkey that nobody has.
 func (s *site) passkey(user, id string) {
 	s.t.Helper()

@@ -45,7 +45,7 @@ func OpenLimits(url, prefix string, d *db.DB) (ratelimit.Store, func(context.Con
 // limits are those on requests. Failed sign-ins have their own, see auth.Throttle.
 type limits struct {
 	site   func(http.Handler) http.Handler // everything, by address
-	api    func(http.Handler) http.Handler // by API key
+	api    func(http.Handler) http.Handler // by API key, or app
 	mail   func(http.Handler) http.Handler // forms that have a stranger mailed
 	costly func(http.Handler) http.Handler // what makes the database work
 	proofs func(http.Handler) http.Handler // responses of passkeys
@@ -67,13 +67,23 @@ func (a *App) limits(strict *ratelimit.Limiter) limits {
 	user := ratelimit.ByUser(func(ctx context.Context) string { return session.From(ctx).User() })
 	return limits{
 		site:   per(frequent, "address", a.o.Config.LimitAddr, time.Minute, addr),
-		api:    per(frequent, "key", a.o.Config.LimitKey, time.Minute, ratelimit.ByAPIKey),
+		api:    per(frequent, "key", a.o.Config.LimitKey, time.Minute, a.caller),
 		mail:   per(strict, "mail-forms", 30, time.Hour, addr),
 		costly: per(strict, "exports", 10, time.Hour, user),
 		proofs: per(strict, "proofs", 60, time.Minute, addr),
 		asked:  per(strict, "oauth-authorize", 60, time.Minute, addr),
 		tokens: per(strict, "oauth-token", 300, time.Minute, addr),
 	}
+}
+
+// caller is the limit of who calls by an API key or as an app, not of one secret
+// or token of theirs: an app can have as many as it likes.
+func (a *App) caller(r *http.Request) string {
+	c, ok := a.auth.User(r.Context())
+	if !ok || c.KeyName == "" {
+		return ""
+	}
+	return c.ID + "/" + c.KeyName
 }
 
 // strict counts what an attacker must not get more of when the store fails.

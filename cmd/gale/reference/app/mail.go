@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/galeweb/gale/cmd/gale/reference/config"
+	"github.com/galeweb/gale/cmd/gale/reference/handlers"
 	"github.com/galeweb/gale/mail"
 )
 
@@ -58,6 +60,21 @@ func (a *App) outbox() *mail.Memory {
 		return o
 	}
 	return nil
+}
+
+// outboxPage shows them to who is at this machine, or has the token that the log
+// has: the links in them open every account.
+func (a *App) outboxPage() *handlers.Outbox {
+	mails := a.outbox()
+	if mails == nil {
+		return &handlers.Outbox{}
+	}
+	o := a.o.Config
+	h := &handlers.Outbox{Mails: mails, Token: rand.Text(), Local: func(host string) bool { return !o.Exposed() && config.LocalHost(host) }}
+	if u, err := url.Parse(o.Public()); o.Exposed() || err != nil || !config.LocalHost(u.Hostname()) {
+		a.o.Logger.Warn("mails are shown at this address, which is secret, since others may reach this relay, which runs for development", "url", o.Public()+a.outboxPath()+"?token="+h.Token)
+	}
+	return h
 }
 
 // outboxPath is where the mails of an outbox are shown, or "".

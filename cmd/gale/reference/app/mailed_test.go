@@ -278,6 +278,19 @@ func TestExportAndDeletion(t *testing.T) {
 	})
 }
 
+// A browser that was left open, or a cookie that was stolen, does not take all
+// that relay has of somebody.
+func TestExportAsksAgain(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		c := s.signUp("ada")
+		c.Get("/profile/export").Status(http.StatusOK)
+		s.clock.Advance(40 * time.Minute)
+		c.Get("/profile/export").Status(http.StatusSeeOther).HasHeader("Location", "/confirm?next=%2Fprofile%2Fexport")
+		c.Post("/confirm", url.Values{"password": {password}, "next": {"/profile/export"}}).Status(http.StatusSeeOther).HasHeader("Location", "/profile/export")
+		c.Get("/profile/export").Status(http.StatusOK).Contains("ada@example.com")
+	})
+}
+
 func TestRememberMe(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {
 		s.signUp("ada")
@@ -299,11 +312,67 @@ func TestRememberMe(t *testing.T) {
 func TestOutbox(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {
 		s.signUp("ada")
-		s.Stranger().Browser().Get("/dev/outbox").Status(http.StatusOK).Contains("No mail yet")
+		s.outboxAt("localhost").Status(http.StatusOK).Contains("No mail yet")
 		s.signUp("bob")
-		s.Stranger().Browser().Get("/dev/outbox").Status(http.StatusOK).Contains(`<a href="` + public + "/sign-up/confirm?token=")
+		for _, host := range []string{"localhost:8080", "LocalHost", "relay.localhost", "127.0.0.1:8080", "[::1]:8080"} {
+			s.outboxAt(host).Status(http.StatusOK).Contains(`<a href="` + public + "/sign-up/confirm?token=")
+		}
+		// A page of others whose name leads here now, and whatever comes by a
+		// proxy or a tunnel.
+		for _, host := range []string{"evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.7:8080", "0.0.0.0", "[::]", "[fe80::1]:8080"} {
+			s.refusesOutbox(s.outboxAt(host))
+		}
+		for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"} {
+			s.refusesOutbox(s.outboxAt("localhost", name, "192.0.2.7"))
+		}
+		for _, wrong := range []string{"?token=", "?token=x", "?token=" + strings.Repeat("A", 26)} {
+			s.refusesOutbox(s.Stranger().Browser().Get("/dev/outbox" + wrong))
+		}
+		s.Stranger().Browser().Get(s.outboxInLog()).Status(http.StatusOK).Contains("/sign-up/confirm?token=").HasHeader("Referrer-Policy", "no-referrer")
 	})
 }
+
+// Where other machines may reach relay, as in a container, neither the mails nor
+// the very first account are for who asks first.
+func TestOutboxOfAll(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{":8080", "0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080", "relay.example.com:8080", "unix:/run/relay.sock"} {
+		t.Run(addr, func(t *testing.T) {
+			onSQLite(t, func(t *testing.T, s *site) {
+				c := s.Stranger().Browser()
+				c.Post("/sign-up", url.Values{"name": {"eve"}, "email": {"eve@example.com"}, "password": {password}}).Status(http.StatusUnprocessableEntity)
+				form := url.Values{"name": {"ada"}, "email": {"ada@example.com"}, "password": {password}, "setup": {s.setup()}}
+				c.Post("/sign-up", form).Status(http.StatusSeeOther)
+				s.signUp("bob")
+				for _, host := range []string{"localhost", "127.0.0.1:8080", "192.0.2.1:8080"} {
+					s.refusesOutbox(s.outboxAt(host))
+				}
+				c.Get(s.outboxInLog()).Status(http.StatusOK).Contains("/sign-up/confirm?token=")
+			}, func(_ testing.TB, s *site) { s.config.Addr = addr })
+		})
+	}
+}
+
+// outboxAt opens the page of mails by a host, with header fields.
+func (s *site) outboxAt(host string, fields ...string) *galetest.Response {
+	c := s.Stranger().Browser()
+	for i := 0; i < len(fields); i += 2 {
+		c = c.With(fields[i], fields[i+1])
+	}
+	r := c.NewRequest(http.MethodGet, "/dev/outbox", nil)
+	r.Host = host
+	return c.Do(r)
+}
+
+func (s *site) refusesOutbox(r *galetest.Response) {
+	s.t.Helper()
+	if page := r.Status(http.StatusForbidden).Contains("localhost").Text(); strings.Contains(page, "?token=") || strings.Contains(page, "bob") {
+		s.t.Errorf("the page has the mails: %s", page)
+	}
+}
+
+// outboxInLog is the page of mails as the log has it.
+func (s *site) outboxInLog() string { return s.match(`(/dev/outbox\?token=\w+)`, s.log.Text()) }
 
 func TestNoOutboxInProduction(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {

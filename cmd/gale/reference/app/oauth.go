@@ -201,10 +201,16 @@ func oauthPublic(r *router.Router, apps *handlers.Apps) {
 // oauthPrivate is where users allow apps, and admins say which there are.
 func (a *App) oauthPrivate(r *router.Router, apps *handlers.Apps, clients *admin.Clients) {
 	r.Group("", func(r *router.Router) {
-		r.Use(a.auth.Required)
+		// An app stays when the session has ended, as a key does: a browser that was
+		// left open must not be enough to let one in.
+		r.Use(a.auth.RequireRecent(recent))
 		get, post := method(r.Get), method(r.Post)
 		get("/consent", apps.Ask).Name("consent")
 		post("/consent", apps.Answer)
+	})
+	r.Group("", func(r *router.Router) {
+		r.Use(a.auth.Required)
+		get, post := method(r.Get), method(r.Post)
 		get("/profile/access", apps.Show).Name("access")
 		post("/profile/access/{id}/revoke", apps.Revoke).Name("access.revoke")
 	})

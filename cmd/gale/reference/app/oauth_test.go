@@ -33,7 +33,7 @@ func TestOAuth(t *testing.T) {
 		resume := s.match(`content="0; url=([^"]+)"`, olga.Get(next).Status(http.StatusOK).Text())
 		consent := location(olga.Get(resume))
 		assert.Equal(t, consent.Path, "/consent")
-		r = olga.Get(consent.RequestURI()).Status(http.StatusOK).HasHeader("Cache-Control", "no-store").HasHeader("Referrer-Policy", "no-referrer")
+		r = olga.Get(consent.RequestURI()).Status(http.StatusOK).HasHeader("Cache-Control", "no-store").HasHeader("Referrer-Policy", "same-origin")
 		r.Contains("Allow Dashboard?").Contains("app.example").Contains("read the packets").Contains("while you are away")
 		assert.Contains(t, r.Header("Content-Security-Policy"), "form-action 'self' https://app.example")
 		assert.Contains(t, r.Header("Content-Security-Policy"), "frame-ancestors 'none'")
@@ -249,6 +249,82 @@ func TestOAuthEndsWithSessions(t *testing.T) {
 			s.Stranger().Bearer(got.Access).Get("/oauth/userinfo").Status(http.StatusUnauthorized)
 		}
 		assert.Equal(t, s.reads(s.allow(ada, a).Access), http.StatusOK) // others go on
+	})
+}
+
+// A thief in an admin's session registers an app that acts as the admin: a mail
+// tells, and who takes the account back ends it with the keys.
+func TestOwnAppsEndWithAReset(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.furnish()
+		ada := s.signIn("ada")
+		bob, olga := s.user("bob", models.Admin), s.user("olga", models.Admin)
+		thief, other := s.signIn("bob"), s.signIn("olga")
+		a, theirs := s.register(thief), s.register(other)
+		if told := s.mail(bob.Email, "You have registered an app").Text; !strings.Contains(told, a.id) || strings.Contains(told, a.secret) {
+			t.Errorf("the mail says %q", told)
+		}
+		users := s.register(thief, "self", "")
+		thief.Post("/admin/clients/"+a.id+"/rotate", url.Values{}).Status(http.StatusOK)
+		assert.True(t, strings.Contains(s.mail(bob.Email, "An app has a new secret").Text, a.id), "the mail names no app")
+		got, going := s.given(s.own(a)), s.given(s.own(theirs))
+		reset := func(u models.User, keys ...string) {
+			c := s.Stranger().Browser()
+			c.Post("/reset", url.Values{"email": {u.Email}}).Status(http.StatusOK)
+			form := url.Values{"token": {s.token(u.Email, resetSubject)}, "password": {"another horse entirely"}, "keys": keys}
+			c.Post("/reset/confirm", form).Status(http.StatusSeeOther)
+		}
+		reset(bob, "true")
+		assert.Equal(t, s.reads(got.Access), http.StatusUnauthorized)
+		assert.True(t, !s.active(theirs, got.Access), "the token is active")
+		s.refused(s.own(a), http.StatusUnauthorized, "invalid_client")
+		ada.Get("/admin/clients").Contains("<strong>disabled</strong>")
+		s.allow(ada, users) // what acts for users alone goes on
+		reset(olga)
+		assert.Equal(t, s.reads(going.Access), http.StatusOK) // who does not tick the box keeps it
+		s.given(s.own(theirs))
+	})
+}
+
+// Who was disabled does not stay by an app that acts as them.
+func TestOwnAppsOfTheDisabled(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.furnish()
+		ada := s.signIn("ada")
+		bob := s.user("bob", models.Admin)
+		a, asks := s.register(s.signIn("bob")), s.register(ada, "users", "", "refresh", "", "self", "", "asks", "on")
+		got := s.given(s.own(a))
+		assert.True(t, s.active(asks, got.Access), "the token is not active")
+		ada.Post("/admin/users/"+bob.ID, url.Values{"role": {"admin"}, "disabled": {"true"}}).Status(http.StatusSeeOther)
+		assert.True(t, !s.active(asks, got.Access) && !s.active(a, got.Access), "the token is active")
+		assert.Equal(t, s.reads(got.Access), http.StatusUnauthorized)
+		s.refused(s.own(a), http.StatusBadRequest, "unauthorized_client")
+	})
+}
+
+// A browser that was left open, or a cookie that was stolen, lets no app in: its
+// refresh token would stay when the session has ended.
+func TestConsentAsksAgain(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.furnish()
+		local := "http://127.0.0.1:9999/cb"
+		a := s.register(s.signIn("ada"), "kind", "public", "self", "", "redirects", local)
+		s.user("olga", models.Viewer)
+		thief := s.signIn("olga")
+		open := s.asked(thief, a, "redirect_uri", local)
+		s.clock.Advance(40 * time.Minute)
+		if u := location(answer(thief, open, "allow")); u.Query().Get("code") != "" {
+			t.Error("an old session has allowed an app")
+		}
+		fresh := s.asked(thief, a, "redirect_uri", local)
+		page := location(thief.Get("/consent?request=" + fresh).Status(http.StatusSeeOther))
+		assert.Equal(t, page.Path, "/confirm")
+		assert.Equal(t, page.Query().Get("next"), "/consent?request="+fresh)
+		back := location(answer(thief.With("Referer", "https://gale.test/consent?request="+fresh), fresh, "allow"))
+		assert.Equal(t, back.RequestURI(), page.RequestURI()) // who has read for too long comes back to the page
+		thief.Post("/confirm", url.Values{"password": {password}, "next": {page.Query().Get("next")}}).Status(http.StatusSeeOther)
+		thief.Get("/consent?request=" + fresh).Status(http.StatusOK)
+		assert.True(t, location(answer(thief, fresh, "allow")).Query().Get("code") != "", "no code after the password")
 	})
 }
 

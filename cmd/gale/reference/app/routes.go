@@ -39,7 +39,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 	security := &handlers.Security{Accounts: a.accounts, Devices: a.devices}
 	account := &handlers.Account{Accounts: a.accounts, Devices: a.devices}
 	export := &takeout.Handler{Accounts: a.accounts, Keys: a.keys}
-	outbox := &handlers.Outbox{Mails: a.outbox()}
+	outbox := a.outboxPage()
 	factors, events := &handlers.Factors{Devices: a.devices}, &admin.Audit{Accounts: a.accounts}
 	a.factors = a.newFactors(accounts, factors)
 	accounts.Factors, accounts.Trust, factors.Factors, security.Factors, export.Factors = a.factors, a.trust, a.factors, a.factors, a.factors
@@ -123,7 +123,7 @@ func (a *App) routes(limit limits) (http.Handler, error) {
 			get("/confirm", accounts.ConfirmPage).Name("confirm")
 			post("/confirm", accounts.Confirm)
 			r.Group("", func(r *router.Router) {
-				r.Use(limit.costly)
+				r.Use(a.auth.RequireRecent(recent), limit.costly)
 				method(r.Get)("/profile/export", export.Export).Name("account.export")
 			})
 			r.Group("", func(r *router.Router) {

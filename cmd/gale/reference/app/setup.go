@@ -8,10 +8,10 @@ import (
 	"github.com/galeweb/gale/keyring"
 )
 
-// newSetup guards the very first account in production, where strangers may come
-// before its owner. On a developer's machine there are none.
+// newSetup guards the very first account where strangers may come before its
+// owner. Where a developer's machine listens for itself there are none.
 func (a *App) newSetup() *services.Setup {
-	if !a.o.Config.Production() {
+	if !a.o.Config.Production() && !a.o.Config.Exposed() {
 		return nil
 	}
 	return &services.Setup{Index: a.o.Keys.BlindIndex("users.first", keyring.IndexOptions{Bytes: 20})}

@@ -129,6 +129,22 @@ func (c Config) Public() string {
 	return "http://127.0.0.1:8080"
 }
 
+// Exposed reports whether relay listens where other machines may reach it, such
+// as at all addresses, in a container, or at a socket, behind a proxy.
+func (c Config) Exposed() bool {
+	if c.Addr == "" {
+		return c.Production()
+	}
+	host, _, err := net.SplitHostPort(c.Addr)
+	return err != nil || !LocalHost(host)
+}
+
+// LocalHost reports whether a host is this machine's loopback, which no other
+// machine can be asked for.
+func LocalHost(host string) bool {
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
+}
+
 // local reports whether relay is reached at this machine only, as the OAuth
 // server sees it: elsewhere its address must begin with https.
 func (c Config) local() bool {
@@ -136,8 +152,7 @@ func (c Config) local() bool {
 	if err != nil {
 		return false
 	}
-	host := u.Hostname()
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
+	return LocalHost(u.Hostname())
 }
 
 // Hasher returns the costs of password hashes, none where they are to be measured.

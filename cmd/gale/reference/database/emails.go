@@ -78,7 +78,7 @@ func (s *Store) emailFree(ctx context.Context, tx *db.Tx, u models.User) error {
 }
 
 // Sealed is the users' addresses, for package reencrypt to move to another key.
-// Those of links are left out: no link lasts longer than a day.
+// Those of links are left out: none lasts longer than an invitation, seven days.
 func (s *Store) Sealed() *reencrypt.Table {
 	return reencrypt.NewTable(s.db, reencrypt.TableOptions{Table: "users", Columns: []reencrypt.Column{
 		{Name: "email", AEAD: s.users.box, IndexName: "email_index", Index: s.users.index},

@@ -66,7 +66,8 @@ func (s *Store) join(ctx context.Context, tx *db.Tx, u models.User, n int64) (mo
 	if _, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE purpose IN ($1, $2) AND "+has, args...); err != nil {
 		return u, err
 	}
-	return u, claim(ctx, tx, u)
+	_, err = claim(ctx, tx, u)
+	return u, err
 }
 
 // insert stores a new user; the caller holds the lock of update.
@@ -155,7 +156,7 @@ func (s *Store) update(ctx context.Context, tx *db.Tx, id string, change func(*m
 		}
 	}
 	if u.Name != was.Name {
-		if err := claim(ctx, tx, u); err != nil {
+		if err := rename(ctx, tx, u); err != nil {
 			return u, err
 		}
 	}
@@ -199,14 +200,28 @@ func (s *Store) move(ctx context.Context, tx *db.Tx, u models.User) error {
 // claim gives u its name for ever. Packets are kept under the name of their
 // sender: were it given to another once its owner has renamed, the newcomer's
 // packets would pass as the owner's, and count as repetitions of them.
-func claim(ctx context.Context, tx *db.Tx, u models.User) error {
+// It reports whether the name is one more.
+func claim(ctx context.Context, tx *db.Tx, u models.User) (more bool, err error) {
 	n, err := tx.Exec(ctx, "INSERT INTO user_names (name, user_id) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", u.Name, u.ID)
 	if err != nil || n == 1 {
-		return err
+		return true, err
 	}
 	owner, err := db.Get[string](ctx, tx, "SELECT user_id FROM user_names WHERE name = $1", u.Name)
 	if err == nil && owner != u.ID {
-		return &services.TakenError{Field: "name"}
+		err = &services.TakenError{Field: "name"}
+	}
+	return false, err
+}
+
+// rename claims a new name for u. Since it is for ever, nobody gets many.
+func rename(ctx context.Context, tx *db.Tx, u models.User) error {
+	more, err := claim(ctx, tx, u)
+	if err != nil || !more {
+		return err
+	}
+	n, err := db.Get[int64](ctx, tx, "SELECT COUNT(*) FROM user_names WHERE user_id = $1", u.ID)
+	if err == nil && n > services.MaxNames {
+		err = services.ErrManyNames
 	}
 	return err
 }

@@ -47,6 +47,9 @@ func (h *Apps) Continue(w http.ResponseWriter, r *http.Request) error {
 // Ask shows who asks for what.
 func (h *Apps) Ask(w http.ResponseWriter, r *http.Request) error {
 	private(w)
+	// Who confirms, because the form was sent too late, comes back to this page by
+	// the Referer; no other site gets it.
+	w.Header().Set("Referrer-Policy", "same-origin")
 	asked, err := h.Apps.Asked(r.Context(), h.Auth.MustUser(r.Context()).User, r.URL.Query().Get("request"))
 	if errors.Is(err, services.ErrNotFound) {
 		return h.over(w, r)

@@ -51,12 +51,16 @@ func (h *Accounts) Reset(w http.ResponseWriter, r *http.Request) error {
 		Token    string `form:"token"`
 		Email    string `form:"email"` // for password managers; the link's counts
 		Password string `form:"password,verbatim"`
-		Keys     bool   `form:"keys"` // are revoked
+		Keys     bool   `form:"keys"` // are revoked, and own apps disabled
 	}](w, r)
 	if err == nil {
 		user, failed := h.Service.Reset(r.Context(), in.Token, in.Password, in.Keys)
 		if failed == nil {
-			if err := errors.Join(h.Sessions.RevokeAll(r.Context(), user.ID, ""), h.Apps.End(r.Context(), user.ID)); err != nil {
+			err := errors.Join(h.Sessions.RevokeAll(r.Context(), user.ID, ""), h.Apps.End(r.Context(), user.ID))
+			if in.Keys {
+				err = errors.Join(err, h.Apps.DisableOwn(r.Context(), user))
+			}
+			if err != nil {
 				return err
 			}
 			h.Watchers.AllEnded(r.Context(), user.ID)

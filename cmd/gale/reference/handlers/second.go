@@ -9,7 +9,6 @@ import (
 	"github.com/galeweb/gale/auth/passkey"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
-	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/session"
 	"github.com/galeweb/gale/web"
 )
@@ -84,9 +83,10 @@ func (h *Accounts) Second(w http.ResponseWriter, r *http.Request) error {
 	return h.second(w, r, form.Status(w), c, form)
 }
 
-// from says who tries a code of u.
+// from says who tries a code of u. The account is what its browsers are
+// remembered under: by another name none would be known.
 func from(r *http.Request, devices *auth.Devices, u models.User) auth.Attempt {
-	return auth.Attempt{Account: u.ID, Addr: middleware.ClientAddr(r.Context()), Device: devices.Known(r, u.Email)}
+	return attempt(r, devices, u.Email)
 }
 
 // PasskeySignedIn is passkey.Options.SignedIn: a passkey is all that an account

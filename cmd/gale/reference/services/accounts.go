@@ -12,6 +12,7 @@ import (
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/strength"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
+	"github.com/galeweb/gale/ratelimit"
 )
 
 // UserStore keeps users.
@@ -26,7 +27,7 @@ type UserStore interface {
 	// the user as stored, and stores and returns the result; no other update
 	// comes in between. It returns the error of change, ErrNotFound for an
 	// unknown id, a [TakenError] for a name that somebody has or had or an
-	// address that somebody has, and [ErrLastAdmin] where no enabled admin
+	// address that somebody has, [ErrManyNames], and [ErrLastAdmin] where no enabled admin
 	// would be left. With another address or PasswordChangedAt, and when the
 	// user is disabled, the user's links end.
 	UpdateUser(ctx context.Context, id string, change func(*models.User) error) (models.User, error)
@@ -56,6 +57,8 @@ var (
 	ErrChanged = errors.New("services: the account was changed meanwhile")
 	// ErrLastAdmin is a change that would leave nobody who can undo it.
 	ErrLastAdmin = errors.New("services: the last admin must stay one")
+	// ErrManyNames is one more name than a user may have in all: see [MaxNames].
+	ErrManyNames = errors.New("services: too many names")
 )
 
 // Accounts signs people up and in, and lets them and admins manage accounts.
@@ -77,6 +80,7 @@ type Accounts struct {
 	// of who is signed in and must show that it is still the same person.
 	Throttle, Confirm *auth.Throttle
 	Mails             *Mails
+	Renames           *ratelimit.Limiter
 	// Address returns the address of the page for a link with the token.
 	Address func(purpose models.Purpose, token string) string
 
@@ -220,17 +224,42 @@ func (a *Accounts) setPassword(u *models.User, hash string) {
 	u.PasswordHash, u.PasswordChangedAt = hash, &now
 }
 
-// Rename changes the handle under which others see the user.
+// MaxNames is how many names a user can have, one after the other: nobody else
+// ever gets one of them.
+const MaxNames = 10
+
+// renameLimit bounds how fast a user gets through them.
+var renameLimit = ratelimit.Limit{Name: "renames", Rate: 3, Per: 30 * 24 * time.Hour}
+
+// Rename changes the handle under which others see the user. More than three
+// times in 30 days, and to an eleventh name, it is [Invalid].
 func (a *Accounts) Rename(ctx context.Context, u models.User, name string) error {
 	var bad Invalid
 	bad.check("name", models.CheckUserName(name))
 	if err := bad.err(); err != nil {
 		return err
 	}
-	_, err := a.Store.UpdateUser(record(ctx, a.Audit, u, "name.changed", u.ID, "name", name), u.ID, func(u *models.User) error {
+	if name == u.Name {
+		return nil
+	}
+	res, err := a.Renames.Allow(ctx, renameLimit, u.ID)
+	if err != nil {
+		return fmt.Errorf("rename: %w", err)
+	}
+	if !res.Allowed {
+		return Invalid{{"name", "can be changed three times in 30 days"}}
+	}
+	_, err = a.Store.UpdateUser(record(ctx, a.Audit, u, "name.changed", u.ID, "name", name), u.ID, func(u *models.User) error {
 		u.Name = name
 		return nil
 	})
+	if err != nil {
+		// A name that was taken is no change; if this fails, it counts as one.
+		_, _ = a.Renames.Take(context.WithoutCancel(ctx), []ratelimit.Take{{Limit: renameLimit, Key: u.ID, Cost: -1}})
+	}
+	if errors.Is(err, ErrManyNames) {
+		return Invalid{{"name", "cannot be another one: an account has at most " + strconv.Itoa(MaxNames) + ", and you can go back to those"}}
+	}
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/passkey"
@@ -61,11 +62,51 @@ func (f *Factors) Of(ctx context.Context, user string) (of UserFactors, err erro
 	return of, err
 }
 
+// TrustedSince returns when the password of the address was last changed or its
+// oldest second factor was set up, whichever was later, for
+// [auth.ThrottleOptions]. Browsers from before have shown no factor: whoever has
+// the password could have made any number of them, each with guesses of its own.
+func (f *Factors) TrustedSince(ctx context.Context, email string) (time.Time, error) {
+	since, err := f.Accounts.TrustedSince(ctx, email)
+	if err != nil {
+		return since, err
+	}
+	u, err := f.Accounts.Store.UserByEmail(ctx, models.NormalizeEmail(email))
+	if errors.Is(err, ErrNotFound) {
+		return since, nil
+	}
+	if err != nil {
+		return since, err
+	}
+	of, err := f.Of(ctx, u.ID)
+	if err != nil {
+		return since, err
+	}
+	var oldest time.Time
+	for _, a := range of.Apps {
+		oldest = earlier(oldest, a.Created)
+	}
+	for _, p := range of.Passkeys {
+		oldest = earlier(oldest, p.Created)
+	}
+	if oldest.After(since) {
+		since = oldest
+	}
+	return since, nil
+}
+
+// earlier returns the earlier one, of which the zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // Check reports by what code, of an app or for recovery, proves that it is the
 // user. One that is wrong, or was used, is Invalid; too many are an
 // [*auth.ThrottledError].
 func (f *Factors) Check(ctx context.Context, u models.User, at auth.Attempt, code string) (auth.Method, error) {
-	at.Account = u.ID
 	method, verify, throttle := auth.MethodRecovery, f.Codes.Use, f.ForCodes
 	if digits := strings.Join(strings.Fields(code), ""); len(digits) <= 6 || strings.Trim(digits, "0123456789") == "" {
 		method, verify, throttle = auth.MethodTOTP, f.Apps.Verify, f.Throttle
@@ -98,7 +139,6 @@ func malformed(err error) error {
 // ConfirmApp makes an app count with its first code. The codes are recovery
 // codes to be shown this once, for who has none yet.
 func (f *Factors) ConfirmApp(ctx context.Context, u models.User, at auth.Attempt, id, code string) (codes []string, err error) {
-	at.Account = u.ID
 	ok, err := f.Throttle.Check(ctx, at, func(ctx context.Context) (bool, error) {
 		return f.Apps.Confirm(record(ctx, f.Audit, u, "totp.added", id), u.ID, id, code)
 	})

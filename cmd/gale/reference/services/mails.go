@@ -33,8 +33,9 @@ const (
 // errUnsent is that of a letter that is not to be tried again.
 var errUnsent = errors.New("services: mail not sent")
 
-// mailLimit bounds what strangers can have sent to one address. Who is kept out
-// by it has five links in the mailbox that work.
+// mailLimit bounds what strangers can have sent to one address by one form. Who
+// is kept out by it has five links of that form in the mailbox that work: were
+// they counted together, letters that are no help would block those that are.
 var mailLimit = ratelimit.Limit{Name: "mail", Rate: 5, Per: time.Hour}
 
 // Mails sends mail in the background, for two reasons: a mail server may take
@@ -122,10 +123,10 @@ func (m *Mails) retry(f func() error, passing func(error) bool) error {
 
 // allowed returns an error when strangers have asked for too many to an address.
 func (m *Mails) allowed(ctx context.Context, l letter) error {
-	if !l.asked {
+	if l.asked == "" {
 		return nil
 	}
-	res, err := m.limits.Allow(ctx, mailLimit, l.to)
+	res, err := m.limits.Allow(ctx, mailLimit, l.asked+" "+l.to)
 	if err == nil && !res.Allowed {
 		err = fmt.Errorf("%w: too many were asked for: %q", errUnsent, l.subject)
 	}

@@ -65,8 +65,9 @@ func (w AppWish) checkScopes() string {
 }
 
 // Register makes an app. Its secret is shown this once; it is "" where the app
-// cannot keep one. As by the other methods on registered apps, the caller must
-// hold [MayAdmin].
+// cannot keep one, and the admin told by mail: a thief in a session of theirs
+// could stay by an app. As by the other methods on registered apps, the caller
+// must hold [MayAdmin].
 func (a *Apps) Register(ctx context.Context, admin models.User, w AppWish) (galeoidc.Client, string, error) {
 	if err := a.May.require(ctx, MayAdmin); err != nil {
 		return galeoidc.Client{}, "", err
@@ -80,7 +81,11 @@ func (a *Apps) Register(ctx context.Context, admin models.User, w AppWish) (gale
 		ID: galeoidc.NewClientID(), Name: w.Name, Public: w.Public, RedirectURIs: w.Redirects, Introspects: w.Asks, CreatedBy: admin.ID,
 	}
 	w.grant(&c)
-	return a.Store.CreateClient(a.recorded(ctx, admin, "client.created", c), c)
+	c, secret, err := a.Store.CreateClient(a.recorded(ctx, admin, "client.created", c), c)
+	if err == nil {
+		a.Accounts.notify(ctx, appRegistered(admin, c))
+	}
+	return c, secret, err
 }
 
 // recorded has what an admin does to an app written down.
@@ -220,6 +225,9 @@ func (a *Apps) Rotate(ctx context.Context, admin models.User, id string, atOnce 
 		old, how = time.Duration(0), "ended at once"
 	}
 	secret, err = a.Store.RotateSecret(a.recorded(ctx, admin, "client.rotated", app.Client, "old secret", how), id, old)
+	if err == nil {
+		a.Accounts.notify(ctx, appRotated(admin, app.Client))
+	}
 	return app.Client, secret, gone(err)
 }
 
@@ -227,6 +235,26 @@ func (a *Apps) Rotate(ctx context.Context, admin models.User, id string, atOnce 
 // of those that it has.
 func (a *Apps) Disable(ctx context.Context, admin models.User, id string) (galeoidc.Client, error) {
 	return a.stop(ctx, admin, "client.disabled", id, a.Store.DisableClient)
+}
+
+// DisableOwn disables all apps that act as a user, who registered them, for the
+// user who takes the account back from a thief. The user, or another admin, sees
+// them at the list of apps and has those work again that are right.
+func (a *Apps) DisableOwn(ctx context.Context, u models.User) error {
+	all, err := a.Store.Clients(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if !self(c) || !c.Disabled.IsZero() {
+			continue
+		}
+		if err := a.Store.DisableClient(a.recorded(ctx, u, "client.disabled", c), c.ID); err != nil && !errors.Is(err, galeoidc.ErrNoClient) {
+			return err
+		}
+	}
+	a.Stopped(ctx)
+	return nil
 }
 
 // Enable has what has not expired meanwhile work again.

@@ -19,24 +19,24 @@ func (a *Accounts) AskReset(_ context.Context, email string) error {
 	if err := bad.err(); err != nil {
 		return err
 	}
-	return a.Mails.Later(func(ctx context.Context) error { return a.mailReset(ctx, email, forgotten) })
+	return a.Mails.Later(func(ctx context.Context) error { return a.mailReset(ctx, email) })
 }
 
 // mailReset mails a link to the owner of an account that is not disabled.
-func (a *Accounts) mailReset(ctx context.Context, email string, letter func(models.User, string) letter) error {
+func (a *Accounts) mailReset(ctx context.Context, email string) error {
 	u, err := a.Store.UserByEmail(ctx, email)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return a.mailNobody(ctx, email)
+		return a.mailNobody(ctx, email, byReset)
 	case err != nil:
 		return err
 	}
-	return a.mailUser(ctx, u, letter)
+	return a.mailUser(ctx, u, forgotten)
 }
 
 func (a *Accounts) mailUser(ctx context.Context, u models.User, letter func(models.User, string) letter) error {
 	if u.Disabled {
-		return a.mailNobody(ctx, u.Email)
+		return a.mailNobody(ctx, u.Email, letter(u, "").asked)
 	}
 	l, token := a.newLink(models.Link{Purpose: models.ResetLink, UserID: u.ID, Email: u.Email}, resetAge)
 	return a.mailLink(ctx, l, letter(u, a.Address(l.Purpose, token)))
@@ -45,8 +45,8 @@ func (a *Accounts) mailUser(ctx context.Context, u models.User, letter func(mode
 // mailNobody does for an address without an account what is done for others, and
 // mails nothing. A request that comes right after waits for the same writes:
 // without, its time would tell who has an account.
-func (a *Accounts) mailNobody(ctx context.Context, email string) error {
-	if err := a.Mails.allowed(ctx, letter{to: email, asked: true}); err != nil {
+func (a *Accounts) mailNobody(ctx context.Context, email, asked string) error {
+	if err := a.Mails.allowed(ctx, letter{to: email, asked: asked}); err != nil {
 		return err
 	}
 	l, _ := a.newLink(models.Link{Purpose: models.ResetLink}, 0) // one that never works, and goes with the next
@@ -63,7 +63,8 @@ type KeyEnder interface {
 // Reset sets a new password by a link, ends all other links of the user and, with
 // endKeys, the user's API keys, which whoever had the old password may have made,
 // and mails the user that it did. It returns ErrNotFound for a link that does not
-// work. The caller ends the user's sessions and the access of apps.
+// work. The caller ends the user's sessions and the access of apps, with endKeys
+// also of those that act as the user ([Apps.DisableOwn]).
 func (a *Accounts) Reset(ctx context.Context, token, password string, endKeys bool) (models.User, error) {
 	l, err := a.LinkOf(ctx, models.ResetLink, token)
 	if err != nil {
