@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/galeweb/gale/auth"
+	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/drivers/galeoidc"
 	"github.com/galeweb/gale/galetest"
 	"github.com/galeweb/gale/internal/assert"
@@ -276,6 +277,30 @@ func TestIntrospection(t *testing.T) {
 		a.clock.Advance(10 * time.Minute)
 		assert.True(t, !active(t, c, resource, got.AccessToken), "an expired token is active")
 		c.Bearer(got.AccessToken).Get("/oauth/userinfo").Status(http.StatusUnauthorized)
+	})
+}
+
+// TestGrantTakenBackMeanwhile: a thief in a session has an app that the user knows
+// ask again and again, without a page, while the user takes everything back. The
+// trigger does so at the worst moment, after the grant was looked at.
+func TestGrantTakenBackMeanwhile(t *testing.T) {
+	t.Parallel()
+	run(t, nil, func(t *testing.T, c *galetest.Client, a *app) {
+		client := a.register(t, nil)
+		_ = code(t, c, "ada", ask(client))
+		statements := []string{"CREATE TRIGGER meanwhile BEFORE DELETE ON oauth_requests BEGIN DELETE FROM oauth_grants; END"}
+		if a.db.Dialect() == db.Postgres {
+			statements = []string{
+				"CREATE FUNCTION take_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM oauth_grants; RETURN OLD; END $$",
+				"CREATE TRIGGER meanwhile BEFORE DELETE ON oauth_requests FOR EACH ROW EXECUTE FUNCTION take_back()",
+			}
+		}
+		for _, statement := range statements {
+			_, err := a.db.Exec(t.Context(), statement)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, authorize(t, c, "ada", ask(client)).Path, "/consent")
+		assert.Equal(t, authorize(t, c, "ada", ask(client, "prompt", "none")).Query().Get("error"), "interaction_required")
 	})
 }
 

@@ -83,7 +83,7 @@ func (s *Server) Approve(ctx context.Context, id string, session Session) (locat
 	if session.UserID == "" || s.stale(row, session) {
 		return "", &web.Error{Status: http.StatusForbidden, Code: "login_required", Message: "Please sign in again.", Err: ErrLoginRequired}
 	}
-	return s.approve(ctx, row, c, session)
+	return s.approve(ctx, row, c, session, true)
 }
 
 // Deny says that the user does not agree, and returns the address to redirect
@@ -140,13 +140,14 @@ func (s *Server) stale(row requestRow, session Session) bool {
 
 // approve makes the code. Its hash alone is stored, and the family that its
 // tokens will belong to.
-func (s *Server) approve(ctx context.Context, row requestRow, c Client, session Session) (string, error) {
+// Asked is false where the user has approved all of it before.
+func (s *Server) approve(ctx context.Context, row requestRow, c Client, session Session, asked bool) (string, error) {
 	code, now := random(), s.o.Clock()
 	err := s.o.Store.approve(ctx, row.ID, codeRow{
 		Hash: hash(code), FamilyID: random(), ClientID: c.ID, UserID: session.UserID, RedirectURI: row.RedirectURI,
 		Scopes: row.Scopes, Nonce: row.Nonce, Challenge: row.Challenge, AuthTime: session.AuthTime.Unix(),
 		ExpiresAt: now.Add(codeLifetime).UnixMilli(),
-	}, now)
+	}, asked, now)
 	if err != nil {
 		return "", missing(err)
 	}
@@ -181,11 +182,13 @@ func (s *Server) next(r *http.Request, row requestRow, c Client, silent, resumed
 			return "", internal(err)
 		}
 		if granted {
-			location, err := s.approve(ctx, row, c, session)
-			if err != nil {
+			location, err := s.approve(ctx, row, c, session, false)
+			if err == nil {
+				return location, nil
+			}
+			if !errors.Is(err, errTakenBack) {
 				return "", internal(err)
 			}
-			return location, nil
 		}
 	}
 	if silent {

@@ -73,11 +73,25 @@ type codeRow struct {
 	AuthTime, ExpiresAt, UsedAt                                             int64
 }
 
-// approve turns a request into a code and remembers the grant.
-func (s *Store) approve(ctx context.Context, id string, c codeRow, now time.Time) error {
+// errTakenBack is a grant that is gone since it was looked at.
+var errTakenBack = errors.New("galeoidc: the grant was taken back meanwhile")
+
+// approve turns a request into a code and remembers the grant. Where nobody was
+// asked, the grant must still be there: it is errTakenBack otherwise.
+func (s *Store) approve(ctx context.Context, id string, c codeRow, asked bool, now time.Time) error {
 	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if err := s.takeRequest(ctx, tx, id); err != nil {
 			return err
+		}
+		if !asked {
+			// Holds the line: whoever takes it back from now on waits, and finds the code.
+			n, err := tx.Exec(ctx, `UPDATE oauth_grants SET used_at = $3 WHERE user_id = $1 AND client_id = $2`, c.UserID, c.ClientID, now.UnixMilli())
+			if err == nil && n == 0 {
+				err = errTakenBack
+			}
+			if err != nil {
+				return err
+			}
 		}
 		scopes := c.Scopes
 		old, err := db.Get[string](ctx, tx, `SELECT scopes FROM oauth_grants WHERE user_id = $1 AND client_id = $2`, c.UserID, c.ClientID)

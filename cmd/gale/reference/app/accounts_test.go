@@ -256,7 +256,7 @@ func TestAdmin(t *testing.T) {
 			if disabled != "" {
 				form.Set("disabled", disabled)
 			}
-			return ada.Post("/admin/users/"+id, form).Status(status)
+			return s.change(ada, id, form).Status(status)
 		}
 		ada.Get("/admin/users").Status(http.StatusOK).Contains("olga@example.com")
 		change(olga.ID, "operator", "", http.StatusSeeOther)
@@ -264,7 +264,7 @@ func TestAdmin(t *testing.T) {
 		plain, _ := s.key(c, "probe") // the role holds at once
 		hers := s.Stranger().Bearer(plain)
 		change(olga.ID, "owner", "", http.StatusUnprocessableEntity).Contains("<strong>olga</strong>: That role does not exist, or not any more.")
-		ada.Post("/admin/users/"+olga.ID, url.Values{"role": {"owner"}, "after": {"zoe"}}).Status(http.StatusUnprocessableEntity).
+		s.change(ada, olga.ID, url.Values{"role": {"owner"}, "after": {"zoe"}}).Status(http.StatusUnprocessableEntity).
 			Contains("<strong>olga</strong>: That role") // though she is not in that part of the list
 		for _, id := range []string{"none", "%00", "%ff"} {
 			change(id, "viewer", "", http.StatusNotFound)
@@ -282,6 +282,31 @@ func TestAdmin(t *testing.T) {
 		assert.NoError(t, err)
 		change(me.ID, "viewer", "", http.StatusConflict).Contains("The last admin must stay one.")
 		change(me.ID, "admin", "true", http.StatusConflict)
+	})
+}
+
+// What an admin sends from a page that is old does not undo what another did
+// meanwhile: eve, who was disabled, would come back as the admin she was.
+func TestAnOldPageUndoesNothing(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		admin := s.signUp("ada")
+		eve := s.user("eve", models.Admin)
+		seenOf := func(page string) string {
+			return s.match(`action="/admin/users/`+eve.ID+`"[^>]*>\s*<input[^>]*>\s*<input type="hidden" name="seen" value="([^"]*)"`, page)
+		}
+		old := seenOf(admin.Get("/admin/users").Status(http.StatusOK).Text())
+		assert.Equal(t, old, "admin")
+		s.change(admin, eve.ID, url.Values{"role": {"viewer"}, "disabled": {"true"}}).Status(http.StatusSeeOther)
+		for _, form := range []url.Values{{"role": {"admin"}, "seen": {old}}, {"role": {"operator"}, "seen": {old}}, {"role": {"viewer"}}} {
+			page := admin.Post("/admin/users/"+eve.ID, form).Status(http.StatusConflict).Contains("<strong>eve</strong>: Somebody else has changed this account").Text()
+			assert.Equal(t, seenOf(page), "viewer disabled")
+		}
+		now, err := s.store.User(t.Context(), eve.ID)
+		assert.NoError(t, err)
+		assert.Equal(t, now.Access(), "viewer disabled")
+		assert.Equal(t, len(s.records("user.changed")), 1)
+		// Nothing is lost where both want the same.
+		admin.Post("/admin/users/"+eve.ID, url.Values{"role": {"viewer"}, "disabled": {"true"}, "seen": {old}}).Status(http.StatusSeeOther)
 	})
 }
 

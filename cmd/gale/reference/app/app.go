@@ -126,7 +126,7 @@ func New(o Options) (*App, error) {
 		Addr:  func(r *http.Request) string { return middleware.ClientAddr(r.Context()).String() },
 		Ended: a.sessionEnded, Renewed: a.sessionRenewed,
 	})
-	a.keys.Rotation, a.apiKeys = store, a.newKeys()
+	a.keys.Rotation, a.keys.Standing, a.apiKeys = store, store, a.newKeys()
 	var err error
 	if a.apps, err = a.newApps(); err != nil {
 		return nil, err

@@ -121,7 +121,7 @@ func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 		{"role.removed", post(admin, "/admin/roles/boss/remove", nil)},
 		{"role.changed", post(admin, "/admin/roles/viewer", role(viewerMay))},
 		{"role.reset", post(admin, "/admin/roles/viewer/reset", nil)},
-		{"user.changed", post(admin, "/admin/users/"+u.ID, url.Values{"role": {"admin"}})},
+		{"user.changed", post(admin, "/admin/users/"+u.ID, url.Values{"role": {"admin"}, "seen": {u.Access()}})},
 		{"key.created", post(olga, "/profile/keys", wish("another"))},
 		{"key.rotated", post(olga, "/profile/keys/"+id+"/rotate", nil)},
 		{"key.revoked", post(olga, "/profile/keys/"+id+"/revoke", nil)},
@@ -285,7 +285,7 @@ func TestEventsAboutUsers(t *testing.T) {
 		for _, email := range []string{"bob@example.com", "nobody@example.com"} {
 			s.Stranger().Browser().Post("/sign-in", url.Values{"email": {email}, "password": {"wrong"}}).Status(http.StatusUnprocessableEntity)
 		}
-		admin.Post("/admin/users/"+bob.ID, url.Values{"role": {"viewer"}}).Status(http.StatusSeeOther)
+		s.give(admin, bob, "viewer").Status(http.StatusSeeOther)
 		var refused []audit.Entry
 		for _, e := range s.records("signin.password") {
 			if e.Outcome == audit.Refused {

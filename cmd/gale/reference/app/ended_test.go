@@ -20,6 +20,39 @@ func (s *site) sql(t *testing.T, statement string) {
 	assert.NoError(t, err)
 }
 
+// TestAttackMadeMeanwhile: a thief in a session who makes keys, gives them new
+// secrets and allows apps again and again, while the owner secures the account. The
+// trigger does so at the worst moment: after the session was looked at.
+func TestAttackMadeMeanwhile(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		admin := s.signUp("ada")
+		a := s.register(admin)
+		_, id := s.key(admin, "probe")
+		request := s.asked(admin, a)
+		for event, made := range map[string]func() *galetest.Response{
+			"INSERT ON api_keys":         func() *galetest.Response { return admin.Post("/profile/keys", wish("evil")) },
+			"UPDATE OF hash ON api_keys": func() *galetest.Response { return admin.Post("/profile/keys/"+id+"/rotate", nil) },
+			"INSERT ON oauth_codes":      func() *galetest.Response { return answer(admin, request, "allow") },
+		} {
+			s.sql(t, "CREATE TRIGGER meanwhile AFTER "+event+" BEGIN UPDATE users SET epoch = epoch + 1; END")
+			if r := made(); r.Raw.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%s: %d", event, r.Raw.StatusCode)
+			}
+			s.sql(t, "DROP TRIGGER meanwhile")
+		}
+		keys, err := db.All[string](t.Context(), s.db, "SELECT name FROM api_keys WHERE previous IS NULL")
+		assert.NoError(t, err)
+		assert.Equal(t, keys, []string{"probe"})
+		left, err := db.Get[int](t.Context(), s.db, "SELECT (SELECT COUNT(*) FROM oauth_codes) + (SELECT COUNT(*) FROM oauth_grants)")
+		assert.NoError(t, err)
+		assert.Equal(t, left, 0)
+		// What was undone is undone: in peace all of it works.
+		s.key(admin, "good")
+		admin.Post("/profile/keys/"+id+"/rotate", nil).Status(http.StatusOK)
+		answer(admin, request, "allow").Status(http.StatusSeeOther)
+	})
+}
+
 func changePassword(c *galetest.Client) *galetest.Response {
 	return c.Post("/profile/password", url.Values{"old": {password}, "password": {newPassword}}).Status(http.StatusSeeOther)
 }

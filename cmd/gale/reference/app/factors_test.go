@@ -19,6 +19,7 @@ import (
 	"github.com/galeweb/gale/auth/audit"
 	"github.com/galeweb/gale/auth/passkey"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/galetest"
 )
@@ -102,6 +103,21 @@ func TestSecondFactor(t *testing.T) {
 		c.Post("/profile/browsers/forget", nil).Status(http.StatusSeeOther)
 		s.clock.Advance(time.Minute)
 		second(thief, app.code()).Status(http.StatusSeeOther).HasHeader("Location", "/sign-in")
+	})
+}
+
+// Who has an address that authenticator apps cannot show has a second factor too.
+func TestAnAppForAnyAddress(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		c := s.signUp("ada")
+		ada, err := s.store.UserByEmail(t.Context(), "ada@example.com")
+		assert.NoError(t, err)
+		for _, email := range []string{"a:b@example.com", strings.Repeat("a", 60) + "@" + strings.Repeat("b", 60) + ".example.com", "a\u202eb@example.com"} {
+			_, err = s.store.UpdateUser(t.Context(), ada.ID, func(u *models.User) error { u.Email = email; return nil })
+			assert.NoError(t, err)
+			page := c.Post("/profile/apps", url.Values{"name": {"phone"}}).Status(http.StatusOK).Contains("<svg").Text()
+			c.Post(confirmAt.FindString(page), url.Values{"code": {"000"}}).Status(http.StatusUnprocessableEntity).Contains("<svg")
+		}
 	})
 }
 

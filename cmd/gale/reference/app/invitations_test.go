@@ -96,10 +96,23 @@ func TestInvitationsEnd(t *testing.T) {
 		for _, path := range []string{"/sign-up/confirm", "/reset/confirm", "/proof"} {
 			s.Stranger().Browser().Get(path + "?token=" + token).Status(http.StatusNotFound)
 		}
-		admin.Post("/admin/users/"+eve.ID, url.Values{"role": {"viewer"}}).Status(http.StatusSeeOther)
+		s.give(admin, eve, "viewer").Status(http.StatusSeeOther)
 		accept(s.Stranger().Browser(), token, "mallory").Status(http.StatusNotFound)
 		evil.Get("/admin/users/invitations").Status(http.StatusForbidden)
 		invite(evil, "mallory@example.com", "admin").Status(http.StatusForbidden)
+
+		// The sender's role can lose the right, as well as the sender the role.
+		admin.Post("/admin/roles", url.Values{"name": {"manager"}, "permissions": {"packets.read", "users.manage"}}).Status(http.StatusSeeOther)
+		s.give(admin, eve, "manager").Status(http.StatusSeeOther)
+		evil = s.signIn("eve")
+		invite(evil, "mallory@example.com", "admin").Status(http.StatusSeeOther)
+		m, err := s.outbox.Wait(t.Context(), func(m mail.Message) bool { return m.IsTo("mallory@example.com") && !strings.Contains(m.Text, token) })
+		assert.NoError(t, err)
+		token = linkInMail.FindStringSubmatch(m.Text)[2]
+		admin.Post("/admin/roles/manager", role("packets.read users.manage", "packets.read")).Status(http.StatusSeeOther)
+		accept(s.Stranger().Browser(), token, "mallory").Status(http.StatusNotFound)
+		admin.Post("/admin/roles/manager", role("packets.read", "packets.read", "users.manage")).Status(http.StatusSeeOther)
+		accept(s.Stranger().Browser(), token, "mallory").Status(http.StatusSeeOther) // given back
 
 		// Who has an account by another way needs no invitation, and gets none of its rights.
 		invite(admin, "dan@example.com", "operator").Status(http.StatusSeeOther)

@@ -136,7 +136,7 @@ func TestNoticesOfKeysAndRoles(t *testing.T) {
 		}
 		bob := s.user("bob", models.Viewer)
 		change := func(role, disabled string) {
-			admin.Post("/admin/users/"+bob.ID, url.Values{"role": {role}, "disabled": {disabled}}).Status(http.StatusSeeOther)
+			s.change(admin, bob.ID, url.Values{"role": {role}, "disabled": {disabled}}).Status(http.StatusSeeOther)
 		}
 		notices := func() (n int, all string) {
 			for _, m := range s.outbox.Messages() {
@@ -225,7 +225,7 @@ func TestExportAndDeletion(t *testing.T) {
 		s.Stranger().Browser().Post("/sign-in", url.Values{"email": {"bob@example.com"}, "password": {"wrong"}})
 		bob, err := s.store.UserByEmail(t.Context(), "bob@example.com")
 		assert.NoError(t, err)
-		s.signIn("ada").Post("/admin/users/"+bob.ID, url.Values{"role": {"operator"}}).Status(http.StatusSeeOther)
+		s.give(s.signIn("ada"), bob, "operator").Status(http.StatusSeeOther)
 
 		r := c.Get("/profile/export").Status(http.StatusOK).HasHeader("Content-Type", "application/json").HasHeader("Cache-Control", "no-store")
 		var out struct {

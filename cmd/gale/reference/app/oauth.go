@@ -44,7 +44,7 @@ func (a *App) api() string { return a.oauthOrigin() + "/api/v1" }
 func (a *App) newApps() (*services.Apps, error) {
 	apps := &services.Apps{
 		Store: galeoidc.NewStore(a.o.DB), Accounts: a.accounts, Issuer: a.oauthOrigin() + oauthPath,
-		Ended: a.KeyRevoked, Stopped: a.appStopped, Audit: a.audit, May: a.may,
+		Ended: a.KeyRevoked, Stopped: a.appStopped, Standing: a.store, Audit: a.audit, May: a.may,
 	}
 	var err error
 	apps.Server, err = galeoidc.New(galeoidc.Options{

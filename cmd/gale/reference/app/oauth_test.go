@@ -208,7 +208,7 @@ func TestOAuthEndsWithSessions(t *testing.T) {
 		ada := s.signIn("ada")
 		a := s.register(ada)
 		change := func(user models.User, form url.Values) {
-			ada.Post("/admin/users/"+user.ID, form).Status(http.StatusSeeOther)
+			s.change(ada, user.ID, form).Status(http.StatusSeeOther)
 		}
 		for name, end := range map[string]func(c *galetest.Client, u models.User){
 			"disabled": func(_ *galetest.Client, u models.User) {

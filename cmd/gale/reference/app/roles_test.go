@@ -32,7 +32,15 @@ const (
 // give gives a user a role, as an admin does.
 func (s *site) give(admin *galetest.Client, u models.User, role string) *galetest.Response {
 	s.t.Helper()
-	return admin.Post("/admin/users/"+u.ID, url.Values{"role": {role}})
+	return s.change(admin, u.ID, url.Values{"role": {role}})
+}
+
+// change sends the form for a user's role and access, as the page has it now.
+func (s *site) change(admin *galetest.Client, id string, form url.Values) *galetest.Response {
+	s.t.Helper()
+	u, _ := s.store.User(s.t.Context(), id) // or nobody, whom no page has
+	form.Set("seen", u.Access())
+	return admin.Post("/admin/users/"+id, form)
 }
 
 func TestAChangedRoleCountsAtOnce(t *testing.T) {
@@ -190,7 +198,7 @@ func TestNobodyLocksEverybodyOut(t *testing.T) {
 		admin.Post("/admin/roles", url.Values{"name": {"boss"}, "permissions": {"users.manage"}}).Status(http.StatusSeeOther)
 		locked(admin.Post("/admin/roles/admin", role(adminMay, "packets.read"))) // nobody is a boss
 		s.give(admin, bob, "boss").Status(http.StatusSeeOther)
-		admin.Post("/admin/users/"+bob.ID, url.Values{"role": {"boss"}, "disabled": {"true"}}).Status(http.StatusSeeOther)
+		s.change(admin, bob.ID, url.Values{"role": {"boss"}, "disabled": {"true"}}).Status(http.StatusSeeOther)
 		locked(admin.Post("/admin/roles/admin", role(adminMay, "packets.read"))) // nobody who can come in
 		s.give(admin, bob, "boss").Status(http.StatusSeeOther)
 		admin.Post("/admin/roles/admin", role(adminMay, "packets.read")).Status(http.StatusSeeOther)
@@ -201,7 +209,7 @@ func TestNobodyLocksEverybodyOut(t *testing.T) {
 		locked(boss.Post("/admin/roles/boss", role("users.manage")))
 		locked(boss.Post("/admin/roles/boss/remove", nil))
 		for _, form := range []url.Values{{"role": {"viewer"}}, {"role": {"boss"}, "disabled": {"true"}}} {
-			boss.Post("/admin/users/"+bob.ID, form).Status(http.StatusConflict)
+			s.change(boss, bob.ID, form).Status(http.StatusConflict)
 		}
 		boss.Post("/profile/delete", url.Values{"name": {"bob"}, "password": {password}}).Status(http.StatusConflict)
 		boss.Post("/admin/roles/admin/reset", nil).Status(http.StatusSeeOther)
@@ -282,7 +290,7 @@ func TestWhy(t *testing.T) {
 		why(olga, "?key="+id).Status(http.StatusOK).Contains("This key is revoked")
 		why(vera, "?key="+id).Status(http.StatusNotFound) // is not hers
 		why(olga, "?permission=ghost").Status(http.StatusNotFound)
-		admin.Post("/admin/users/"+olga.ID, url.Values{"role": {"operator"}, "disabled": {"true"}}).Status(http.StatusSeeOther)
+		s.change(admin, olga.ID, url.Values{"role": {"operator"}, "disabled": {"true"}}).Status(http.StatusSeeOther)
 		why(olga, "").Status(http.StatusOK).Contains("the user is not active")
 	})
 }
@@ -296,7 +304,7 @@ func TestRolesAndUsersAtOnce(t *testing.T) {
 		var send []func() (*http.Response, error)
 		for i := range 4 {
 			for path, form := range map[string]url.Values{
-				"/admin/users/" + bob.ID: {"role": {[]string{"viewer", "operator"}[i%2]}},
+				"/admin/users/" + bob.ID: {"role": {[]string{"viewer", "operator"}[i%2]}, "seen": {[]string{"operator", "viewer"}[i%2]}},
 				"/admin/roles":           {"name": {fmt.Sprint("role-", i)}, "permissions": {"packets.read"}},
 				"/admin/roles/viewer":    role(viewerMay, viewerMay, "packets.send"),
 			} {

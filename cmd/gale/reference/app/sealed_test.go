@@ -118,7 +118,7 @@ func TestNoAddressIsInTheDatabase(t *testing.T) {
 		// What is written down, and who has gone.
 		bob, err := s.store.UserByEmail(t.Context(), "bob@example.com")
 		assert.NoError(t, err)
-		ada.Post("/admin/users/"+bob.ID, url.Values{"role": {"operator"}}).Status(http.StatusSeeOther)
+		s.give(ada, bob, "operator").Status(http.StatusSeeOther)
 		s.key(ada, "probe")
 		dan.Post("/profile/delete", url.Values{"name": {"dan"}, "password": {"wrong"}}).Status(http.StatusUnprocessableEntity)
 		s.Stranger().Browser().Post("/sign-in", url.Values{"email": {"cay@example.com"}, "password": {"mountain violin teapot"}, "remember": {"true"}}).

@@ -93,14 +93,18 @@ func (s *site) setRole(p *person, role string) {
 	if role == "" {
 		pairs = []string{"role", "viewer", "disabled", "true"}
 	}
-	ada.post("/admin/users/"+p.id(ada), pairs...).is(http.StatusSeeOther)
+	id := p.id(ada)
+	seen := ada.get("/admin/users?after=" + url.QueryEscape(p.before())).is(http.StatusOK).find(`(?s)/admin/users/` + id + `".*?name="seen" value="([^"]+)"`)
+	ada.post("/admin/users/"+id, append(pairs, "seen", seen)...).is(http.StatusSeeOther)
 }
+
+// before sorts just before the name.
+func (p *person) before() string { return p.name[:len(p.name)-1] + "!" }
 
 // id returns the id of an account, as the admin's list shows it.
 func (p *person) id(admin *person) string {
 	p.s.t.Helper()
-	before := p.name[:len(p.name)-1] + "!" // sorts just before the name
-	return admin.get("/admin/users?after=" + url.QueryEscape(before)).is(http.StatusOK).
+	return admin.get("/admin/users?after=" + url.QueryEscape(p.before())).is(http.StatusOK).
 		find(`(?s)<td>` + p.name + `</td>.*?action="/admin/users/([^"/]+)"`)
 }
 

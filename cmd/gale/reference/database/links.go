@@ -51,13 +51,7 @@ func (s *Store) AddLinks(ctx context.Context, links ...models.Link) error {
 			}
 		}
 		for _, l := range links {
-			sealed, index, err := s.links.seal(l.Email, linkID(l.Hash))
-			if err != nil {
-				return err
-			}
-			if _, err := tx.Exec(ctx, `INSERT INTO mail_links (hash, purpose, user_id, email_clear, email, email_index, name, role, invited_by, created_at, expires_at)
-				VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9, $10)`,
-				l.Hash, l.Purpose, l.UserID, sealed, index, l.Name, l.Role, l.InvitedBy, l.CreatedAt, l.ExpiresAt); err != nil {
+			if err := s.addLink(ctx, tx, l); err != nil {
 				return err
 			}
 		}
@@ -65,8 +59,19 @@ func (s *Store) AddLinks(ctx context.Context, links ...models.Link) error {
 	})
 }
 
+func (s *Store) addLink(ctx context.Context, tx *db.Tx, l models.Link) error {
+	sealed, index, err := s.links.seal(l.Email, linkID(l.Hash))
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO mail_links (hash, purpose, user_id, email_clear, email, email_index, name, role, invited_by, created_at, expires_at)
+		VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9, $10)`,
+		l.Hash, l.Purpose, l.UserID, sealed, index, l.Name, l.Role, l.InvitedBy, l.CreatedAt, l.ExpiresAt)
+	return err
+}
+
 func forgetEmail(ctx context.Context, tx *db.Tx, userID string) error {
-	_, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE user_id = $1 AND purpose IN ($2, $3)", userID, models.NewEmailLink, models.OldEmailLink)
+	_, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE user_id = $1 AND purpose IN ($2, $3, $4)", userID, models.NewEmailLink, models.OldEmailLink, models.AllowedEmail)
 	return err
 }
 
@@ -126,19 +131,20 @@ func (s *Store) ChangeEmail(ctx context.Context, purpose models.Purpose, hash []
 			u, err = s.user(ctx, tx, l.UserID)
 			return err
 		}
-		other := models.NewEmailLink
-		if purpose == other {
-			other = models.OldEmailLink
-		}
-		waits, err := db.Get[bool](ctx, tx, "SELECT EXISTS (SELECT 1 FROM mail_links WHERE user_id = $1 AND purpose = $2)", l.UserID, other)
+		// The answer of the other end is kept: that its link is gone could also
+		// mean that it has expired.
+		done, err = db.Get[bool](ctx, tx, "SELECT EXISTS (SELECT 1 FROM mail_links WHERE user_id = $1 AND purpose = $2 AND expires_at > $3)", l.UserID, models.AllowedEmail, now)
 		if err != nil {
 			return err
 		}
-		if waits {
+		if !done {
+			l.Purpose = models.AllowedEmail
+			if err := s.addLink(ctx, tx, l); err != nil {
+				return err
+			}
 			u, err = s.user(ctx, tx, l.UserID)
 			return err
 		}
-		done = true
 		u, err = s.update(ctx, tx, l.UserID, func(u *models.User) error {
 			u.Email, u.Unproved = l.Email, false
 			return nil

@@ -156,6 +156,14 @@ func TestChangeEmailNeedsBothEnds(t *testing.T) {
 		_, _, err = answer(models.NewEmailLink, "4-new", true)
 		taken(t, err, "email")
 
+		// An end that has not answered in time has not agreed, even when both links
+		// do not end together and its own was swept away.
+		short, long := link(models.NewEmailLink, bob.ID, "late@example.com", "6-new"), link(models.OldEmailLink, bob.ID, "late@example.com", "6-old")
+		short.ExpiresAt = start.Add(-time.Minute)
+		assert.NoError(t, s.AddLinks(t.Context(), short, long))
+		assert.NoError(t, s.ForgetLinks(t.Context(), start))
+		want("y@example.com", false)(answer(models.OldEmailLink, "6-old", true))
+
 		// Both ends at once are done once, and never not at all.
 		ask("w@example.com", "5")
 		var wg sync.WaitGroup

@@ -38,5 +38,5 @@ func (s *Store) invited(ctx context.Context, tx *db.Tx, u models.User, hash []by
 		return u, err
 	}
 	u.Email, u.Role = l.Email, l.Role
-	return u, roleExists(ctx, tx, u.Role)
+	return u, stillInvited(ctx, tx, l)
 }

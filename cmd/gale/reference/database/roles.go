@@ -98,10 +98,30 @@ func adminLeft(ctx context.Context, tx *db.Tx) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(held, func(role string) bool {
-		return slices.Contains(all[role], services.MayAdmin) || slices.Contains(all[role], "*")
-	}) {
+	if !slices.ContainsFunc(held, func(role string) bool { return mayAdmin(all[role]) }) {
 		return services.ErrLastAdmin
 	}
 	return nil
+}
+
+func mayAdmin(permissions []string) bool {
+	return slices.Contains(permissions, services.MayAdmin) || slices.Contains(permissions, "*")
+}
+
+// stillInvited makes sure that an invitation is used with the rights that its
+// sender has now: a role can lose them, or go, while the mail lies in a mailbox. The
+// caller holds the lock of update.
+func stillInvited(ctx context.Context, tx *db.Tx, l models.Link) error {
+	all, err := storedRoles(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if _, ok := all[string(l.Role)]; !ok {
+		return services.ErrNoRole
+	}
+	role, err := db.Get[string](ctx, tx, "SELECT role FROM users WHERE id = $1 AND NOT disabled AND deleted_at IS NULL", l.InvitedBy)
+	if err == nil && !mayAdmin(all[role]) {
+		err = services.ErrNotFound
+	}
+	return err
 }

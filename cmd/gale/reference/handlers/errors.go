@@ -49,6 +49,10 @@ func Told(err error) error {
 		return &web.Error{Status: http.StatusBadRequest, Code: "bad_cursor", Message: "That is no place in this list.", Err: err}
 	case errors.Is(err, services.ErrForbidden), errors.Is(err, services.ErrDisabled), errors.Is(err, services.ErrSignUpClosed):
 		return &web.Error{Status: http.StatusForbidden, Err: err}
+	case errors.Is(err, services.ErrOutdated):
+		return &web.Error{Status: http.StatusUnauthorized, Code: "account_secured", Message: "Your account was secured meanwhile. Sign in again.", Err: err}
+	case errors.Is(err, services.ErrChanged):
+		return &web.Error{Status: http.StatusConflict, Code: "changed", Message: "Somebody else has changed this meanwhile.", Err: err}
 	case errors.Is(err, services.ErrLastAdmin):
 		return &web.Error{Status: http.StatusConflict, Code: "last_admin", Message: "The last admin must stay one.", Err: err}
 	case errors.Is(err, services.ErrLastFactor):

@@ -49,7 +49,7 @@ func (h *Factors) AddApp(w http.ResponseWriter, r *http.Request) error {
 	u := h.Auth.MustUser(r.Context()).User
 	form := NewForm("name", in.Name)
 	if err == nil {
-		e, failed := h.Factors.Apps.Enroll(r.Context(), u.ID, u.Email, in.Name)
+		e, failed := h.Factors.Apps.Enroll(r.Context(), u.ID, u.Label(), in.Name)
 		if failed == nil {
 			return h.showApp(w, r, http.StatusOK, appPage{NewForm(), e})
 		}
@@ -98,7 +98,7 @@ func (h *Factors) ConfirmApp(w http.ResponseWriter, r *http.Request) error {
 	if !form.Refuse(err) {
 		return err
 	}
-	e, err := h.Factors.Apps.Resume(ctx, u.ID, u.Email, id)
+	e, err := h.Factors.Apps.Resume(ctx, u.ID, u.Label(), id)
 	if errors.Is(err, totp.ErrNotFound) {
 		return h.Redirect(w, r, "apps.new")
 	}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Channel is where packets of one subject are sent and watched.
@@ -26,13 +27,15 @@ func CheckChannelName(name string) string {
 	return ""
 }
 
-// CheckTitle returns what is wrong with a title, or "".
+// CheckTitle returns what is wrong with a title, or "". It is shown to others beside
+// their own text: characters that cannot be seen are refused, such as those that
+// turn the direction of what follows.
 func CheckTitle(title string) string {
 	if n := len([]rune(title)); n == 0 || n > 100 {
 		return "must be 1 to 100 characters"
 	}
-	if strings.ContainsFunc(title, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "must be one line of text"
+	if strings.ContainsFunc(title, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "must be one line of characters that can be seen"
 	}
 	return ""
 }

@@ -11,6 +11,7 @@ const (
 	ResetLink    Purpose = "reset"
 	NewEmailLink Purpose = "email-new" // proves the address that an account is to have
 	OldEmailLink Purpose = "email-old" // has the change allowed at the address of before
+	AllowedEmail Purpose = "email-yes" // no link any more: one of these two was followed, and waits for the other
 	ProofLink    Purpose = "proof"     // proves the address that the very first account has
 	InviteLink   Purpose = "invite"    // makes an account, at the wish of an admin
 )

@@ -55,6 +55,25 @@ func (u User) Stamp() string {
 	return string(strconv.AppendInt(append(strconv.AppendInt(b[:0], changed, 10), '.'), u.Epoch, 10))
 }
 
+// Access is what admins set of a user, the role and whether the account is disabled,
+// as one value that a form brings back.
+func (u User) Access() string {
+	if u.Disabled {
+		return string(u.Role) + " disabled"
+	}
+	return string(u.Role)
+}
+
+// Label is what an authenticator app calls the account: the mail address, or the
+// handle where apps cannot show that. They take 128 characters, and what follows a
+// colon for the name.
+func (u User) Label() string {
+	if u.Email == "" || len(u.Email) > 128 || strings.ContainsFunc(u.Email, func(r rune) bool { return r == ':' || notInAddress(r) }) {
+		return u.Name
+	}
+	return u.Email
+}
+
 var userName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)
 
 // CheckRoleName returns what is wrong with the name of a role, or "".
@@ -98,8 +117,8 @@ func CheckEmail(address string) string {
 	return ""
 }
 
-// notInAddress is true for white space, control characters and what was not
-// UTF-8.
+// notInAddress is true for white space, what was not UTF-8, and what cannot be
+// seen: with it an address could pass as another, or turn the text around it.
 func notInAddress(r rune) bool {
-	return r == utf8.RuneError || unicode.IsSpace(r) || unicode.IsControl(r)
+	return r == utf8.RuneError || unicode.IsSpace(r) || !unicode.IsPrint(r)
 }

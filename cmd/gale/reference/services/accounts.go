@@ -53,6 +53,8 @@ var (
 	// somebody has changed its row in the database, or its key is gone. Until
 	// the row is put back from a backup nothing is mailed for it.
 	ErrUnreadable = errors.New("services: the mail address of the account cannot be read")
+	// ErrChanged is a change of an account that was changed since it was seen.
+	ErrChanged = errors.New("services: the account was changed meanwhile")
 	// ErrLastAdmin is a change that would leave nobody who can undo it.
 	ErrLastAdmin = errors.New("services: the last admin must stay one")
 	// ErrManyNames is one more name than a user may have in all: see [MaxNames].
@@ -262,8 +264,10 @@ func (a *Accounts) Rename(ctx context.Context, u models.User, name string) error
 }
 
 // Change sets the role of a user and whether the account is disabled, and mails
-// the user what has changed. The caller must hold [MayAdmin].
-func (a *Accounts) Change(ctx context.Context, by models.User, id string, role models.Role, disabled bool) (models.User, error) {
+// the user what has changed. Where that was not as seen, which is what
+// [models.User.Access] was, it is [ErrChanged]: an old page must not undo what
+// another admin did. The caller must hold [MayAdmin].
+func (a *Accounts) Change(ctx context.Context, by models.User, id, seen string, role models.Role, disabled bool) (models.User, error) {
 	if err := a.May.require(ctx, MayAdmin); err != nil {
 		return models.User{}, err
 	}
@@ -272,6 +276,9 @@ func (a *Accounts) Change(ctx context.Context, by models.User, id string, role m
 	u, err := a.Store.UpdateUser(recorded, id, func(u *models.User) error {
 		was = *u
 		u.Role, u.Disabled = role, disabled
+		if was.Access() != seen && was.Access() != u.Access() {
+			return ErrChanged
+		}
 		return nil
 	})
 	if errors.Is(err, ErrNoRole) {

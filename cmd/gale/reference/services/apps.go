@@ -19,10 +19,11 @@ type Apps struct {
 	Issuer   string // the address of the server
 	// Ended is told of a user whose apps have lost access, to end what they have
 	// open; Stopped that an app has, of whomever.
-	Ended   func(ctx context.Context, userID string)
-	Stopped func(ctx context.Context)
-	Audit   Recorder
-	May     Gate // for what admins do
+	Ended    func(ctx context.Context, userID string)
+	Stopped  func(ctx context.Context)
+	Standing Standing
+	Audit    Recorder
+	May      Gate // for what admins do
 }
 
 // AppScopes are what an app can be allowed: to know who the user is, and what an
@@ -43,12 +44,13 @@ func (a *Apps) Asked(ctx context.Context, u models.User, request string) (galeoi
 
 // Allow gives the app what it asks for and returns where the browser goes on.
 // An app that is new to the user, or may more than before, is told of by mail.
+// It is [ErrOutdated] for a user who is not what was read.
 func (a *Apps) Allow(ctx context.Context, u models.User, s galeoidc.Session, r galeoidc.Request) (location string, err error) {
 	before, err := a.Grant(ctx, u.ID, r.ClientID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return "", err
 	}
-	if location, err = a.Server.Approve(a.answered(ctx, u, "app.allowed", r), r.ID, s); err != nil {
+	if location, err = a.Server.Approve(a.answered(a.Standing.Unchanged(ctx, u), u, "app.allowed", r), r.ID, s); err != nil {
 		return "", gone(err)
 	}
 	more := func(scope string) bool { return !slices.Contains(before.Scopes, scope) }

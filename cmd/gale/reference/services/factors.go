@@ -235,26 +235,32 @@ func (f *Factors) Reset(ctx context.Context, by models.User, id string) (models.
 	if id == by.ID && f.Required.Of(u) {
 		return u, ErrLastFactor
 	}
+	return u, f.takeAll(ctx, by, "user.factors_reset", u, "An admin took all second factors away")
+}
+
+// takeAll removes all second factors of u; action is what the log calls it, and what
+// is told to the user.
+func (f *Factors) takeAll(ctx context.Context, by models.User, action string, u models.User, what string) error {
 	// First, so that no factor goes without a record, even when the rest fails.
-	if err := f.forget(record(ctx, f.Audit, by, "user.factors_reset", id), id); err != nil {
-		return u, err
+	if err := f.forget(record(ctx, f.Audit, by, action, u.ID), u.ID); err != nil {
+		return err
 	}
-	if err := f.Apps.RemoveAll(ctx, id); err != nil {
-		return u, err
+	if err := f.Apps.RemoveAll(ctx, u.ID); err != nil {
+		return err
 	}
-	if err := f.Codes.RemoveAll(ctx, id); err != nil {
-		return u, err
+	if err := f.Codes.RemoveAll(ctx, u.ID); err != nil {
+		return err
 	}
-	all, err := f.Passkeys.List(ctx, id)
+	all, err := f.Passkeys.List(ctx, u.ID)
 	if err != nil {
-		return u, err
+		return err
 	}
 	for _, c := range all {
-		if err := f.Passkeys.Delete(ctx, id, c.ID); err != nil && !errors.Is(err, passkey.ErrNotFound) {
-			return u, err
+		if err := f.Passkeys.Delete(ctx, u.ID, c.ID); err != nil && !errors.Is(err, passkey.ErrNotFound) {
+			return err
 		}
 	}
-	return u, f.Changed(ctx, u, "An admin took all second factors away")
+	return f.Changed(ctx, u, what)
 }
 
 // Forget ends the trust in all browsers of the user.

@@ -103,6 +103,11 @@ func (s *keys) TouchKey(_ context.Context, _ string, at, since time.Time) error 
 	return s.err
 }
 
+// standing is that of users whom nothing happens to.
+type standing struct{}
+
+func (standing) Unchanged(ctx context.Context, _ models.User) context.Context { return ctx }
+
 // channels is a ChannelStore in memory.
 type channels struct {
 	byName map[string]models.Channel

@@ -52,8 +52,9 @@ type Keys struct {
 	Store    KeyStore
 	Rotation KeyRotation
 	// Grants returns what a role may do; without it no key can be made.
-	Grants func(role string) map[string]bool
-	Audit  Recorder
+	Grants   func(role string) map[string]bool
+	Standing Standing
+	Audit    Recorder
 	// Accounts mails users that a key was made; without it nothing is mailed.
 	Accounts *Accounts
 	Now      func() time.Time
@@ -109,7 +110,7 @@ func lifeDays(life string) (days int, ok bool) {
 const overlap = 24 * time.Hour
 
 // Create makes a key for the user and returns its secret, which is shown this
-// once and never again.
+// once and never again. It is [ErrOutdated] for an owner who is not what was read.
 func (s *Keys) Create(ctx context.Context, owner models.User, wish KeyWish) (plain string, err error) {
 	var bad Invalid
 	bad.check("name", models.CheckKeyName(wish.Name))
@@ -134,7 +135,7 @@ func (s *Keys) Create(ctx context.Context, owner models.User, wish KeyWish) (pla
 		expires := now.AddDate(0, 0, days)
 		key.ExpiresAt = &expires
 	}
-	err = s.Store.CreateKey(record(ctx, s.Audit, owner, "key.created", key.ID, "name", key.Name, "scopes", key.Scopes), key, maxKeys)
+	err = s.Store.CreateKey(record(s.Standing.Unchanged(ctx, owner), s.Audit, owner, "key.created", key.ID, "name", key.Name, "scopes", key.Scopes), key, maxKeys)
 	if errors.Is(err, ErrTooManyKeys) {
 		return "", Invalid{{"name", "cannot be that of a key more: you have " + strconv.Itoa(maxKeys) + ", expired ones included; revoke one first"}}
 	}
@@ -172,14 +173,15 @@ func checkScopes(mine, scopes []string) string {
 
 // Rotate gives a key of the user a new secret, which is shown this once. The old
 // one works for 24 hours more; one from before that does not. When the key
-// expires stays as it was. ErrNotFound when there is no such key, or it has ended.
+// expires stays as it was. ErrNotFound when there is no such key, or it has ended,
+// and [ErrOutdated] as for Create.
 func (s *Keys) Rotate(ctx context.Context, owner models.User, id string) (plain string, err error) {
 	k, err := apikey.Rotate(KeyPrefix, id)
 	if err != nil { // no key has such an id
 		return "", ErrNotFound
 	}
 	now := s.Now().UTC()
-	if err := s.Rotation.RotateKey(record(ctx, s.Audit, owner, "key.rotated", id), owner.ID, id, k.Hash, now, now.Add(overlap)); err != nil {
+	if err := s.Rotation.RotateKey(record(s.Standing.Unchanged(ctx, owner), s.Audit, owner, "key.rotated", id), owner.ID, id, k.Hash, now, now.Add(overlap)); err != nil {
 		return "", err
 	}
 	s.notify(ctx, keyRotated(owner, id))

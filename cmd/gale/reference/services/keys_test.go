@@ -20,6 +20,7 @@ func TestCreateKey(t *testing.T) {
 	t.Parallel()
 	store := &keys{}
 	s := services.NewKeys(store, clock)
+	s.Standing = standing{}
 	owner := models.User{ID: "u", Role: models.Operator}
 	assert.Equal(t, len(s.Scopes(owner)), 0) // nobody has said what roles may do
 	s.Grants = func(role string) map[string]bool {

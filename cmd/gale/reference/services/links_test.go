@@ -3,6 +3,7 @@ package services_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,7 +55,13 @@ func TestResetOfAPassword(t *testing.T) {
 	wantInvalid(t, a.AskReset(t.Context(), "nobody"), "email")
 	assert.NoError(t, a.AskReset(t.Context(), "ADA@example.com"))
 	token := mailed(t, outbox, ada.Email, "Set a new password")
-	_, err := a.Reset(t.Context(), token, "ada@example.com", false)
+	// The account had moved to another mailbox before the link was stored.
+	store.list[0].Email = "moved@example.com"
+	links := slices.Clone(store.links)
+	_, err := a.Reset(t.Context(), token, "quiet otter sells maps", false)
+	assert.ErrorIs(t, err, services.ErrNotFound)
+	store.list[0].Email, store.links = ada.Email, links
+	_, err = a.Reset(t.Context(), token, "ada@example.com", false)
 	wantInvalid(t, err, "password")
 	u, err := a.Reset(t.Context(), token, "quiet otter sells maps", false)
 	assert.NoError(t, err)

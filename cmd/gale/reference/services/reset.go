@@ -89,6 +89,9 @@ func (a *Accounts) Reset(ctx context.Context, token, password string, endKeys bo
 	}
 	reset = record(reset, a.Audit, u, "password.reset", u.ID, "keys_revoked", strconv.FormatBool(endKeys))
 	u, err = a.Links.UpdateUserByLink(reset, models.ResetLink, l.Hash, a.Now().UTC(), func(u *models.User) error {
+		if u.Email != l.Email {
+			return ErrNotFound // it was mailed to where the account has moved away from
+		}
 		a.setPassword(u, hash)
 		u.Unproved = false // whose the link was has the mailbox
 		return nil

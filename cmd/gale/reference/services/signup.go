@@ -16,8 +16,8 @@ type SignUpStore interface {
 	// CreateUser stores u and returns it. With the hash of a
 	// [models.SignUpLink] or a [models.InviteLink], that is used up, u gets its
 	// address, and with an invitation its role; all links of these kinds for the
-	// address end. It is ErrNotFound when the link does not work, and [ErrNoRole]
-	// when the role is gone.
+	// address end. It is ErrNotFound when the link does not work, or whoever has
+	// invited holds [MayAdmin] no more, and [ErrNoRole] when the role is gone.
 	// Without one, u must be the very first, or it is [ErrNotFirst]. The very
 	// first becomes an admin whatever u.Role says. All of this holds when two
 	// sign up at once. A name or address that is taken is a [TakenError], and

@@ -18,7 +18,14 @@ import (
 )
 
 func main() {
-	if err := run(context.Background(), time.Now()); err != nil {
+	ctx, began := context.Background(), time.Now()
+	var err error
+	if len(os.Args) > 1 {
+		err = recoverAccount(ctx, os.Args[1:], os.Stdout)
+	} else {
+		err = run(ctx, began)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "relay:", err)
 		os.Exit(1)
 	}
@@ -29,14 +36,10 @@ func run(ctx context.Context, began time.Time) error {
 	if err != nil {
 		return err
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+	logger, err := newLogger(cfg)
+	if err != nil {
 		return err
 	}
-	logger := obs.NewLogger(os.Stderr, obs.LogOptions{JSON: cfg.Production(), Level: level})
-	// Libraries that log by themselves are heard when something has failed; the
-	// OAuth server's warns of every mistake of a client.
-	slog.SetDefault(obs.NewLogger(os.Stderr, obs.LogOptions{JSON: cfg.Production(), Level: slog.LevelError}))
 	metrics, health := obs.NewMetrics(), obs.NewHealth()
 
 	o, closeAll, err := app.Open(ctx, cfg, logger, metrics)
@@ -61,4 +64,15 @@ func run(ctx context.Context, began time.Time) error {
 		OnDrain: []func(context.Context){service.Drain},
 		Close:   []func(context.Context) error{closeAll, service.Close},
 	})
+}
+
+func newLogger(cfg config.Config) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		return nil, err
+	}
+	// Libraries that log by themselves are heard when something has failed; the
+	// OAuth server's warns of every mistake of a client.
+	slog.SetDefault(obs.NewLogger(os.Stderr, obs.LogOptions{JSON: cfg.Production(), Level: slog.LevelError}))
+	return obs.NewLogger(os.Stderr, obs.LogOptions{JSON: cfg.Production(), Level: level}), nil
 }

@@ -66,10 +66,11 @@ func (h *Users) show(w http.ResponseWriter, r *http.Request, status int, page us
 	return h.Views.Render(w, r, status, "admin/users", page)
 }
 
-// Change sets the role of a user and whether the account is disabled; one that
-// is loses its sessions.
+// Change sets the role of a user and whether the account is disabled, if that is
+// as the page showed it; one that is disabled loses its sessions.
 func (h *Users) Change(w http.ResponseWriter, r *http.Request) error {
 	in, err := web.Form[struct {
+		Seen     string `form:"seen"` // what the page showed
 		Role     string `form:"role"`
 		Disabled bool   `form:"disabled"`
 		After    string `form:"after"` // the part of the list that is shown
@@ -78,9 +79,12 @@ func (h *Users) Change(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx, id := r.Context(), r.PathValue("id")
-	user, err := h.Accounts.Change(ctx, h.Auth.MustUser(ctx).User, id, models.Role(in.Role), in.Disabled)
+	user, err := h.Accounts.Change(ctx, h.Auth.MustUser(ctx).User, id, in.Seen, models.Role(in.Role), in.Disabled)
 	if _, invalid := errors.AsType[services.Invalid](err); invalid {
 		return h.show(w, r, http.StatusUnprocessableEntity, usersPage{After: in.After, Refused: id, Problem: "That role does not exist, or not any more."})
+	}
+	if errors.Is(err, services.ErrChanged) {
+		return h.show(w, r, http.StatusConflict, usersPage{After: in.After, Refused: id, Problem: "Somebody else has changed this account meanwhile. Here it is as it is now, and nothing was saved."})
 	}
 	if errors.Is(err, services.ErrLastAdmin) {
 		return h.show(w, r, http.StatusConflict, usersPage{After: in.After, Refused: id, Problem: "The last admin must stay one."})

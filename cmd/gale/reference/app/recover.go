@@ -1,0 +1,21 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/galeweb/gale/obs"
+)
+
+// Recover takes the second factors of an account away, ends its sessions and what
+// apps may do for it, and returns a link that sets a new password. It is for the
+// command of that name, and works while another process serves: connections that
+// are open there end when that looks at their sessions again.
+func (a *App) Recover(ctx context.Context, email string) (link string, err error) {
+	ctx = obs.WithLogger(ctx, a.o.Logger)
+	u, link, err := a.factors.Recover(ctx, email)
+	if err != nil {
+		return "", err
+	}
+	return link, errors.Join(a.sessions.RevokeAll(ctx, u.ID, ""), a.apps.End(ctx, u.ID))
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var recoverLink = regexp.MustCompile(`(?m)^https?://\S+(/reset/confirm)\?token=([\w-]{43})$`)
+
+// The command works while relay serves, on the same database.
+func TestRecoverCommand(t *testing.T) {
+	t.Parallel()
+	keys, database := keysFor(t), "sqlite:"+filepath.Join(t.TempDir(), "relay.db")
+	p := start(t, database, keys)
+	header, _ := p.must(http.StatusSeeOther, http.MethodPost, "/sign-up", "application/x-www-form-urlencoded", "", "name=ada&email=ada%40example.com&password=correct+horse+battery")
+	thief := sessionCookie(header)
+	p.must(http.StatusOK, http.MethodGet, "/profile", "", thief, "")
+
+	recoverBy := func(args ...string) (out, log string, err error) {
+		cmd := command(t, keys, "RELAY_DATABASE_URL="+database)
+		cmd.Args = append(cmd.Args, args...)
+		var stdout, stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		err = cmd.Run()
+		return stdout.String(), stderr.String(), err
+	}
+	for _, bad := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"recover"}, "usage:"},
+		{[]string{"recover", "ada@example.com", "more"}, "usage:"},
+		{[]string{"serve", "ada@example.com"}, "usage:"},
+		{[]string{"recover", "nobody@example.com"}, "no account has that mail address"},
+	} {
+		if out, log, err := recoverBy(bad.args...); err == nil || out != "" || !strings.Contains(log, bad.says) {
+			t.Errorf("%v: %v, %q, %q", bad.args, err, out, log)
+		}
+	}
+	p.must(http.StatusOK, http.MethodGet, "/profile", "", thief, "")
+
+	out, log, err := recoverBy("recover", "ada@example.com")
+	link := recoverLink.FindStringSubmatch(out)
+	if err != nil || link == nil {
+		t.Fatalf("%v, %q, %q", err, out, log)
+	}
+	if strings.Contains(log, link[2]) {
+		t.Error("the log has the link")
+	}
+	p.must(http.StatusUnauthorized, http.MethodGet, "/profile", "", thief, "")
+	p.must(http.StatusSeeOther, http.MethodPost, link[1], "application/x-www-form-urlencoded", "", "token="+link[2]+"&password=quiet+otter+sells+maps")
+	p.must(http.StatusSeeOther, http.MethodPost, "/sign-in", "application/x-www-form-urlencoded", "", "email=ada%40example.com&password=quiet+otter+sells+maps")
+}
