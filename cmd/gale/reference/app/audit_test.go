@@ -109,7 +109,7 @@ func changes(s *site, admin, olga *galetest.Client, u models.User) []struct {
 		{"app.allowed", post(olga, "/consent", url.Values{"request": {yes}, "answer": {"allow"}})},
 		{"app.denied", post(olga, "/consent", url.Values{"request": {no}, "answer": {"deny"}})},
 		{"client.created", post(admin, "/admin/clients", appForm())},
-		{"client.changed", post(admin, client, url.Values{"name": {"Renamed"}, "redirects": {appRedirect}, "scopes": {"openid"}, "seen": {seen}})},
+		{"client.changed", post(admin, client, url.Values{"name": {"Renamed"}, "users": {"on"}, "refresh": {"on"}, "self": {"on"}, "redirects": {appRedirect}, "scopes": {"openid"}, "seen": {seen}})},
 		{"client.rotated", post(admin, client+"/rotate", url.Values{})},
 		{"client.disabled", post(admin, client+"/disable", nil)},
 		{"client.enabled", post(admin, "/admin/clients/"+off.id+"/enable", nil)},
