@@ -8,19 +8,20 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"time"
 
+	"github.com/galeweb/gale"
 	"github.com/galeweb/gale/auth"
 	"github.com/galeweb/gale/auth/apikey"
 	"github.com/galeweb/gale/auth/token"
 	"github.com/galeweb/gale/bench/internal/question"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/drivers/galesqlite"
-	"github.com/galeweb/gale/engine"
 	"github.com/galeweb/gale/keyring"
 	"github.com/galeweb/gale/middleware"
 	"github.com/galeweb/gale/session"
@@ -82,7 +83,10 @@ CREATE TABLE keys (id TEXT PRIMARY KEY, hash BLOB NOT NULL);`
 		return err
 	}
 	go question.Answer(os.Stdin, os.Stdout)
-	return (&engine.Server{Handler: h}).Serve(l)
+	// Run sets the garbage collector as every service of gale has it.
+	return gale.Run(ctx, h, gale.Options{
+		Listeners: []net.Listener{l}, OpsAddr: "off", Middleware: []func(http.Handler) http.Handler{}, Logger: slog.New(slog.DiscardHandler),
+	})
 }
 
 // find reads the user from the database.
