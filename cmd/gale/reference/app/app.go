@@ -109,7 +109,7 @@ func New(o Options) (*App, error) {
 	strict := a.strict()
 	a.mails = services.NewMails(o.Mail, strict)
 	a.accounts = &services.Accounts{
-		Store: store, SignUps: store, Links: store, Invites: store, Removal: store, EndKeys: store, Ways: store, Names: store,
+		Store: store, SignUps: store, Links: store, Invites: store, Removal: store, EndKeys: store, Ways: store, Names: store, Standing: store,
 		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Renames: strict, Open: o.Config.SignUp, Now: o.Now,
 		Passwords: strength.New(strength.Options{Context: []string{"relay"}, Breached: o.Breached}),
 	}

@@ -3,10 +3,12 @@ package app_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
+	"github.com/galeweb/gale/cmd/gale/reference/models"
 	"github.com/galeweb/gale/db"
 	"github.com/galeweb/gale/galetest"
 )
@@ -20,19 +22,46 @@ func (s *site) sql(t *testing.T, statement string) {
 	assert.NoError(t, err)
 }
 
-// TestAttackMadeMeanwhile: a thief in a session who makes keys, gives them new
-// secrets and allows apps again and again, while the owner secures the account. The
-// trigger does so at the worst moment: after the session was looked at.
+// TestAttackMadeMeanwhile: a thief in a session who makes ways to stay again and
+// again, while the owner secures the account. The trigger does so at the worst
+// moment: after the session was looked at.
 func TestAttackMadeMeanwhile(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {
 		admin := s.signUp("ada")
 		a := s.register(admin)
 		_, id := s.key(admin, "probe")
 		request := s.asked(admin, a)
+		passkey := func() *galetest.Response {
+			return s.finished(admin, "register", galetest.NewAuthenticator(t, public).Create(s.begun(admin, "register")))
+		}
+		authenticatorApp := func() *galetest.Response {
+			page := admin.Post("/profile/apps", url.Values{"name": {"phone"}}).Status(http.StatusOK).Text()
+			phone := &authenticator{s: s, secret: secretOf(t, grouped.FindStringSubmatch(page)[1])}
+			return admin.Post(confirmAt.FindString(page), url.Values{"code": {phone.code()}})
+		}
+		client := "/admin/clients/" + a.id
+		seen := s.match(`name="seen" value="([^"]+)"`, admin.Get(client).Text())
+		bob := s.user("bob", models.Viewer)
 		for event, made := range map[string]func() *galetest.Response{
-			"INSERT ON api_keys":         func() *galetest.Response { return admin.Post("/profile/keys", wish("evil")) },
-			"UPDATE OF hash ON api_keys": func() *galetest.Response { return admin.Post("/profile/keys/"+id+"/rotate", nil) },
-			"INSERT ON oauth_codes":      func() *galetest.Response { return answer(admin, request, "allow") },
+			"INSERT ON oauth_clients": func() *galetest.Response { return admin.Post("/admin/clients", appForm("name", "Evil")) },
+			"UPDATE OF name ON oauth_clients": func() *galetest.Response {
+				return admin.Post(client, appForm("name", "Evil", "seen", seen, "kind", ""))
+			},
+			"UPDATE OF secret_hash ON oauth_clients": func() *galetest.Response {
+				return admin.Post(client+"/rotate", url.Values{"at_once": {"true"}})
+			},
+			"INSERT ON mail_links":    func() *galetest.Response { return invite(admin, "evil@example.com", "admin") },
+			"UPDATE OF role ON users": func() *galetest.Response { return s.give(admin, bob, "admin") },
+			"INSERT ON role_permissions": func() *galetest.Response {
+				return admin.Post("/admin/roles/viewer", role(viewerMay, strings.Fields(adminMay)...))
+			},
+			"INSERT ON api_keys":                         func() *galetest.Response { return admin.Post("/profile/keys", wish("evil")) },
+			"UPDATE OF hash ON api_keys":                 func() *galetest.Response { return admin.Post("/profile/keys/"+id+"/rotate", nil) },
+			"INSERT ON oauth_codes":                      func() *galetest.Response { return answer(admin, request, "allow") },
+			"INSERT ON passkeys":                         passkey,
+			"INSERT ON oauth_links":                      func() *galetest.Response { return s.trip(admin, linkWith, "mallory") },
+			"INSERT ON recovery_codes":                   func() *galetest.Response { return admin.Post("/profile/recovery", nil) },
+			"UPDATE OF confirmed ON totp_authenticators": authenticatorApp,
 		} {
 			s.sql(t, "CREATE TRIGGER meanwhile AFTER "+event+" BEGIN UPDATE users SET epoch = epoch + 1; END")
 			if r := made(); r.Raw.StatusCode != http.StatusUnauthorized {
@@ -43,14 +72,24 @@ func TestAttackMadeMeanwhile(t *testing.T) {
 		keys, err := db.All[string](t.Context(), s.db, "SELECT name FROM api_keys WHERE previous IS NULL")
 		assert.NoError(t, err)
 		assert.Equal(t, keys, []string{"probe"})
-		left, err := db.Get[int](t.Context(), s.db, "SELECT (SELECT COUNT(*) FROM oauth_codes) + (SELECT COUNT(*) FROM oauth_grants)")
+		left, err := db.Get[int](t.Context(), s.db, `SELECT (SELECT COUNT(*) FROM oauth_codes) + (SELECT COUNT(*) FROM oauth_grants)
+			+ (SELECT COUNT(*) FROM passkeys) + (SELECT COUNT(*) FROM oauth_links) + (SELECT COUNT(*) FROM recovery_codes)
+			+ (SELECT COUNT(*) FROM totp_authenticators WHERE confirmed) + (SELECT COUNT(*) FROM mail_links)
+			+ (SELECT COUNT(*) FROM oauth_clients WHERE name = 'Evil') + (SELECT COUNT(*) FROM users WHERE name = 'bob' AND role = 'admin')
+			+ (SELECT COUNT(*) FROM role_permissions)`)
 		assert.NoError(t, err)
 		assert.Equal(t, left, 0)
 		// What was undone is undone: in peace all of it works.
 		s.key(admin, "good")
 		admin.Post("/profile/keys/"+id+"/rotate", nil).Status(http.StatusOK)
 		answer(admin, request, "allow").Status(http.StatusSeeOther)
-	})
+		invite(admin, "cay@example.com", "viewer").Status(http.StatusSeeOther)
+		s.register(admin)
+		s.links(admin, "mallory")
+		authenticatorApp().Status(http.StatusOK)
+		passkey().Status(http.StatusOK)
+		admin.Post("/profile/recovery", nil).Status(http.StatusOK)
+	}, provided)
 }
 
 func changePassword(c *galetest.Client) *galetest.Response {

@@ -26,7 +26,7 @@ func (a *App) openRoles(ctx context.Context, store *database.Store) error {
 	if err != nil {
 		return err
 	}
-	a.roles = &services.Roles{Stored: stored, Store: store, Audit: a.audit, May: a.may, Changed: a.rolesChanged}
+	a.roles = &services.Roles{Stored: stored, Store: store, Audit: a.audit, May: a.may, Standing: store, Changed: a.rolesChanged}
 	a.required = a.newRequirement()
 	a.roles.Required = a.required
 	a.keys.Grants, a.keys.Audit = stored.PermissionsOf, a.audit
@@ -105,8 +105,8 @@ func (a *App) appRefused(ctx context.Context, r galeoidc.Refusal) {
 	a.writeDown(ctx, audit.Record{Action: "client.refused", Target: r.ClientID, Outcome: audit.Refused, Detail: detail})
 }
 
-// recordedPasskeys has a new passkey written down with it: the ceremony stores it
-// before the page hears of it.
+// recordedPasskeys has a new passkey written down with it, and undone where the
+// account was secured meanwhile: the ceremony stores it before the page hears of it.
 type recordedPasskeys struct {
 	passkey.Store
 	a *App
@@ -115,7 +115,7 @@ type recordedPasskeys struct {
 // Create implements [passkey.Store].
 func (s recordedPasskeys) Create(ctx context.Context, c passkey.Credential) error {
 	u, _ := s.a.auth.User(ctx)
-	return s.Store.Create(s.a.audit.With(ctx, audit.Record{
+	return s.Store.Create(s.a.audit.With(s.a.store.Unchanged(ctx, u.User), audit.Record{
 		Actor: audit.Actor{ID: c.UserID, Name: u.Name}, Action: "passkey.added", Target: c.ID, Outcome: audit.OK,
 	}), c)
 }

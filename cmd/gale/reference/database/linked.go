@@ -82,7 +82,13 @@ func (l *LinkedAccounts) Find(ctx context.Context, issuer, subject string) (oaut
 
 // Add implements [oauth.Links].
 func (l *LinkedAccounts) Add(ctx context.Context, r oauth.Record) error {
-	return l.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { return l.AddTx(ctx, tx, r) })
+	return l.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		// Locks, as in CreateLinkedUser, which may link the same account at once.
+		if _, err := next(ctx, tx, "users", 0); err != nil {
+			return err
+		}
+		return l.AddTx(ctx, tx, r)
+	})
 }
 
 // AddTx is Add in a transaction.

@@ -73,6 +73,9 @@ type Accounts struct {
 	EndKeys KeyEnder
 	Ways    WayStore
 	Names   NameStore
+	// Standing has the changes of who is signed in undone where the account was
+	// secured meanwhile.
+	Standing Standing
 
 	Hasher    *auth.Hasher
 	Passwords *strength.Checker // which passwords may be chosen
@@ -266,15 +269,25 @@ func (a *Accounts) Rename(ctx context.Context, u models.User, name string) error
 // Change sets the role of a user and whether the account is disabled, and mails
 // the user what has changed. Where that was not as seen, which is what
 // [models.User.Access] was, it is [ErrChanged]: an old page must not undo what
-// another admin did. The caller must hold [MayAdmin].
+// another admin did, and [ErrOutdated] for an admin who is not what was read. The
+// caller must hold [MayAdmin].
 func (a *Accounts) Change(ctx context.Context, by models.User, id, seen string, role models.Role, disabled bool) (models.User, error) {
 	if err := a.May.require(ctx, MayAdmin); err != nil {
 		return models.User{}, err
 	}
 	var was models.User
-	recorded := record(ctx, a.Audit, by, "user.changed", id, "role", string(role), "disabled", strconv.FormatBool(disabled))
+	changing := ctx
+	if id != by.ID {
+		changing = a.Standing.Unchanged(ctx, by)
+	}
+	recorded := record(changing, a.Audit, by, "user.changed", id, "role", string(role), "disabled", strconv.FormatBool(disabled))
 	u, err := a.Store.UpdateUser(recorded, id, func(u *models.User) error {
 		was = *u
+		// Admins may disable themselves, which Unchanged would take for the work of
+		// somebody else; but who was disabled meanwhile may not undo that.
+		if id == by.ID && (was.Disabled || was.Stamp() != by.Stamp()) {
+			return ErrOutdated
+		}
 		u.Role, u.Disabled = role, disabled
 		if was.Access() != seen && was.Access() != u.Access() {
 			return ErrChanged

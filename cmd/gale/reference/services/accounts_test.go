@@ -41,7 +41,7 @@ func newAccounts(t *testing.T, store *users) (*services.Accounts, *galetest.Outb
 		<-done
 	})
 	return &services.Accounts{
-		Store: store, SignUps: store, Links: store, Removal: store, Invites: store, Hasher: auth.NewHasher(cheap), Passwords: strength.New(strength.Options{}),
+		Store: store, SignUps: store, Links: store, Removal: store, Invites: store, Standing: standing{}, Hasher: auth.NewHasher(cheap), Passwords: strength.New(strength.Options{}),
 		Throttle: auth.NewThrottle(auth.ThrottleOptions{}), Confirm: auth.NewThrottle(auth.ThrottleOptions{Name: "confirm"}),
 		Mails: mails, Renames: ratelimit.New(ratelimit.Options{}), Open: true, Now: clock, May: func(context.Context, string) error { return nil },
 		Address: func(p models.Purpose, token string) string {

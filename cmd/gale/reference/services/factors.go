@@ -137,10 +137,11 @@ func malformed(err error) error {
 }
 
 // ConfirmApp makes an app count with its first code. The codes are recovery
-// codes to be shown this once, for who has none yet.
+// codes to be shown this once, for who has none yet. It is [ErrOutdated] for a user
+// who is not what was read, as by NewCodes.
 func (f *Factors) ConfirmApp(ctx context.Context, u models.User, at auth.Attempt, id, code string) (codes []string, err error) {
 	ok, err := f.Throttle.Check(ctx, at, func(ctx context.Context) (bool, error) {
-		return f.Apps.Confirm(record(ctx, f.Audit, u, "totp.added", id), u.ID, id, code)
+		return f.Apps.Confirm(record(f.Accounts.Standing.Unchanged(ctx, u), f.Audit, u, "totp.added", id), u.ID, id, code)
 	})
 	switch {
 	case errors.Is(err, totp.ErrNotFound):
@@ -177,12 +178,17 @@ func (f *Factors) added(ctx context.Context, u models.User, what string) (codes 
 	if needs, err := f.needsCodes(ctx, u); err != nil || !needs {
 		return nil, err
 	}
-	return f.Codes.Regenerate(record(ctx, f.Audit, u, "recovery.renewed", u.ID), u.ID)
+	u.Epoch++ // by Changed
+	return f.regenerate(ctx, u)
+}
+
+func (f *Factors) regenerate(ctx context.Context, u models.User) ([]string, error) {
+	return f.Codes.Regenerate(record(f.Accounts.Standing.Unchanged(ctx, u), f.Audit, u, "recovery.renewed", u.ID), u.ID)
 }
 
 // NewCodes makes new recovery codes and ends all old ones.
 func (f *Factors) NewCodes(ctx context.Context, u models.User) ([]string, error) {
-	codes, err := f.Codes.Regenerate(record(ctx, f.Audit, u, "recovery.renewed", u.ID), u.ID)
+	codes, err := f.regenerate(ctx, u)
 	if err == nil {
 		f.Accounts.notify(ctx, factorsChanged(u, "New recovery codes were made"))
 	}

@@ -30,7 +30,8 @@ const maxInvitations = 500
 // Invite mails a link with which the owner of the address makes an account that
 // has the role, also where visitors may make none. Another invitation of the
 // address ends. The caller must hold [MayAdmin], and sees all addresses anyway: so
-// one that has an account is told.
+// one that has an account is told. It is [ErrOutdated] for an admin who is not what
+// was read.
 func (a *Accounts) Invite(ctx context.Context, by models.User, email string, role models.Role) error {
 	if err := a.May.require(ctx, MayAdmin); err != nil {
 		return err
@@ -51,7 +52,7 @@ func (a *Accounts) Invite(ctx context.Context, by models.User, email string, rol
 		return err
 	}
 	l, token := a.newLink(models.Link{Purpose: models.InviteLink, Email: email, Role: role, InvitedBy: by.ID}, inviteAge)
-	err := a.Links.AddLinks(record(ctx, a.Audit, by, "user.invited", inviteID(l.Hash), "role", string(role)), l)
+	err := a.Links.AddLinks(record(a.Standing.Unchanged(ctx, by), a.Audit, by, "user.invited", inviteID(l.Hash), "role", string(role)), l)
 	if errors.Is(err, ErrNoRole) {
 		return Invalid{{"role", "does not exist, or not any more"}}
 	}

@@ -166,10 +166,10 @@ func (p *Providers) Join(ctx context.Context, id oauth.Identity, token, name str
 
 // Link links what came back to u, who has begun the trip, and mails u when it is
 // new; label is what people call the provider. [oauth.ErrOtherUser] is an account
-// there that is another's here.
+// there that is another's here, and [ErrOutdated] a user who is not what was read.
 func (p *Providers) Link(ctx context.Context, u models.User, res oauth.Result, label string) (added bool, err error) {
 	links := recordedLinks{p.Links, &added, func(ctx context.Context) context.Context {
-		return record(ctx, p.Accounts.Audit, u, "oauth.linked", res.Identity.Provider)
+		return record(p.Accounts.Standing.Unchanged(ctx, u), p.Accounts.Audit, u, "oauth.linked", res.Identity.Provider)
 	}}
 	if _, err := oauth.Resolve(ctx, links, res, p.Accounts.Now()); err != nil || !added {
 		return false, err

@@ -88,8 +88,13 @@ func (a *Apps) Register(ctx context.Context, admin models.User, w AppWish) (gale
 	return c, secret, err
 }
 
-// recorded has what an admin does to an app written down.
+// recorded has what an admin does to an app written down, and undone, with
+// [ErrOutdated], for an admin who is not what was read.
 func (a *Apps) recorded(ctx context.Context, admin models.User, action string, c galeoidc.Client, detail ...string) context.Context {
+	return a.noted(a.Standing.Unchanged(ctx, admin), admin, action, c, detail...)
+}
+
+func (a *Apps) noted(ctx context.Context, admin models.User, action string, c galeoidc.Client, detail ...string) context.Context {
 	if action == "client.created" || action == "client.changed" {
 		detail = append(detail, "redirects", strings.Join(c.RedirectURIs, " "), "scopes", strings.Join(c.Scopes, " "), "grants", strings.Join(c.GrantTypes, " "))
 	}
@@ -249,7 +254,7 @@ func (a *Apps) DisableOwn(ctx context.Context, u models.User) error {
 		if !self(c) || !c.Disabled.IsZero() {
 			continue
 		}
-		if err := a.Store.DisableClient(a.recorded(ctx, u, "client.disabled", c), c.ID); err != nil && !errors.Is(err, galeoidc.ErrNoClient) {
+		if err := a.Store.DisableClient(a.noted(ctx, u, "client.disabled", c), c.ID); err != nil && !errors.Is(err, galeoidc.ErrNoClient) {
 			return err
 		}
 	}

@@ -64,6 +64,9 @@ type Roles struct {
 	Store  RoleStore
 	Audit  Recorder
 	May    Gate
+	// Standing has what an admin allows a role undone where the account of the admin
+	// was secured meanwhile.
+	Standing Standing
 	// Required is who must use a second factor.
 	Required Requirement
 	// Changed is told when other users than before must.
@@ -186,7 +189,7 @@ func (s *Roles) checkPermissions(permissions []string) string {
 // written down. The record comes last, as with every change: it takes the lock
 // that all wait for.
 func (s *Roles) change(ctx context.Context, by models.User, action, role string, permissions []string) context.Context {
-	return record(s.Store.Guard(ctx, ""), s.Audit, by, action, role, "permissions", strings.Join(permissions, " "))
+	return record(s.Store.Guard(s.Standing.Unchanged(ctx, by), ""), s.Audit, by, action, role, "permissions", strings.Join(permissions, " "))
 }
 
 // Recorder has records stored with the next change of the database, or neither;
