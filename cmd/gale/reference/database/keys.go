@@ -82,12 +82,19 @@ func (s *Store) RevokeKeys(ctx context.Context, userID string, at time.Time) con
 
 // RotateKey implements [services.KeyRotation].
 func (s *Store) RotateKey(ctx context.Context, userID, id string, hash []byte, at, until time.Time) error {
-	n, err := s.db.Exec(ctx, `UPDATE api_keys SET previous = hash, previous_until = $4, hash = $3
-		WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $5)`, userID, id, hash, until, at)
-	if err == nil && n == 0 {
-		return services.ErrNotFound
-	}
-	return err
+	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		// Locks, as in update, which ends keys after that: a thief's rotations in the
+		// other order would have the owner's reset fail as a deadlock.
+		if _, err := next(ctx, tx, "users", 0); err != nil {
+			return err
+		}
+		n, err := tx.Exec(ctx, `UPDATE api_keys SET previous = hash, previous_until = $4, hash = $3
+			WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $5)`, userID, id, hash, until, at)
+		if err == nil && n == 0 {
+			return services.ErrNotFound
+		}
+		return err
+	})
 }
 
 // TouchKey implements [services.KeyStore].

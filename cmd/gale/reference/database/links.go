@@ -35,6 +35,10 @@ func linkID(hash []byte) string { return hex.EncodeToString(hash) }
 // AddLinks implements [services.LinkStore].
 func (s *Store) AddLinks(ctx context.Context, links ...models.Link) error {
 	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		// Locks, as in update, which ends links after that.
+		if _, err := next(ctx, tx, "users", 0); err != nil {
+			return err
+		}
 		for _, l := range links {
 			if _, err := tx.Exec(ctx, "DELETE FROM mail_links WHERE expires_at <= $1", l.CreatedAt); err != nil {
 				return err
@@ -103,6 +107,11 @@ func (s *Store) ForgetLinks(ctx context.Context, now time.Time) error {
 func (s *Store) UpdateUserByLink(ctx context.Context, purpose models.Purpose, hash []byte, now time.Time, change func(*models.User) error) (models.User, error) {
 	var u models.User
 	err := s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		// Locks, as in update: of two links of a user at once, each would else wait
+		// for the other to end it.
+		if _, err := next(ctx, tx, "users", 0); err != nil {
+			return err
+		}
 		l, err := s.spend(ctx, tx, purpose, hash, now)
 		if err != nil {
 			return err
