@@ -295,7 +295,7 @@ func TestOwnAppsOfTheDisabled(t *testing.T) {
 		a, asks := s.register(s.signIn("bob")), s.register(ada, "users", "", "refresh", "", "self", "", "asks", "on")
 		got := s.given(s.own(a))
 		assert.True(t, s.active(asks, got.Access), "the token is not active")
-		ada.Post("/admin/users/"+bob.ID, url.Values{"role": {"admin"}, "disabled": {"true"}}).Status(http.StatusSeeOther)
+		s.change(ada, bob.ID, url.Values{"role": {"admin"}, "disabled": {"true"}}).Status(http.StatusSeeOther)
 		assert.True(t, !s.active(asks, got.Access) && !s.active(a, got.Access), "the token is active")
 		assert.Equal(t, s.reads(got.Access), http.StatusUnauthorized)
 		s.refused(s.own(a), http.StatusBadRequest, "unauthorized_client")

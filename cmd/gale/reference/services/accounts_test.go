@@ -263,6 +263,10 @@ func TestRenameAndChange(t *testing.T) {
 	assert.Equal(t, got, store.list[0])
 	assert.Equal(t, got.Role, models.Operator)
 	assert.Equal(t, got.Disabled, true)
+	// Nor does a request of before undo it.
+	_, err = a.Change(t.Context(), ada, ada.ID, got.Access(), models.Admin, false)
+	assert.ErrorIs(t, err, services.ErrOutdated)
+	assert.Equal(t, got, store.list[0])
 }
 
 // Whatever a route lets through, the services ask again; one that nobody has
