@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/galeweb/gale/auth/oauth"
 	"github.com/galeweb/gale/cmd/gale/reference/database"
 	"github.com/galeweb/gale/cmd/gale/reference/internal/assert"
 	"github.com/galeweb/gale/cmd/gale/reference/models"
@@ -32,6 +33,9 @@ func TestNoDeadlock(t *testing.T) {
 		return is || err != nil
 	}
 	reset := func(u *models.User) error { at := start; u.PasswordChangedAt = &at; return nil }
+	work := func(user string) oauth.Record {
+		return oauth.NewRecord(user, oauth.Identity{Provider: "work", Issuer: "https://work.example", Subject: "1"}, start)
+	}
 	update := func(u models.User, inMidst func()) error {
 		_, err := s.UpdateUser(ctx, u.ID, func(u *models.User) error { inMidst(); return reset(u) })
 		return err
@@ -70,6 +74,18 @@ func TestNoDeadlock(t *testing.T) {
 				return s.AddLinks(s.Unchanged(ctx, u), l)
 			},
 			services.ErrOutdated,
+		},
+		{
+			"a linked account and a sign-up by it",
+			func(u models.User, inMidst func()) error {
+				midst := db.Also(ctx, func(context.Context, *db.Tx) error { inMidst(); return nil }, nil)
+				return s.LinkedAccounts().Add(s.Unchanged(midst, u), work(u.ID))
+			},
+			func(models.User) error {
+				_, err := s.CreateLinkedUser(ctx, models.User{ID: "late", Name: "late", Email: "late@example.com", Role: models.Viewer, CreatedAt: start}, work("late"), false, nil)
+				return err
+			},
+			oauth.ErrLinked,
 		},
 	} {
 		u := newUser(t, s, fmt.Sprint("u", i))
