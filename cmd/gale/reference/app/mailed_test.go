@@ -325,7 +325,7 @@ func TestOutbox(t *testing.T) {
 		for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"} {
 			s.refusesOutbox(s.outboxAt("localhost", name, "192.0.2.7"))
 		}
-		for _, wrong := range []string{"?token=", "?token=x", "?token=" + strings.Repeat("A", 26)} {
+		for _, wrong := range []string{"?key=", "?key=x", "?key=" + strings.Repeat("A", 26)} {
 			s.refusesOutbox(s.Stranger().Browser().Get("/dev/outbox" + wrong))
 		}
 		s.Stranger().Browser().Get(s.outboxInLog()).Status(http.StatusOK).Contains("/sign-up/confirm?token=").HasHeader("Referrer-Policy", "no-referrer")
@@ -366,13 +366,13 @@ func (s *site) outboxAt(host string, fields ...string) *galetest.Response {
 
 func (s *site) refusesOutbox(r *galetest.Response) {
 	s.t.Helper()
-	if page := r.Status(http.StatusForbidden).Contains("localhost").Text(); strings.Contains(page, "?token=") || strings.Contains(page, "bob") {
+	if page := r.Status(http.StatusForbidden).Contains("localhost").Text(); strings.Contains(page, "?token=") || strings.Contains(page, "?key=") || strings.Contains(page, "bob") {
 		s.t.Errorf("the page has the mails: %s", page)
 	}
 }
 
 // outboxInLog is the page of mails as the log has it.
-func (s *site) outboxInLog() string { return s.match(`(/dev/outbox\?token=\w+)`, s.log.Text()) }
+func (s *site) outboxInLog() string { return s.match(`(/dev/outbox\?key=\w+)`, s.log.Text()) }
 
 func TestNoOutboxInProduction(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {

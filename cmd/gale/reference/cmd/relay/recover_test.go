@@ -15,7 +15,7 @@ func TestRecoverCommand(t *testing.T) {
 	t.Parallel()
 	keys, database := keysFor(t), "sqlite:"+filepath.Join(t.TempDir(), "relay.db")
 	p := start(t, database, keys)
-	header, _ := p.must(http.StatusSeeOther, http.MethodPost, "/sign-up", "application/x-www-form-urlencoded", "", "name=ada&email=ada%40example.com&password=correct+horse+battery")
+	header := p.first()
 	thief := sessionCookie(header)
 	p.must(http.StatusOK, http.MethodGet, "/profile", "", thief, "")
 
