@@ -3,7 +3,9 @@ package app_test
 import (
 	"encoding/base32"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -315,7 +317,7 @@ func TestOutbox(t *testing.T) {
 		s.outboxAt("localhost").Status(http.StatusOK).Contains("No mail yet")
 		s.signUp("bob")
 		for _, host := range []string{"localhost:8080", "LocalHost", "relay.localhost", "127.0.0.1:8080", "[::1]:8080"} {
-			s.outboxAt(host).Status(http.StatusOK).Contains(`<a href="` + public + "/sign-up/confirm?token=")
+			s.outboxAt(host).Status(http.StatusOK).Contains(`<a href="http://127.0.0.1:8080/sign-up/confirm?token=`)
 		}
 		// A page of others whose name leads here now, and whatever comes by a
 		// proxy or a tunnel.
@@ -329,6 +331,34 @@ func TestOutbox(t *testing.T) {
 			s.refusesOutbox(s.Stranger().Browser().Get("/dev/outbox" + wrong))
 		}
 		s.Stranger().Browser().Get(s.outboxInLog()).Status(http.StatusOK).Contains("/sign-up/confirm?token=").HasHeader("Referrer-Policy", "no-referrer")
+	}, local)
+}
+
+// nginx by default gives what is behind it the name of that, and nothing that tells
+// of itself but the version of HTTP.
+func TestOutboxBehindNginx(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		for minor, want := range []int{http.StatusForbidden, http.StatusOK} {
+			r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080/dev/outbox", nil)
+			r.Proto, r.ProtoMinor = fmt.Sprint("HTTP/1.", minor), minor
+			w := httptest.NewRecorder()
+			s.handler.ServeHTTP(w, r)
+			assert.Equal(t, w.Code, want)
+		}
+	}, local)
+}
+
+// Where people reach relay elsewhere, by a proxy that tells nothing of itself or a
+// tunnel, being asked for by this machine's name proves nothing.
+func TestOutboxElsewhere(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.Stranger().Browser().Post("/sign-up", url.Values{"name": {"eve"}, "email": {"eve@example.com"}, "password": {password}}).Status(http.StatusUnprocessableEntity)
+		s.signUp("ada")
+		s.signUp("bob")
+		for _, host := range []string{"localhost", "127.0.0.1:8080"} {
+			s.refusesOutbox(s.outboxAt(host))
+		}
+		s.Stranger().Browser().Get(s.outboxInLog()).Status(http.StatusOK).Contains("/sign-up/confirm?token=")
 	})
 }
 

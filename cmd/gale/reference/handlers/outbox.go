@@ -29,6 +29,9 @@ func (h *Outbox) mayShow(r *http.Request) bool {
 	if subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("key")), []byte(h.Key)) == 1 {
 		return true
 	}
+	if !r.ProtoAtLeast(1, 1) { // of nginx, which by default sends nothing else that tells
+		return false
+	}
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} { // of a proxy, or a tunnel
 		if r.Header.Get(name) != "" {
 			return false
