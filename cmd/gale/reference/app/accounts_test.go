@@ -350,7 +350,7 @@ func TestTwoSignUpAtOnceOneIsAdmin(t *testing.T) {
 			}
 		}
 		assert.Equal(t, []int{len(users), admins}, []int{4, 1})
-	})
+	}, local)
 }
 
 func TestSignUpClosed(t *testing.T) {

@@ -2,9 +2,11 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -62,18 +64,20 @@ func (a *App) outbox() *mail.Memory {
 	return nil
 }
 
-// outboxPage shows them to who is at this machine, or has the token that the log
-// has: the links in them open every account.
+// outboxPage shows them to who is at this machine, or has the key that the log
+// has: the links in them open every account. It is not called a token, which the
+// log would mask.
 func (a *App) outboxPage() *handlers.Outbox {
 	mails := a.outbox()
 	if mails == nil {
 		return &handlers.Outbox{}
 	}
-	o := a.o.Config
-	h := &handlers.Outbox{Mails: mails, Token: rand.Text(), Local: func(host string) bool { return !o.Exposed() && config.LocalHost(host) }}
-	if u, err := url.Parse(o.Public()); o.Exposed() || err != nil || !config.LocalHost(u.Hostname()) {
-		a.o.Logger.Warn("mails are shown at this address, which is secret, since others may reach this relay, which runs for development", "url", o.Public()+a.outboxPath()+"?token="+h.Token)
+	exposed, level := a.o.Config.Exposed(), slog.LevelInfo
+	if exposed {
+		level = slog.LevelWarn
 	}
+	h := &handlers.Outbox{Mails: mails, Key: rand.Text(), Local: func(host string) bool { return !exposed && config.LocalHost(host) }}
+	a.o.Logger.Log(context.Background(), level, "mails are not sent but shown at this address, which is secret", "url", a.o.Config.Public()+a.outboxPath()+"?key="+h.Key)
 	return h
 }
 

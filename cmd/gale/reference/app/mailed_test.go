@@ -3,7 +3,9 @@ package app_test
 import (
 	"encoding/base32"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -315,7 +317,7 @@ func TestOutbox(t *testing.T) {
 		s.outboxAt("localhost").Status(http.StatusOK).Contains("No mail yet")
 		s.signUp("bob")
 		for _, host := range []string{"localhost:8080", "LocalHost", "relay.localhost", "127.0.0.1:8080", "[::1]:8080"} {
-			s.outboxAt(host).Status(http.StatusOK).Contains(`<a href="` + public + "/sign-up/confirm?token=")
+			s.outboxAt(host).Status(http.StatusOK).Contains(`<a href="http://127.0.0.1:8080/sign-up/confirm?token=`)
 		}
 		// A page of others whose name leads here now, and whatever comes by a
 		// proxy or a tunnel.
@@ -325,10 +327,38 @@ func TestOutbox(t *testing.T) {
 		for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"} {
 			s.refusesOutbox(s.outboxAt("localhost", name, "192.0.2.7"))
 		}
-		for _, wrong := range []string{"?token=", "?token=x", "?token=" + strings.Repeat("A", 26)} {
+		for _, wrong := range []string{"?key=", "?key=x", "?key=" + strings.Repeat("A", 26)} {
 			s.refusesOutbox(s.Stranger().Browser().Get("/dev/outbox" + wrong))
 		}
 		s.Stranger().Browser().Get(s.outboxInLog()).Status(http.StatusOK).Contains("/sign-up/confirm?token=").HasHeader("Referrer-Policy", "no-referrer")
+	}, local)
+}
+
+// nginx by default gives what is behind it the name of that, and nothing that tells
+// of itself but the version of HTTP.
+func TestOutboxBehindNginx(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		for minor, want := range []int{http.StatusForbidden, http.StatusOK} {
+			r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080/dev/outbox", nil)
+			r.Proto, r.ProtoMinor = fmt.Sprint("HTTP/1.", minor), minor
+			w := httptest.NewRecorder()
+			s.handler.ServeHTTP(w, r)
+			assert.Equal(t, w.Code, want)
+		}
+	}, local)
+}
+
+// Where people reach relay elsewhere, by a proxy that tells nothing of itself or a
+// tunnel, being asked for by this machine's name proves nothing.
+func TestOutboxElsewhere(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.Stranger().Browser().Post("/sign-up", url.Values{"name": {"eve"}, "email": {"eve@example.com"}, "password": {password}}).Status(http.StatusUnprocessableEntity)
+		s.signUp("ada")
+		s.signUp("bob")
+		for _, host := range []string{"localhost", "127.0.0.1:8080"} {
+			s.refusesOutbox(s.outboxAt(host))
+		}
+		s.Stranger().Browser().Get(s.outboxInLog()).Status(http.StatusOK).Contains("/sign-up/confirm?token=")
 	})
 }
 
@@ -366,13 +396,13 @@ func (s *site) outboxAt(host string, fields ...string) *galetest.Response {
 
 func (s *site) refusesOutbox(r *galetest.Response) {
 	s.t.Helper()
-	if page := r.Status(http.StatusForbidden).Contains("localhost").Text(); strings.Contains(page, "?token=") || strings.Contains(page, "bob") {
+	if page := r.Status(http.StatusForbidden).Contains("localhost").Text(); strings.Contains(page, "?token=") || strings.Contains(page, "?key=") || strings.Contains(page, "bob") {
 		s.t.Errorf("the page has the mails: %s", page)
 	}
 }
 
 // outboxInLog is the page of mails as the log has it.
-func (s *site) outboxInLog() string { return s.match(`(/dev/outbox\?token=\w+)`, s.log.Text()) }
+func (s *site) outboxInLog() string { return s.match(`(/dev/outbox\?key=\w+)`, s.log.Text()) }
 
 func TestNoOutboxInProduction(t *testing.T) {
 	onSQLite(t, func(t *testing.T, s *site) {

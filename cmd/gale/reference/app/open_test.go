@@ -40,7 +40,7 @@ func TestListOfStolenPasswords(t *testing.T) {
 		s.Stranger().Browser().Post("/sign-up", form).Status(http.StatusUnprocessableEntity).Contains("stolen")
 		form.Set("password", stolen+"!")
 		s.Stranger().Browser().Post("/sign-up", form).Status(http.StatusSeeOther)
-	}, func(tb testing.TB, s *site) {
+	}, local, func(tb testing.TB, s *site) {
 		list := filepath.Join(tb.TempDir(), "list")
 		assert.NoError(tb, os.WriteFile(list, fmt.Appendf(nil, "%X:3\n", sha1.Sum([]byte(stolen))), 0o600))
 		o, err := opened(tb, list)

@@ -23,7 +23,7 @@ import (
 
 // provided has people sign in with a provider, called Work.
 func provided(tb testing.TB, s *site) {
-	s.idp = idp.Start(tb, idp.Options{Redirect: public + "/sign-in/with/oidc/callback", Now: s.clock.Now})
+	s.idp = idp.Start(tb, idp.Options{Redirect: s.config.Public() + "/sign-in/with/oidc/callback", Now: s.clock.Now})
 	s.config.Providers = config.Providers{OIDCIssuer: s.idp.Issuer, OIDCID: s.idp.ClientID, OIDCSecret: s.idp.Secret, OIDCName: "Work"}
 }
 
@@ -33,10 +33,10 @@ func (s *site) leave(c *galetest.Client, path, user string) string {
 	s.t.Helper()
 	to := c.Get(path).Status(http.StatusSeeOther).Header("Location")
 	back := s.idp.Visit(s.t, to, user)
-	if !strings.HasPrefix(back, public+"/sign-in/with/oidc/callback?") {
+	if !strings.HasPrefix(back, s.config.Public()+"/sign-in/with/oidc/callback?") {
 		s.t.Fatalf("the provider sends people to %s", back)
 	}
-	return strings.TrimPrefix(back, public)
+	return strings.TrimPrefix(back, s.config.Public())
 }
 
 // trip is the whole of it; the answer is that to the browser that is back.
@@ -159,7 +159,7 @@ func TestFirstSignUpWithProvider(t *testing.T) {
 		c.Post("/sign-up/with", url.Values{"name": {"bob"}}).Status(http.StatusUnprocessableEntity).Contains("by invitation here")
 		_, err := s.store.UserByEmail(t.Context(), "bob@example.com")
 		assert.Equal(t, err != nil, true)
-	}, provided, func(_ testing.TB, s *site) { s.config.SignUp = false })
+	}, local, provided, func(_ testing.TB, s *site) { s.config.SignUp = false })
 }
 
 // An address makes nobody the owner of an account. One that the provider has not

@@ -16,6 +16,9 @@ import (
 
 func production(_ testing.TB, s *site) { s.config.Env = "production" }
 
+// local is relay at a developer's machine, for itself.
+func local(_ testing.TB, s *site) { s.config.PublicURL = "" }
+
 // A stranger who finds a new relay first does not become its admin: that takes
 // the token in the log, also where visitors may make no account.
 func TestFirstAccountOfProduction(t *testing.T) {
@@ -80,7 +83,7 @@ func TestSetupTokenInTheLog(t *testing.T) {
 		assert.Equal(t, other.setup(), "")
 	}, production)
 	t.Run("development", func(t *testing.T) {
-		runSite(t, galetest.Engine, galesqlite.Driver(), func(t *testing.T, s *site) { assert.Equal(t, s.setup(), "") }, nil)
+		runSite(t, galetest.Engine, galesqlite.Driver(), func(t *testing.T, s *site) { assert.Equal(t, s.setup(), "") }, []setting{local})
 	})
 }
 

@@ -129,9 +129,13 @@ func (c Config) Public() string {
 	return "http://127.0.0.1:8080"
 }
 
-// Exposed reports whether relay listens where other machines may reach it, such
-// as at all addresses, in a container, or at a socket, behind a proxy.
+// Exposed reports whether other machines may reach relay: it listens for them, as
+// at all addresses, in a container, or at a socket, or people reach it elsewhere
+// than at this machine, by a proxy or a tunnel that need not tell of itself.
 func (c Config) Exposed() bool {
+	if !c.local() {
+		return true
+	}
 	if c.Addr == "" {
 		return c.Production()
 	}

@@ -19,15 +19,18 @@ type Outbox struct {
 	// others can have its own name lead here (DNS rebinding), and so come from
 	// this machine too, but not under another name than its own.
 	Local func(host string) bool
-	// Token is that of the address at which others see the mails.
-	Token string
+	// Key is that of the address at which others see the mails.
+	Key string
 }
 
 // mayShow reports whether the request is from this machine, with nothing between,
-// or has the token.
+// or has the key.
 func (h *Outbox) mayShow(r *http.Request) bool {
-	if subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("token")), []byte(h.Token)) == 1 {
+	if subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("key")), []byte(h.Key)) == 1 {
 		return true
+	}
+	if !r.ProtoAtLeast(1, 1) { // of nginx, which by default sends nothing else that tells
+		return false
 	}
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} { // of a proxy, or a tunnel
 		if r.Header.Get(name) != "" {
@@ -57,7 +60,7 @@ func (h *Outbox) Show(w http.ResponseWriter, r *http.Request) error {
 	if !h.mayShow(r) {
 		return &web.Error{
 			Status: http.StatusForbidden, Code: "not_local",
-			Message: "Mails are shown to who opens this page at localhost, without a proxy, or at the address with a token that relay has written into its log.",
+			Message: "Mails are shown to who opens this page at localhost, without a proxy, or at the address with a key that relay has written into its log.",
 		}
 	}
 	var shown []shownMail

@@ -193,8 +193,7 @@ func furnish(p *process) string {
 	post := func(status int, path, cookie, body string) (http.Header, string) {
 		return p.must(status, http.MethodPost, path, "application/x-www-form-urlencoded", cookie, body)
 	}
-	header, _ := post(http.StatusSeeOther, "/sign-up", "", "name=ada&email=ada%40example.com&password=correct+horse+battery")
-	cookie := sessionCookie(header)
+	cookie := sessionCookie(p.first())
 	post(http.StatusSeeOther, "/channels", cookie, "name=open&title=Open&public=true")
 	_, page := post(http.StatusCreated, "/profile/keys", cookie, "name=probe&scopes=packets.read&scopes=packets.send&life=never")
 	return "Authorization: Bearer " + regexp.MustCompile(`pkt_[A-Za-z0-9_]{40,}`).FindString(page)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -134,6 +135,30 @@ func (p *process) must(status int, method, path, contentType, credential, body s
 	return header, text
 }
 
+// What only the log has, where others than who runs relay may reach it.
+var (
+	setupInLog  = regexp.MustCompile(`/sign-up\?setup=([\w-]+)`)
+	outboxInLog = regexp.MustCompile(`(/dev/outbox\?[^\s"]+)`)
+)
+
+// said returns what the log has by the pattern.
+func (p *process) said(pattern *regexp.Regexp) string {
+	p.t.Helper()
+	found := pattern.FindStringSubmatch(p.log.text())
+	if found == nil {
+		p.t.Fatalf("the log has no %s", pattern)
+	}
+	return found[1]
+}
+
+// first makes the very first account, with the token in the log.
+func (p *process) first() http.Header {
+	p.t.Helper()
+	header, _ := p.must(http.StatusSeeOther, http.MethodPost, "/sign-up", "application/x-www-form-urlencoded", "",
+		"name=ada&email=ada%40example.com&password=correct+horse+battery&setup="+p.said(setupInLog))
+	return header
+}
+
 // output keeps what a process says and notes when it has said a certain thing.
 type output struct {
 	want  string
@@ -205,6 +230,17 @@ func TestStartAndStop(t *testing.T) {
 	_ = conn.Close()
 	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("relay ended with %v", err)
+	}
+}
+
+// Where others may reach relay, its mails are at an address that only its log has,
+// as it is printed: without what a log masks.
+func TestOutboxIsInTheLog(t *testing.T) {
+	t.Parallel()
+	p := start(t, "sqlite:relay.db")
+	p.must(http.StatusForbidden, http.MethodGet, "/dev/outbox", "", "", "")
+	if _, page := p.must(http.StatusOK, http.MethodGet, p.said(outboxInLog), "", "", ""); !strings.Contains(page, "No mail yet") {
+		t.Errorf("the page is %s", page)
 	}
 }
 

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/galeweb/gale/cmd/gale/reference/app"
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	"github.com/galeweb/gale/cmd/gale/reference/services"
+	gale "github.com/galeweb/gale/config"
+	"github.com/galeweb/gale/mail"
 	"github.com/galeweb/gale/obs"
 )
 
@@ -29,10 +32,16 @@ func recoverAccount(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	// A broker inside of the process that serves is not to be reached from here, and
+	// a second one would want its ports and its folder.
+	if strings.HasPrefix(cfg.HubURL.Reveal(), "nats:embedded") {
+		cfg.HubURL = gale.NewSecret("memory:")
+	}
 	o, closeAll, err := app.Open(ctx, cfg, logger, obs.NewMetrics())
 	if err != nil {
 		return err
 	}
+	o.Mail = struct{ mail.Sender }{o.Mail} // no outbox, whose page would end with the command
 	service, err := app.New(o)
 	if err != nil {
 		return errors.Join(err, closeAll(ctx))
@@ -44,6 +53,10 @@ func recoverAccount(ctx context.Context, args []string, out io.Writer) error {
 	if err := errors.Join(err, service.Close(ctx), closeAll(ctx)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "The account has no second factor any more, and its sessions are over.\nSet a new password here, within an hour; whoever has this link can:\n\n%s\n", link)
+	live := ""
+	if strings.HasPrefix(cfg.HubURL.Reveal(), "memory:") { // which tells no other process
+		live = "What they watch live goes on until the link is used or relay is restarted.\n"
+	}
+	_, err = fmt.Fprintf(out, "The account has no second factor any more, and its sessions are over.\n%sSet a new password here, within an hour; whoever has this link can:\n\n%s\n", live, link)
 	return err
 }

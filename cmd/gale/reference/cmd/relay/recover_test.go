@@ -10,17 +10,27 @@ import (
 
 var recoverLink = regexp.MustCompile(`(?m)^https?://\S+(/reset/confirm)\?token=([\w-]{43})$`)
 
-// The command works while relay serves, on the same database.
+// The command works while relay serves, on the same database, also where the
+// broker is inside of the process that serves.
 func TestRecoverCommand(t *testing.T) {
 	t.Parallel()
+	for name, hub := range map[string]string{"memory": "memory:", "embedded": "nats:embedded?listen=" + freeAddr(t) + "&dir=" + t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testRecover(t, "RELAY_HUB_URL="+hub)
+		})
+	}
+}
+
+func testRecover(t *testing.T, hub string) {
 	keys, database := keysFor(t), "sqlite:"+filepath.Join(t.TempDir(), "relay.db")
-	p := start(t, database, keys)
-	header, _ := p.must(http.StatusSeeOther, http.MethodPost, "/sign-up", "application/x-www-form-urlencoded", "", "name=ada&email=ada%40example.com&password=correct+horse+battery")
+	p := start(t, database, keys, hub)
+	header := p.first()
 	thief := sessionCookie(header)
 	p.must(http.StatusOK, http.MethodGet, "/profile", "", thief, "")
 
 	recoverBy := func(args ...string) (out, log string, err error) {
-		cmd := command(t, keys, "RELAY_DATABASE_URL="+database)
+		cmd := command(t, keys, hub, "RELAY_DATABASE_URL="+database)
 		cmd.Args = append(cmd.Args, args...)
 		var stdout, stderr strings.Builder
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -47,8 +57,11 @@ func TestRecoverCommand(t *testing.T) {
 	if err != nil || link == nil {
 		t.Fatalf("%v, %q, %q", err, out, log)
 	}
-	if strings.Contains(log, link[2]) {
-		t.Error("the log has the link")
+	if !strings.Contains(out, "until the link is used or relay is restarted") {
+		t.Errorf("it does not tell that live connections go on: %q", out)
+	}
+	if strings.Contains(log, link[2]) || strings.Contains(log, "/dev/outbox") {
+		t.Errorf("the log has the link, or the page of mails that is not there: %q", log)
 	}
 	p.must(http.StatusUnauthorized, http.MethodGet, "/profile", "", thief, "")
 	p.must(http.StatusSeeOther, http.MethodPost, link[1], "application/x-www-form-urlencoded", "", "token="+link[2]+"&password=quiet+otter+sells+maps")
