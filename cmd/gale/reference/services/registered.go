@@ -203,7 +203,7 @@ func (a *Apps) Change(ctx context.Context, admin models.User, id string, w AppWi
 	if slices.ContainsFunc(app.GrantTypes, func(grant string) bool { return !slices.Contains(c.GrantTypes, grant) }) {
 		a.Stopped(ctx)
 	}
-	if self(c) && !self(app.Client) {
+	if self(c) && !self(app.Client) || w.Self && !app.Self {
 		secret, err = a.Store.RotateSecret(a.recorded(ctx, admin, "client.rotated", c, "old secret", "ended at once"), id, 0)
 	}
 	return c, secret, gone(err)
