@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log"
 	"os"
 	"path/filepath"
@@ -87,8 +88,19 @@ func (b *bench) signIns(ctx context.Context) (o others, err error) {
 // spinArg has this program do nothing but take a core.
 const spinArg = "spin"
 
-func spin() {
+// spin takes a core until in ends: the benchmark may be killed, and cannot kill it then.
+func spin(in io.Reader) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = io.Copy(io.Discard, in)
+	}()
 	for {
+		select {
+		case <-ended:
+			return
+		default:
+		}
 	}
 }
 
@@ -98,7 +110,7 @@ func (b *bench) beside(ctx context.Context, f func() error) error {
 	if err != nil {
 		return err
 	}
-	p, err := launch.Start(ctx, launch.Command{Binary: self, Args: []string{spinArg}, Log: filepath.Join(b.temp, "spin.log")})
+	p, err := launch.Start(ctx, launch.Command{Binary: self, Args: []string{spinArg}, Log: filepath.Join(b.temp, "spin.log"), Asked: true})
 	if err != nil {
 		return err
 	}
