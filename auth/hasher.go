@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 )
 
@@ -30,6 +31,10 @@ type HasherOptions struct {
 	// Queue is how many more may wait; beyond it one of them gets [ErrBusy] at
 	// once. Defaults to 8 times Workers, about a quarter of a second.
 	Queue int
+	// Addr returns who has sent the request of a context, for hashes outside of
+	// a [Throttle]; pass middleware.ClientAddr. Defaults to nobody: these then
+	// count as those of one client.
+	Addr func(context.Context) netip.Addr
 }
 
 // Hasher makes and checks password hashes with argon2id (RFC 9106). However
@@ -41,8 +46,8 @@ type HasherOptions struct {
 // account is known by, or a network. When too many wait, those whose source has had
 // the fewest hashes of late go first, and those who have had the most are sent away:
 // a client that sends passwords without end keeps itself waiting, and nobody else.
-// Hashes outside of a Throttle come before all of them. Have somebody prove something
-// for these, such as the link of a mail, or limit them by address.
+// Hashes outside of a Throttle, such as those of new passwords, count by
+// [HasherOptions].Addr. The context that they come from must be passed on.
 type Hasher struct {
 	params
 	pool  *pool
@@ -67,7 +72,7 @@ func NewHasher(o HasherOptions) *Hasher {
 	workers := cmp.Or(o.Workers, max(1, runtime.GOMAXPROCS(0)-1))
 	return &Hasher{
 		params: p,
-		pool:   newPool(workers, cmp.Or(o.Queue, 8*workers)),
+		pool:   newPool(workers, cmp.Or(o.Queue, 8*workers), o.Addr),
 		// No password has this key, nor does anyone know it.
 		dummy: encoded{p, random(saltLen), random(keyLen)}.String(),
 	}

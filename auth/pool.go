@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -26,10 +27,14 @@ var sourceKey = ctxkey.New[string]("auth.source")
 // taken, the waiter whose source has had the most is sent away. A client alone thus
 // loses to everybody else; to push an owner out who comes by once, an attacker needs
 // more sources than the pool has hashes in a minute, about 2,000 for each worker, all
-// of the time, and the total of a [Throttle] ends that. Nobody waits while there is
-// a free worker, whatever the source has had.
+// of the time, and the total of a [Throttle] ends that; beyond 16,000 sources those
+// that have had the least are forgotten. Nobody waits while there is
+// a free worker, whatever the source has had. A hash outside of a Throttle has the
+// network of its request as its source: whoever has one mailed link can send it
+// again and again, each time for a hash.
 type pool struct {
 	workers, places int
+	addr            func(context.Context) netip.Addr // nil for nobody
 	used            *ratelimit.Memory
 
 	mu      sync.Mutex
@@ -38,9 +43,10 @@ type pool struct {
 }
 
 type waiter struct {
-	source string
-	used   time.Duration // what the source has had, this hash included
-	turn   chan error    // nil to run, with the caller's place
+	source  string
+	used    time.Duration // what the source has had, this hash included
+	charged bool          // this hash counts, for the source has not had the most yet
+	turn    chan error    // nil to run, with the caller's place
 }
 
 const (
@@ -48,8 +54,8 @@ const (
 	useMost   = time.Hour
 )
 
-func newPool(workers, places int) *pool {
-	return &pool{workers: workers, places: places, used: ratelimit.NewMemory(ratelimit.MemoryOptions{MaxKeys: 1 << 14})}
+func newPool(workers, places int, addr func(context.Context) netip.Addr) *pool {
+	return &pool{workers: workers, places: places, addr: addr, used: ratelimit.NewMemory(ratelimit.MemoryOptions{MaxKeys: 1 << 14})}
 }
 
 // run calls work on the caller's goroutine when it is its turn. A hash that has
@@ -67,10 +73,9 @@ func (p *pool) run(ctx context.Context, work func()) error {
 }
 
 func (p *pool) enter(ctx context.Context) error {
-	w := &waiter{turn: make(chan error, 1)}
-	w.source, _ = sourceKey.Value(ctx)
+	w := &waiter{source: p.source(ctx), turn: make(chan error, 1)}
 	p.mu.Lock()
-	w.used = p.charge(w.source, useCounts)
+	w.used, w.charged = p.charge(w.source, useCounts)
 	if p.running < p.workers {
 		p.running++
 		p.mu.Unlock()
@@ -79,7 +84,7 @@ func (p *pool) enter(ctx context.Context) error {
 	at, _ := slices.BinarySearchFunc(p.waiting, w.used+1, func(o *waiter, used time.Duration) int { return cmp.Compare(o.used, used) })
 	p.waiting = slices.Insert(p.waiting, at, w)
 	if last := len(p.waiting) - 1; last >= p.places {
-		p.charge(p.waiting[last].source, -useCounts) // what is refused costs nothing
+		p.refund(p.waiting[last])
 		p.waiting[last].turn <- busy()
 		p.waiting = slices.Delete(p.waiting, last, last+1)
 	}
@@ -94,7 +99,7 @@ func (p *pool) enter(ctx context.Context) error {
 	at = slices.Index(p.waiting, w)
 	if at >= 0 {
 		p.waiting = slices.Delete(p.waiting, at, at+1)
-		p.charge(w.source, -useCounts)
+		p.refund(w)
 	}
 	p.mu.Unlock()
 	if at < 0 && <-w.turn == nil { // it was given the place meanwhile
@@ -115,15 +120,30 @@ func (p *pool) leave() {
 	p.waiting = slices.Delete(p.waiting, 0, 1)
 }
 
-// charge adds to what a source has had and returns that. Hashes without a source
-// are not those of a guess, and come first.
-func (p *pool) charge(source string, cost time.Duration) time.Duration {
-	if source == "" {
-		return 0
+// source returns who a hash is for.
+func (p *pool) source(ctx context.Context) string {
+	if source, ok := sourceKey.Value(ctx); ok {
+		return source
 	}
+	if p.addr == nil {
+		return ""
+	}
+	return ratelimit.Network(p.addr(ctx), 32, 64)
+}
+
+// charge adds to what a source has had and returns that; ok is false when it has had
+// the most already, to which nothing is added.
+func (p *pool) charge(source string, cost time.Duration) (used time.Duration, ok bool) {
 	c := [1]ratelimit.Charge{{Limit: "hash", Key: source, Cost: cost, Capacity: useMost}}
-	_, _ = p.used.Charge(context.Background(), c[:]) // fails only for too many at once
-	return c[0].Level
+	ok, _ = p.used.Charge(context.Background(), c[:]) // fails only for too many at once
+	return c[0].Level, ok
+}
+
+// refund takes a charge back: what is refused costs nothing.
+func (p *pool) refund(w *waiter) {
+	if w.charged {
+		p.charge(w.source, -useCounts)
+	}
 }
 
 func busy() error {

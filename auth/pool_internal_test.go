@@ -21,7 +21,7 @@ type crowd struct {
 }
 
 func newCrowd(t *testing.T, workers, places int) *crowd {
-	return &crowd{T: t, pool: newPool(workers, places), busy: map[string]int{}, next: make(chan struct{})}
+	return &crowd{T: t, pool: newPool(workers, places, nil), busy: map[string]int{}, next: make(chan struct{})}
 }
 
 // comes has a source ask for a hash, and returns once it waits, runs or is refused.
@@ -47,6 +47,12 @@ func (c *crowd) ends(n int) {
 		c.next <- struct{}{}
 		synctest.Wait()
 	}
+}
+
+// had is what a source has had.
+func (c *crowd) had(source string) time.Duration {
+	used, _ := c.pool.charge(source, 0)
+	return used
 }
 
 // A client that sends passwords without end keeps itself waiting, and nobody else.
@@ -113,27 +119,11 @@ func TestRefusedHashesCostNothing(t *testing.T) {
 			c.asks(sourceKey.With(ctx, "c"), "c")
 		}
 		assert.Equal(t, c.busy, map[string]int{"b": 50, "c": 50})
-		assert.Equal(t, c.pool.charge("b", 0), useCounts)
-		assert.Equal(t, c.pool.charge("c", 0), 0)
+		assert.Equal(t, c.had("b"), useCounts)
+		assert.Equal(t, c.had("c"), 0)
 		c.ends(2)
 		assert.Equal(t, c.done, []string{"a", "b"})
 		assert.Equal(t, len(c.pool.waiting)+c.pool.running, 0)
-	})
-}
-
-// A hash that is no guess comes first.
-func TestHashesWithoutASourceComeFirst(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := newCrowd(t, 1, 2)
-		c.comes("a")
-		c.comes("b")
-		c.comes("c")
-		go c.asks(t.Context(), "link")
-		synctest.Wait()
-		assert.Equal(t, c.busy, map[string]int{"c": 1})
-		c.ends(3)
-		assert.Equal(t, c.done, []string{"a", "link", "b"})
 	})
 }
 
@@ -154,4 +144,40 @@ func TestSourcesOfAttempts(t *testing.T) {
 	assert.True(t, stranger != owner && owner != "", "one source")
 	assert.Equal(t, source(Attempt{Account: "bob", Addr: addr, Device: known}), stranger)
 	assert.Equal(t, source(Attempt{Addr: netip.MustParseAddr("2001:db8::1")}), source(Attempt{Addr: netip.MustParseAddr("2001:db8::2:3")}))
+}
+
+// Whoever has a mailed link can have any number of new passwords hashed with it.
+func TestHashesOutsideOfAThrottleKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd(t, 1, 8)
+		c.pool.addr = func(context.Context) netip.Addr { return netip.MustParseAddr("192.0.2.7") }
+		for range 100 {
+			go c.asks(t.Context(), "link")
+			synctest.Wait()
+		}
+		c.comes("ada")
+		c.ends(2)
+		assert.Equal(t, c.done, []string{"link", "ada"})
+		assert.Equal(t, c.busy, map[string]int{"link": 92})
+		c.ends(7)
+	})
+}
+
+// Who has had the most is not given back what was never counted.
+func TestNothingIsGivenBackTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd(t, 1, 1)
+		for range 60 {
+			c.comes("flood")
+			c.ends(1)
+		}
+		assert.Equal(t, c.had("flood"), useMost)
+		for range 5 { // one runs, one waits, and the others are refused
+			c.comes("flood")
+		}
+		assert.Equal(t, c.had("flood"), useMost)
+		c.ends(2)
+	})
 }

@@ -23,7 +23,7 @@ var errAlso = errors.New("galetest: the record cannot be stored")
 //
 //	galetest.Also(t, d, func(ctx context.Context) error { return passkeys.Delete(ctx, user, id) })
 //
-// Nobody else may change d meanwhile; all of it is read five times.
+// Nobody else may change d meanwhile; all of it is read six times.
 func Also(tb testing.TB, d *db.DB, change func(context.Context) error) {
 	tb.Helper()
 	ctx := tb.Context()

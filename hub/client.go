@@ -7,8 +7,7 @@ import (
 	"github.com/galeweb/gale/ws"
 )
 
-// maxReplies bounds the answers that wait for a client who asks and does not
-// read; over it he is closed.
+// maxReplies bounds the answers that wait for a client who does not read; over it he is closed.
 const maxReplies = 256
 
 // client is one connection of the network. There may be a hundred thousand, so
@@ -244,16 +243,20 @@ func (s *remote) leave() {
 
 // end ends all subscriptions, when the connection has ended.
 func (c *client) end() {
+	for _, s := range c.over() {
+		s.leave()
+	}
+	c.h.dismiss(c)
+}
+
+// over has nothing begin any more, and returns the subscriptions that are to end.
+func (c *client) over() (all []*remote) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.ended = true
 	if c.who != nil && c.who.timer != nil {
 		c.who.timer.Stop()
 	}
-	all := c.remotes
-	c.remotes = nil
-	c.mu.Unlock()
-	for _, s := range all {
-		s.leave()
-	}
-	c.h.dismiss(c)
+	all, c.remotes = c.remotes, nil
+	return all
 }

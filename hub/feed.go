@@ -7,8 +7,7 @@ import (
 	"sync"
 )
 
-// subscriber is one end of a feed: a [remote] or a [local]. The feed calls it
-// under its lock.
+// subscriber is one end of a feed, which calls it under its lock: a [remote] or a [local].
 type subscriber interface {
 	// deliver is called in order and does not block. It reports whether the
 	// burst is on its way rather than waiting.
@@ -21,8 +20,7 @@ type subscriber interface {
 	begin(h History, g guard) bool
 }
 
-// feed is this node's one subscription to a name at the broker, and all who
-// share it.
+// feed is this node's one subscription to a name at the broker, and all who share it.
 type feed struct {
 	h     *Hub
 	topic *topic

@@ -51,21 +51,20 @@ type visitor struct {
 func (h *Hub) admit(l link, kind transport, known bool) (*client, error) {
 	c := &client{h: h, link: l, kind: kind, known: known, number: h.numbers.Add(1)}
 	c.remotes = c.room[:0]
-	c.mu.Lock() // the timers want it
-	switch {
-	case !known:
-		c.who = &visitor{timer: time.AfterFunc(h.o.AuthTimeout, func() { c.turnAway(hubwire.CodeUnauthenticated, ws.CodePolicy) })}
-	case h.o.Identify != nil:
+	if known {
 		c.who = h.visitor(l.context())
+	}
+	c.mu.Lock() // the timers want it
+	if !known {
+		c.who = &visitor{timer: time.AfterFunc(h.o.AuthTimeout, func() { c.turnAway(hubwire.CodeUnauthenticated, ws.CodePolicy) })}
+	} else if c.who != nil {
 		c.expireLocked()
 	}
 	c.mu.Unlock()
 	h.clientsMu.Lock()
 	defer h.clientsMu.Unlock()
 	if h.draining {
-		if c.who != nil && c.who.timer != nil {
-			c.who.timer.Stop()
-		}
+		c.over()
 		return nil, ErrClosed
 	}
 	c.place = len(h.clients)

@@ -2,7 +2,6 @@ package keyring
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 )
@@ -65,7 +64,7 @@ func (o *VaultOptions) query(query string) error {
 	}
 	for name, values := range q {
 		if len(values) > 1 {
-			return fmt.Errorf("vault: the address has %s twice", name)
+			return errors.New("vault: the address has a parameter twice")
 		}
 		switch value := values[0]; name {
 		case "token_file":
@@ -83,7 +82,7 @@ func (o *VaultOptions) query(query string) error {
 		case "token":
 			return errors.New("vault: the address has a token, which would be shown where addresses are; put it into the file that token_file names")
 		default:
-			return fmt.Errorf("vault: the address has a parameter %q; known are token_file, field, ca, namespace and tls", name)
+			return errors.New("vault: the address has an unknown parameter; known are token_file, field, ca, namespace and tls")
 		}
 	}
 	return nil

@@ -333,8 +333,8 @@ func TestVaultURLsThatAreRefused(t *testing.T) {
 		"https://root:hunter2@h" + path:                  "has a user",
 		"https://h/v1/secret/data/relay":                 "no token_file=",
 		"https://h/v1/secret/data/relay?token=hunter2":   "has a token",
-		"https://h" + path + "&token_file=/hunter2":      "token_file twice",
-		"https://h" + path + "&tokenfile=hunter2":        `parameter "tokenfile"`,
+		"https://h" + path + "&token_file=/hunter2":      "a parameter twice",
+		"https://h" + path + "&tokenfile=hunter2":        "unknown parameter",
 		"https://h/v1/secret/data/relay?ca=%zz&hunter2=": "does not parse",
 	} {
 		_, err := keyring.VaultURL(address)

@@ -59,8 +59,9 @@ func (s *Session) cookieHash() (h Hash, ok bool) {
 }
 
 // onlyCookie returns the value of the one cookie with a name in the lines of
-// that header. It is http.Request.CookiesNamed without its memory; what no token
-// can be is left for hashToken to find.
+// that header. It is http.Request.CookiesNamed without its memory, for values as
+// this package sends them, without quotes; what no token can be is left for
+// hashToken to find.
 func onlyCookie(lines []string, name string) (value string, ok bool) {
 	for _, line := range lines {
 		for part := range strings.SplitSeq(line, ";") {

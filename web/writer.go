@@ -104,7 +104,9 @@ func (w *Writer) WriteHeader(status int) {
 
 func (w *Writer) runOnHeader() {
 	hooks := w.onHeader
-	w.onHeader = []func(){} // before they run: one may send a response of its own
+	// Before they run: one may send a response of its own. And not nil, lest a hook
+	// that one registers begins in few again, over those that are yet to run.
+	w.onHeader = []func(){}
 	for i := len(hooks) - 1; i >= 0; i-- {
 		hooks[i]()
 	}

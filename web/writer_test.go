@@ -56,7 +56,10 @@ func TestOnHeaderRunsOnceInReverse(t *testing.T) {
 		w.Header().Set("X-Late", "yes")
 		w.OnHeader(func() { order = append(order, "from a hook") })
 	})
-	w.OnHeader(func() { order = append(order, "second") })
+	w.OnHeader(func() {
+		order = append(order, "second")
+		w.OnHeader(func() { order = append(order, "from a hook that others follow") })
+	})
 	w.WriteHeader(http.StatusAccepted)
 	w.OnHeader(func() { order = append(order, "too late") })
 	_, _ = w.Write([]byte("x"))

@@ -96,6 +96,8 @@ func (s *Store) approve(ctx context.Context, id string, c codeRow, asked bool, n
 		scopes := c.Scopes
 		old, err := db.Get[string](ctx, tx, `SELECT scopes FROM oauth_grants WHERE user_id = $1 AND client_id = $2`, c.UserID, c.ClientID)
 		switch {
+		case err == nil && !asked && !subset(strings.Fields(scopes), strings.Fields(old)):
+			return errTakenBack
 		case err == nil:
 			scopes = union(old, scopes)
 		case !errors.Is(err, db.ErrNotFound):

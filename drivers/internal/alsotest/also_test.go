@@ -213,7 +213,15 @@ func oidc(t *testing.T) {
 	client := galeoidc.Client{ID: "app", Name: "App", RedirectURIs: []string{"https://app.test/cb"}, Scopes: []string{"packets.read"}}
 	all(t, "oidc", galeoidc.Schema+oidcGrant, galeoidc.NewStore,
 		func(ctx context.Context, s *galeoidc.Store) error {
-			_, _, err := s.CreateClient(ctx, client)
+			off := client
+			off.ID = "off"
+			_, _, err := s.CreateClient(ctx, off)
+			if err == nil {
+				err = s.DisableClient(ctx, off.ID)
+			}
+			if err == nil {
+				_, _, err = s.CreateClient(ctx, client)
+			}
 			return err
 		},
 		map[string]change[*galeoidc.Store]{
@@ -248,6 +256,7 @@ func oidc(t *testing.T) {
 				return err
 			},
 			"DisableClient": func(ctx context.Context, s *galeoidc.Store) error { return s.DisableClient(ctx, "app") },
+			"EnableClient":  func(ctx context.Context, s *galeoidc.Store) error { return s.EnableClient(ctx, "off") },
 			"DeleteClient":  func(ctx context.Context, s *galeoidc.Store) error { return s.DeleteClient(ctx, "app") },
 			"RevokeGrant":   func(ctx context.Context, s *galeoidc.Store) error { return s.RevokeGrant(ctx, "ada", "app") },
 			"RevokeUser":    func(ctx context.Context, s *galeoidc.Store) error { return s.RevokeUser(ctx, "ada") },

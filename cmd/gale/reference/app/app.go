@@ -108,6 +108,7 @@ func New(o Options) (*App, error) {
 	}
 	strict := a.strict()
 	a.mails = services.NewMails(o.Mail, strict)
+	o.Hasher.Addr = middleware.ClientAddr
 	a.accounts = &services.Accounts{
 		Store: store, SignUps: store, Links: store, Invites: store, Removal: store, EndKeys: store, Ways: store, Names: store,
 		Hasher: auth.NewHasher(o.Hasher), Mails: a.mails, Renames: strict, Open: o.Config.SignUp, Now: o.Now,

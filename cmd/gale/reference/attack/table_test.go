@@ -19,7 +19,7 @@ import (
 	"strings"
 	"testing"
 
-	relay "github.com/galeweb/gale/cmd/gale/reference/app"
+	service "github.com/galeweb/gale/cmd/gale/reference/app"
 	"github.com/galeweb/gale/cmd/gale/reference/config"
 	gale "github.com/galeweb/gale/config"
 	"github.com/galeweb/gale/obs"
@@ -38,14 +38,14 @@ var table struct {
 func readTable(dir string) (err error) {
 	ctx := context.Background()
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // where the OAuth server counts its endpoints
-	o, closeAll, err := relay.Open(ctx, config.Config{
+	o, closeAll, err := service.Open(ctx, config.Config{
 		Env: "dev", SignUp: true, HubURL: gale.NewSecret("memory:"), LimitURL: gale.NewSecret("memory:"),
 		DatabaseURL: gale.NewSecret("sqlite:" + filepath.Join(dir, "table.db")),
 	}, slog.New(slog.DiscardHandler), obs.NewMetrics())
 	if err != nil {
 		return err
 	}
-	a, err := relay.New(o)
+	a, err := service.New(o)
 	if err != nil {
 		return errors.Join(err, closeAll(ctx))
 	}
