@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/galeweb/gale/bench/internal/launch"
 	"github.com/galeweb/gale/bench/internal/load"
@@ -90,17 +91,12 @@ const spinArg = "spin"
 
 // spin takes a core until in ends: the benchmark may be killed, and cannot kill it then.
 func spin(in io.Reader) {
-	ended := make(chan struct{})
+	var ended atomic.Bool
 	go func() {
-		defer close(ended)
 		_, _ = io.Copy(io.Discard, in)
+		ended.Store(true)
 	}()
-	for {
-		select {
-		case <-ended:
-			return
-		default:
-		}
+	for !ended.Load() {
 	}
 }
 
