@@ -32,7 +32,8 @@ func main() {
 		return
 	}
 	if slices.Equal(os.Args[1:], []string{spinArg}) {
-		spin()
+		spin(os.Stdin)
+		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"io"
 	"log"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/galeweb/gale/bench/internal/launch"
 	"github.com/galeweb/gale/bench/internal/load"
@@ -87,8 +89,14 @@ func (b *bench) signIns(ctx context.Context) (o others, err error) {
 // spinArg has this program do nothing but take a core.
 const spinArg = "spin"
 
-func spin() {
-	for {
+// spin takes a core until in ends: the benchmark may be killed, and cannot kill it then.
+func spin(in io.Reader) {
+	var ended atomic.Bool
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		ended.Store(true)
+	}()
+	for !ended.Load() {
 	}
 }
 
@@ -98,7 +106,7 @@ func (b *bench) beside(ctx context.Context, f func() error) error {
 	if err != nil {
 		return err
 	}
-	p, err := launch.Start(ctx, launch.Command{Binary: self, Args: []string{spinArg}, Log: filepath.Join(b.temp, "spin.log")})
+	p, err := launch.Start(ctx, launch.Command{Binary: self, Args: []string{spinArg}, Log: filepath.Join(b.temp, "spin.log"), Asked: true})
 	if err != nil {
 		return err
 	}

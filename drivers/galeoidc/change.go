@@ -20,8 +20,9 @@ import (
 // With a grant type end the tokens that came by it: with AuthorizationCode all that
 // users have approved, with RefreshToken the refresh tokens and the access tokens
 // beside them, with ClientCredentials those of the client itself, until it has that
-// again. A client that gets ClientCredentials loses its secret, with which somebody
-// could act as it who could not before: give it one by [Store.RotateSecret]. As with
+// again. A client that gets ClientCredentials, or has that and gets its first scopes,
+// loses its secret, with which somebody could act as it who could not before: give it
+// one by [Store.RotateSecret]. Further scopes leave it the secret. As with
 // [Store.DisableClient], whoever verifies access tokens by the JWKS alone takes those
 // that are out until they expire.
 func (s *Store) UpdateClient(ctx context.Context, seen, c Client) (Client, error) {
@@ -75,7 +76,7 @@ func (s *Store) changesOf(was, now Client) (statements []string) {
 		statements = append(statements, `UPDATE oauth_families SET revoked_at = `+at+` WHERE revoked_at = 0 AND client_id = $1
 			AND id IN (SELECT family_id FROM oauth_refresh)`)
 	}
-	if !was.grants(ClientCredentials) && now.grants(ClientCredentials) {
+	if now.grants(ClientCredentials) && (!was.grants(ClientCredentials) || len(was.Scopes) == 0 && len(now.Scopes) > 0) {
 		statements = append(statements, `UPDATE oauth_clients SET secret_hash = '', previous_hash = '', previous_until = 0 WHERE id = $1`)
 	}
 	return statements

@@ -166,6 +166,38 @@ func TestGrantTypesOfAClient(t *testing.T) {
 	})
 }
 
+// TestFirstScopesOfAClient: who has the secret of a client that may nothing does not
+// act as it when it may something.
+func TestFirstScopesOfAClient(t *testing.T) {
+	t.Parallel()
+	run(t, nil, func(t *testing.T, c *galetest.Client, a *app) {
+		client := a.register(t, func(c *galeoidc.Client) {
+			c.Introspects, c.Scopes, c.GrantTypes, c.RedirectURIs = true, nil, []string{galeoidc.ClientCredentials}, nil
+		})
+		own := func() *galetest.Response {
+			return post(c, "/oauth/token", client, url.Values{"grant_type": {"client_credentials"}})
+		}
+		set := func(scopes ...string) {
+			t.Helper()
+			now, err := a.store.Client(t.Context(), client.ID)
+			assert.NoError(t, err)
+			wish := now
+			wish.Scopes = scopes
+			_, err = a.store.UpdateClient(t.Context(), now, wish)
+			assert.NoError(t, err)
+		}
+		set()
+		assert.Equal(t, active(t, c, client, "none"), false) // by the secret that it has
+		set("read")
+		refused(t, own(), 401, "invalid_client")
+		secret, err := a.store.RotateSecret(t.Context(), client.ID, 0)
+		assert.NoError(t, err)
+		client.secret = secret
+		set("read", "write")
+		assert.Equal(t, ok(t, own()).Scope, "read write")
+	})
+}
+
 // TestDisableClient: nothing of a client works while it is disabled, and what
 // has not expired works again afterwards.
 func TestDisableClient(t *testing.T) {

@@ -23,7 +23,7 @@ type Command struct {
 	Env    []string // added to the environment
 	Log    string   // file that gets what it writes
 	Cores  []int    // the processor cores that it may use; none: all
-	Asked  bool     // whether Ask will be called: its standard input and output are then pipes
+	Asked  bool     // whether its standard input and output are pipes, for Ask and to end with this process
 }
 
 // Process is a program that runs.

@@ -148,6 +148,36 @@ func TestGrantsOfClient(t *testing.T) {
 	})
 }
 
+// TestSecretOfOneThatAsked: another admin gets the secret of an app that only asks
+// about tokens. When the app acts for itself later, nobody acts by that secret as
+// the admin who registered it.
+func TestSecretOfOneThatAsked(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.furnish()
+		ada := s.signIn("ada")
+		s.user("bob", models.Admin)
+		bob := s.signIn("bob")
+		a := s.register(ada, "self", "", "asks", "on")
+		path := "/admin/clients/" + a.id
+		change := func(who *galetest.Client, boxes ...string) oauthApp {
+			form := with(url.Values{
+				"name": {"Dashboard"}, "redirects": {appRedirect},
+				"seen": {s.match(`name="seen" value="([^"]+)"`, ada.Get(path).Text())},
+			}, boxes)
+			page := who.Post(path, form).Status(http.StatusOK).Text()
+			return oauthApp{a.id, clientSecret.FindStringSubmatch(page)[1]}
+		}
+		bobs := change(bob, "redirects", "")
+		s.active(bobs, "none")
+		s.refused(s.own(a), http.StatusUnauthorized, "invalid_client")
+
+		adas := change(ada, "self", "on", "scopes", "packets.read")
+		s.refused(s.own(bobs), http.StatusUnauthorized, "invalid_client")
+		s.given(s.own(adas))
+		assert.Equal(t, len(s.records("client.rotated")), 2)
+	})
+}
+
 // TestDisableClient: nothing of a disabled app works, its live connections end,
 // and who comes from it is told.
 func TestDisableClient(t *testing.T) {

@@ -1,12 +1,15 @@
 package app_test
 
 import (
+	"context"
 	"encoding/base32"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +161,58 @@ func TestNoticesOfKeysAndRoles(t *testing.T) {
 		for _, want := range []string{"has the role operator now, and had the role viewer.", "was disabled: nobody signs in to it.", "had the role operator, and is not disabled any more."} {
 			if !strings.Contains(all, want) {
 				t.Errorf("no mail says %q: %s", want, all)
+			}
+		}
+	})
+}
+
+// TestNoticesOfApps: a thief in an admin's session makes no app, and has none do more,
+// without a mail.
+func TestNoticesOfApps(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		ada := s.signUp("ada")
+		a := s.register(ada, "self", "", "refresh", "", "scopes", "packets.read")
+		path := "/admin/clients/" + a.id
+		change := func(name string, boxes ...string) {
+			t.Helper()
+			form := with(url.Values{
+				"name": {name}, "redirects": {appRedirect}, "scopes": {"packets.read"}, "users": {"on"},
+				"seen": {s.match(`name="seen" value="([^"]+)"`, ada.Get(path).Text())},
+			}, boxes)
+			status := ada.Post(path, form).Raw.StatusCode
+			assert.True(t, status == http.StatusOK || status == http.StatusSeeOther, name+" is refused")
+		}
+		change("Another name")
+		change("Moved", "redirects", "https://app.example/moved")
+		change("Sends", "scopes", "packets.send")
+		change("Alone", "scopes", "packets.send", "self", "on", "refresh", "on")
+		change("Less", "redirects", "", "users", "", "scopes", "packets.send", "self", "on")
+		change("Acts", "scopes", "packets.send", "self", "on")
+		assert.NoError(t, s.app.Close(context.Background())) // after what was to be mailed
+
+		const made, widened, rotated = "You have registered an app", "An app may do more", "An app has a new secret"
+		about := func(name string) map[string]string {
+			got := map[string]string{}
+			for _, m := range s.outbox.Messages() {
+				if m.IsTo("ada@example.com") && strings.Contains(m.Text, `The app "`+name+`", with the id `+a.id) {
+					got[m.Subject] = m.Text
+				}
+			}
+			return got
+		}
+		for name, want := range map[string]map[string]string{
+			"Dashboard":    {made: "It may: packets.read"},
+			"Another name": {},
+			"Moved":        {widened: "Users are sent back to: https://app.example/moved"},
+			"Sends":        {widened: "It may now: packets.send"},
+			"Alone":        {widened: "It goes on while they are away.\nIt acts for itself with your rights.", rotated: "was given a new secret"},
+			"Less":         {},
+			"Acts":         {widened: "It acts for users who allow it."},
+		} {
+			got := about(name)
+			assert.Equal(t, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+			for subject, text := range want {
+				assert.Contains(t, got[subject], text)
 			}
 		}
 	})

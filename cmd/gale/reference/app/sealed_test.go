@@ -293,3 +293,34 @@ func TestMovedAddress(t *testing.T) {
 		assert.Equal(t, len(got), mails)
 	})
 }
+
+// Of those whose addresses cannot be read none uses up the guesses of another.
+func TestGuessesOfUnreadable(t *testing.T) {
+	onSQLite(t, func(t *testing.T, s *site) {
+		s.ExpectLog("a mail address cannot be read")
+		s.enroll(s.signUp("ada"))
+		app := s.enroll(s.signUp("bob"))
+		s.signUp("cay")
+		thief, bob := s.half("ada"), s.half("bob")
+		dan, cay := s.signUp("dan"), s.signIn("cay")
+		_, err := s.db.Exec(t.Context(), "CREATE TABLE swapped AS SELECT name, email FROM users")
+		assert.NoError(t, err)
+		_, err = s.db.Exec(t.Context(), "UPDATE users SET email = (SELECT email FROM swapped WHERE swapped.name <> users.name LIMIT 1)")
+		assert.NoError(t, err)
+
+		for range 5 {
+			second(thief, "000000").Status(http.StatusUnprocessableEntity)
+		}
+		second(thief, "000000").Status(http.StatusTooManyRequests)
+		second(bob, app.code()).Status(http.StatusSeeOther).HasHeader("Location", "/profile")
+
+		confirm := func(c *galetest.Client, password string) *galetest.Response {
+			return c.Post("/confirm", url.Values{"password": {password}, "next": {"/profile"}})
+		}
+		for range 5 {
+			confirm(dan, "wrong horse").Status(http.StatusUnprocessableEntity)
+		}
+		confirm(dan, "wrong horse").Status(http.StatusTooManyRequests)
+		confirm(cay, password).Status(http.StatusSeeOther)
+	})
+}

@@ -35,7 +35,7 @@ type Config struct {
 	MailFrom     string        `env:"MAIL_FROM" desc:"author of mails, such as relay <relay@example.com>; default relay@ and the host of PUBLIC_URL"`
 	LimitURL     gale.Secret   `env:"LIMIT_URL" default:"database:" desc:"where failed sign-ins and mails are counted: database:, memory: for one process, or valkey://… for several"`
 	LimitAddr    int           `env:"LIMIT_ADDR" default:"6000" desc:"requests a minute from one address; 0 for no limit"`
-	LimitKey     int           `env:"LIMIT_KEY" default:"6000" desc:"requests a minute to the API with one key; 0 for no limit"`
+	LimitKey     int           `env:"LIMIT_KEY" default:"6000" desc:"requests a minute to the API with one key or by one app; 0 for no limit"`
 	HubURL       gale.Secret   `env:"HUB_URL" default:"memory:" desc:"what carries live packets between processes: memory: for one alone, nats:embedded?…, nats://… or valkey://… for several"`
 	HubPrefix    string        `env:"HUB_PREFIX" default:"relay" desc:"begins all names at that broker; each relay that shares one needs its own"`
 	DrainOver    time.Duration `env:"DRAIN_OVER" default:"5s" desc:"over this time those who watch are sent away when relay stops, one by one"`

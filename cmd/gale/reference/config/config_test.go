@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -78,7 +79,7 @@ func TestPasswordCost(t *testing.T) {
 		{"production", "none", auth.HasherOptions{}, false},
 	} {
 		got, err := config.Config{Env: test.env, PasswordCost: test.cost}.Hasher()
-		if got != test.want || (err == nil) != test.ok {
+		if !reflect.DeepEqual(got, test.want) || (err == nil) != test.ok {
 			t.Errorf("%s: %+v, %v", fmt.Sprint(test.env, " ", test.cost), got, err)
 		} else if err == nil {
 			got.Queue = 1

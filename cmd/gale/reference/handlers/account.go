@@ -37,7 +37,7 @@ func (h *Account) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 	}](w, r)
 	ctx, user := r.Context(), h.Auth.MustUser(r.Context()).User
 	if err == nil {
-		err = h.Accounts.AskEmail(ctx, user, attempt(r, h.Devices, user.Email), in.Password, in.Email)
+		err = h.Accounts.AskEmail(ctx, user, from(r, h.Devices, user), in.Password, in.Email)
 	}
 	if err != nil {
 		form := NewForm("email", in.Email)
@@ -61,7 +61,7 @@ func (h *Account) Delete(w http.ResponseWriter, r *http.Request) error {
 	}](w, r)
 	ctx, user := r.Context(), h.Auth.MustUser(r.Context()).User
 	if err == nil {
-		err = h.Accounts.Delete(ctx, user, attempt(r, h.Devices, user.Email), in.Name, in.Password)
+		err = h.Accounts.Delete(ctx, user, from(r, h.Devices, user), in.Name, in.Password)
 	}
 	if err != nil {
 		form := NewForm("name", in.Name)

@@ -53,7 +53,7 @@ func (h *Accounts) Confirm(w http.ResponseWriter, r *http.Request) error {
 		if factors.Any() || in.Password == "" && in.Code != "" {
 			by, failed = h.Factors.Check(ctx, u, from(r, h.Devices, u), in.Code)
 		} else {
-			failed = h.Service.Prove(ctx, u, attempt(r, h.Devices, u.Email), in.Password)
+			failed = h.Service.Prove(ctx, u, from(r, h.Devices, u), in.Password)
 		}
 		if failed == nil {
 			if err := h.Auth.Confirm(h.with(ctx, u, "confirm."+string(by), ""), by); err != nil {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -83,10 +84,11 @@ func (h *Accounts) Second(w http.ResponseWriter, r *http.Request) error {
 	return h.second(w, r, form.Status(w), c, form)
 }
 
-// from says who tries a code of u. The account is what its browsers are
-// remembered under: by another name none would be known.
+// from says who tries a code of u, or the password once more. The account is what
+// its browsers are remembered under: by another name none would be known. Those
+// whose addresses cannot be read must not share one.
 func from(r *http.Request, devices *auth.Devices, u models.User) auth.Attempt {
-	return attempt(r, devices, u.Email)
+	return attempt(r, devices, cmp.Or(u.Email, u.ID))
 }
 
 // PasskeySignedIn is passkey.Options.SignedIn: a passkey is all that an account

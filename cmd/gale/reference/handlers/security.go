@@ -68,7 +68,7 @@ func (h *Security) ChangePassword(w http.ResponseWriter, r *http.Request) error 
 	}](w, r)
 	ctx, user := r.Context(), h.Auth.MustUser(r.Context()).User
 	if err == nil {
-		err = h.Accounts.ChangePassword(ctx, user, attempt(r, h.Devices, user.Email), in.Old, in.Password)
+		err = h.Accounts.ChangePassword(ctx, user, from(r, h.Devices, user), in.Old, in.Password)
 	}
 	if err != nil {
 		form := NewForm()

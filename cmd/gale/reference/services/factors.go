@@ -245,7 +245,9 @@ func (f *Factors) Reset(ctx context.Context, by models.User, id string) (models.
 }
 
 // takeAll removes all second factors of u; action is what the log calls it, and what
-// is told to the user.
+// is told to the user. These are several changes: after an error some factors may
+// still be there, and nothing was mailed, though the log has the action. To call it
+// again takes the rest away.
 func (f *Factors) takeAll(ctx context.Context, by models.User, action string, u models.User, what string) error {
 	// First, so that no factor goes without a record, even when the rest fails.
 	if err := f.forget(record(ctx, f.Audit, by, action, u.ID), u.ID); err != nil {

@@ -2,6 +2,7 @@ package services
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/galeweb/gale/cmd/gale/reference/models"
@@ -173,7 +174,7 @@ If that was not you, revoke it on your profile and set a new password.
 
 func appRegistered(u models.User, c galeoidc.Client) letter {
 	as := ""
-	if self(c) {
+	if alone(c) {
 		as = "\nIt acts for itself with your rights."
 	}
 	return letter{u.Email, "You have registered an app", fmt.Sprintf(`The app "%s", with the id %s, was registered by your account %s at relay.%s
@@ -181,6 +182,38 @@ It may: %s
 
 If that was not you, disable it on the page of apps and set a new password.
 `, c.Name, c.ID, u.Name, as, strings.Join(c.Scopes, ", ")), ""}
+}
+
+// gains is what an app may since it was changed that it might not before.
+func gains(was, now galeoidc.Client) (news []string) {
+	added := func(was, now []string) []string {
+		return slices.DeleteFunc(slices.Clone(now), func(s string) bool { return slices.Contains(was, s) })
+	}
+	grants := added(was.GrantTypes, now.GrantTypes)
+	if slices.Contains(grants, galeoidc.AuthorizationCode) {
+		news = append(news, "It acts for users who allow it.")
+	}
+	if slices.Contains(grants, galeoidc.RefreshToken) {
+		news = append(news, "It goes on while they are away.")
+	}
+	if alone(now) && !alone(was) {
+		news = append(news, "It acts for itself with your rights.")
+	}
+	if scopes := added(was.Scopes, now.Scopes); len(scopes) > 0 {
+		news = append(news, "It may now: "+strings.Join(scopes, ", "))
+	}
+	if redirects := added(was.RedirectURIs, now.RedirectURIs); len(redirects) > 0 {
+		news = append(news, "Users are sent back to: "+strings.Join(redirects, ", "))
+	}
+	return news
+}
+
+func appWidened(u models.User, c galeoidc.Client, news []string) letter {
+	return letter{u.Email, "An app may do more", fmt.Sprintf(`The app "%s", with the id %s, was changed by your account %s at relay.
+%s
+
+If that was not you, disable it on the page of apps and set a new password.
+`, c.Name, c.ID, u.Name, strings.Join(news, "\n")), ""}
 }
 
 func appRotated(u models.User, c galeoidc.Client) letter {

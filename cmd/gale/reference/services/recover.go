@@ -10,8 +10,10 @@ import (
 // may have lost the second factor, the recovery codes and the mailbox at once. It
 // takes all second factors away, tells the user so by mail, and returns a link that
 // sets a new password, once, within an hour. ErrNotFound is an address without an
-// account, and [ErrDisabled] an account that an admin has to enable first. No route
-// may lead here. The caller ends the user's sessions and the access of apps.
+// account, and [ErrDisabled] an account that an admin has to enable first. After
+// another error some factors may still be there, and no link, though the audit log
+// has user.recovered: call it again. No route may lead here. The caller ends the
+// user's sessions and the access of apps.
 func (f *Factors) Recover(ctx context.Context, email string) (u models.User, link string, err error) {
 	a := f.Accounts
 	if u, err = a.Store.UserByEmail(ctx, models.NormalizeEmail(email)); err != nil {

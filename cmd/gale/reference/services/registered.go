@@ -143,8 +143,7 @@ func (a *Apps) withOwners(ctx context.Context, admin models.User, clients ...gal
 			}
 			names[c.CreatedBy] = u.Name
 		}
-		// Who only asks has the grant type too, and nothing to act with.
-		all[i] = RegisteredApp{c, names[c.CreatedBy], self(c) && len(c.Scopes) > 0, rotates(admin, c)}
+		all[i] = RegisteredApp{c, names[c.CreatedBy], alone(c), rotates(admin, c)}
 	}
 	return all, nil
 }
@@ -167,6 +166,10 @@ func (a *Apps) App(ctx context.Context, admin models.User, id string) (Registere
 
 func self(c galeoidc.Client) bool { return slices.Contains(c.GrantTypes, galeoidc.ClientCredentials) }
 
+// alone reports whether it acts for itself: who only asks has the grant type too,
+// and nothing to act with.
+func alone(c galeoidc.Client) bool { return self(c) && len(c.Scopes) > 0 }
+
 // rotates: who has the secret of an app that acts for itself acts as the admin
 // who registered it, which other admins are not to do.
 func rotates(admin models.User, c galeoidc.Client) bool {
@@ -177,7 +180,8 @@ func rotates(admin models.User, c galeoidc.Client) bool {
 // that was changed since it was seen is [galeoidc.ErrChanged]. Nor may other admins
 // have it do more as the admin who registered it. What it has got by a grant type
 // that is taken away ends. One that acts for itself from now on has a new secret,
-// which is shown this once: others may have the one of before.
+// which is shown this once: others may have the one of before. What it may more than
+// before, and a new secret, the admin is told by mail, as by Register.
 func (a *Apps) Change(ctx context.Context, admin models.User, id string, w AppWish) (c galeoidc.Client, secret string, err error) {
 	app, err := a.App(ctx, admin, id)
 	if err != nil {
@@ -205,11 +209,17 @@ func (a *Apps) Change(ctx context.Context, admin models.User, id string, w AppWi
 	if c, err = a.Store.UpdateClient(a.recorded(ctx, admin, "client.changed", c), app.Client, c); err != nil {
 		return c, "", gone(err)
 	}
+	if news := gains(app.Client, c); len(news) > 0 {
+		a.Accounts.notify(ctx, appWidened(admin, c, news))
+	}
 	if slices.ContainsFunc(app.GrantTypes, func(grant string) bool { return !slices.Contains(c.GrantTypes, grant) }) {
 		a.Stopped(ctx)
 	}
-	if self(c) && !self(app.Client) {
+	if self(c) && !self(app.Client) || w.Self && !app.Self {
 		secret, err = a.Store.RotateSecret(a.recorded(ctx, admin, "client.rotated", c, "old secret", "ended at once"), id, 0)
+		if err == nil {
+			a.Accounts.notify(ctx, appRotated(admin, c))
+		}
 	}
 	return c, secret, gone(err)
 }
