@@ -17,8 +17,8 @@ import (
 var ErrBusy = errors.New("services: too many mails are waiting")
 
 const (
-	// mailQueue bounds the memory of what waits, and mailWorkers how many
-	// connections the mail server sees.
+	// mailQueue bounds the memory of what waits in each queue, and mailWorkers
+	// how many connections the mail server sees.
 	mailQueue   = 1000
 	mailWorkers = 4
 	// mailGrace is how long mails may take once relay stops. What is not sent by
@@ -44,21 +44,29 @@ var mailLimit = ratelimit.Limit{Name: "mail", Rate: 5, Per: time.Hour}
 type Mails struct {
 	sender mail.Sender
 	limits *ratelimit.Limiter
-	jobs   chan func(context.Context) error
+	// What strangers ask for, from however many addresses, waits apart: a flood of
+	// it keeps neither notices from their owners nor links from who has forgotten a
+	// password. The workers take from all of them alike.
+	own, signUps, resets chan mailJob
 
 	stopping chan struct{} // closed when Run is to end
 }
 
+type mailJob = func(context.Context) error
+
 // NewMails returns a queue; call Run, once, to have it worked on.
 func NewMails(sender mail.Sender, limits *ratelimit.Limiter) *Mails {
-	return &Mails{sender, limits, make(chan func(context.Context) error, mailQueue), make(chan struct{})}
+	queue := func() chan mailJob { return make(chan mailJob, mailQueue) }
+	return &Mails{sender, limits, queue(), queue(), queue(), make(chan struct{})}
 }
 
 // Later has job run, again when it fails, and its error logged. It does not wait:
 // when too many jobs do, it returns ErrBusy.
-func (m *Mails) Later(job func(context.Context) error) error {
+func (m *Mails) Later(job func(context.Context) error) error { return later(m.own, job) }
+
+func later(queue chan<- mailJob, job mailJob) error {
 	select {
-	case m.jobs <- job:
+	case queue <- job:
 		return nil
 	default:
 		return ErrBusy
@@ -83,20 +91,29 @@ func (m *Mails) Run(ctx context.Context) {
 
 func (m *Mails) work(ctx context.Context) {
 	for {
+		var job mailJob
 		select {
-		case job := <-m.jobs:
-			m.do(ctx, job)
+		case job = <-m.own:
+		case job = <-m.signUps:
+		case job = <-m.resets:
 		case <-m.stopping:
-			for {
-				select {
-				case job := <-m.jobs:
-					m.do(ctx, job)
-				default:
-					return
-				}
+			if job = m.left(); job == nil {
+				return
 			}
 		}
+		m.do(ctx, job)
 	}
+}
+
+// left returns a job that waits, or nil.
+func (m *Mails) left() (job mailJob) {
+	select {
+	case job = <-m.own:
+	case job = <-m.signUps:
+	case job = <-m.resets:
+	default:
+	}
+	return job
 }
 
 func (m *Mails) do(ctx context.Context, job func(context.Context) error) {

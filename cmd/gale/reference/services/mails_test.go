@@ -3,6 +3,7 @@ package services_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -98,6 +99,27 @@ func TestMailsAreBounded(t *testing.T) {
 	}
 	assert.ErrorIs(t, err, services.ErrBusy)
 	assert.Equal(t, n, 1001)
+}
+
+// Strangers who have mails wait without end keep nobody else's from being sent.
+func TestFloodsOfMailsWaitApart(t *testing.T) {
+	t.Parallel()
+	store := &users{}
+	a, _ := newAccounts(t, store)
+	a.Mails, a.Open = newMails(), true // and nobody works
+	var err error
+	for i := 0; err == nil; i++ {
+		_, _, err = a.SignUp(t.Context(), fmt.Sprintf("bot%d", i), fmt.Sprintf("bot%d@example.com", i), password, "")
+	}
+	assert.ErrorIs(t, err, services.ErrBusy)
+	for i := 0; err == nil || i == 0; i++ {
+		err = a.AskReset(t.Context(), fmt.Sprintf("bot%d@example.com", i))
+		if i == 0 {
+			assert.NoError(t, err)
+		}
+	}
+	assert.ErrorIs(t, err, services.ErrBusy)
+	assert.NoError(t, a.Mails.Later(func(context.Context) error { return nil })) // a notice
 }
 
 // flaky is a server that is busy at first.

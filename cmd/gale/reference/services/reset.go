@@ -19,7 +19,7 @@ func (a *Accounts) AskReset(_ context.Context, email string) error {
 	if err := bad.err(); err != nil {
 		return err
 	}
-	return a.Mails.Later(func(ctx context.Context) error { return a.mailReset(ctx, email) })
+	return later(a.Mails.resets, func(ctx context.Context) error { return a.mailReset(ctx, email) })
 }
 
 // mailReset mails a link to the owner of an account that is not disabled.

@@ -89,7 +89,7 @@ func (a *Accounts) SignUp(ctx context.Context, name, email, password, setup stri
 	if err != nil {
 		return models.User{}, false, err
 	}
-	return models.User{}, false, a.Mails.Later(func(ctx context.Context) error { return a.mailSignUp(ctx, name, email) })
+	return models.User{}, false, later(a.Mails.signUps, func(ctx context.Context) error { return a.mailSignUp(ctx, name, email) })
 }
 
 func (a *Accounts) mailSignUp(ctx context.Context, name, email string) error {
