@@ -70,7 +70,7 @@ func TestEveryField(t *testing.T) {
 				switch {
 				case strings.Contains(route, "sign-out"):
 					return 4
-				case all.forms[route].has("old"):
+				case all.forms[route].has("old"), strings.HasSuffix(route, "/profile/name"): // the account goes by its name
 					return 3
 				case strings.Contains(route, "delete"):
 					return 2
@@ -88,9 +88,6 @@ func TestEveryField(t *testing.T) {
 			f := all.forms[route]
 			if strings.HasPrefix(f.action, "/admin/users/") { // of whoever is first in the list
 				f.action = ids.ReplaceAllString(f.action, "/"+goat+"$1")
-			}
-			if strings.Contains(route, "delete") { // she may be called admin by now
-				p.post("/profile/name", "name", named("mallory")).is(http.StatusSeeOther)
 			}
 			for _, in := range f.fields {
 				if (in.kind == "password") != passwords {
